@@ -1,0 +1,97 @@
+/* utf8.c - strict UTF-8. */
+#include <postern/core/utf8.h>
+
+/* The length that a first byte announces and the smallest code point that needs it; 0: cannot begin a character. */
+static size_t
+lead(unsigned char c, uint32_t *bits, uint32_t *least)
+{
+	if (c < 0x80) {
+		*bits = c;
+		*least = 0;
+		return 1;
+	}
+	if (c >= 0xc2 && c < 0xe0) {
+		*bits = c & 0x1f;
+		*least = 0x80;
+		return 2;
+	}
+	if (c >= 0xe0 && c < 0xf0) {
+		*bits = c & 0x0f;
+		*least = 0x800;
+		return 3;
+	}
+	if (c >= 0xf0 && c < 0xf5) {
+		*bits = c & 0x07;
+		*least = 0x10000;
+		return 4;
+	}
+	return 0;
+}
+
+bool
+utf8_next(struct str s, uint32_t *code, size_t *used)
+{
+	uint32_t v;
+	uint32_t least;
+	size_t n;
+
+	*used = s.n > 0;
+	if (s.n == 0)
+		return false;
+	n = lead((unsigned char)*s.p, &v, &least);
+	if (n == 0 || n > s.n)
+		return false;
+	for (size_t i = 1; i < n; i++) {
+		if (((unsigned char)s.p[i] & 0xc0) != 0x80)
+			return false;
+		v = v << 6 | ((unsigned char)s.p[i] & 0x3f);
+	}
+	if (v < least || v > 0x10ffff || (v >= 0xd800 && v < 0xe000))
+		return false;
+	*code = v;
+	*used = n;
+	return true;
+}
+
+bool
+utf8_valid(struct str s)
+{
+	while (s.n > 0) {
+		uint32_t code;
+		size_t used;
+
+		if (!utf8_next(s, &code, &used))
+			return false;
+		s = str_sub(s, used, s.n);
+	}
+	return true;
+}
+
+bool
+ascii_only(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] >= 0x80)
+			return false;
+	return true;
+}
+
+void
+utf8_add(struct buf *out, uint32_t code)
+{
+	if (code < 0x80) {
+		buf_add_char(out, (char)code);
+	} else if (code < 0x800) {
+		buf_add_char(out, (char)(0xc0 | code >> 6));
+		buf_add_char(out, (char)(0x80 | (code & 0x3f)));
+	} else if (code < 0x10000) {
+		buf_add_char(out, (char)(0xe0 | code >> 12));
+		buf_add_char(out, (char)(0x80 | (code >> 6 & 0x3f)));
+		buf_add_char(out, (char)(0x80 | (code & 0x3f)));
+	} else {
+		buf_add_char(out, (char)(0xf0 | code >> 18));
+		buf_add_char(out, (char)(0x80 | (code >> 12 & 0x3f)));
+		buf_add_char(out, (char)(0x80 | (code >> 6 & 0x3f)));
+		buf_add_char(out, (char)(0x80 | (code & 0x3f)));
+	}
+}
