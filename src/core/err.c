@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void
+static void __attribute__((format(printf, 4, 0)))
 fill(struct err *e, enum err_class class, const char *say, const char *format, va_list args)
 {
 	int kept = errno;

@@ -194,7 +194,7 @@ log_num(struct log_line *l, const char *key, int64_t value)
 		put(l, str_from(digits, (size_t)n));
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 put_formatted(struct log_line *l, const char *key, const char *format, va_list args)
 {
 	char text[LOG_LINE_MAX];
@@ -234,7 +234,7 @@ log_end(struct log_line *l)
 		return;
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 say(enum log_level level, const char *event, const char *format, va_list args)
 {
 	struct log_line l;
