@@ -1,0 +1,54 @@
+/* user.h - a user's part of the store: opening, watching, use of space. */
+#ifndef POSTERN_STORE_USER_H
+#define POSTERN_STORE_USER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <postern/core/err.h>
+#include <postern/core/str.h>
+
+struct store;
+struct store_user;
+
+/* Opens (makes, at first) the directory and index of the user with this canonical address: takes the lock, finishes
+ * what a crash left, looks at every directory that somebody else may have changed. done gets the user, counted once
+ * for the caller, or NULL with the reason: temporary when another process holds the lock or the index must be rebuilt
+ * first. */
+void store_user_open(struct store *s, struct str address, void (*done)(void *ctx, struct store_user *u, const struct err *e),
+    void *ctx);
+void store_user_ref(struct store_user *u);
+/* Gives the handle back. The user leaves memory when nobody holds him and his work is done. */
+void store_user_unref(struct store_user *u);
+struct str store_user_address(const struct store_user *u);
+/* True when his index is damaged: reads and requests fail until `store rebuild`. */
+bool store_user_broken(const struct store_user *u);
+/* Bytes of all his messages, those that wait in new/ included. */
+uint64_t store_user_bytes(const struct store_user *u);
+
+/* What happened to a mailbox, told after the commit. */
+enum store_event_kind {
+	STORE_EVENT_NEW = 1,      /* messages came */
+	STORE_EVENT_FLAGS = 2,    /* flags or keywords changed */
+	STORE_EVENT_GONE = 4,     /* messages were expunged, moved away or vanished */
+	STORE_EVENT_CREATED = 8,  /* the mailbox is new */
+	STORE_EVENT_DELETED = 16, /* it is gone; its number never comes back */
+	STORE_EVENT_RENAMED = 32, /* it has another name */
+	STORE_EVENT_SUBSCRIBED = 64, /* a subscription changed; mailbox may be 0 */
+};
+
+struct store_event {
+	uint32_t mailbox;
+	unsigned kinds; /* enum store_event_kind, ORed */
+	uint64_t modseq; /* HIGHESTMODSEQ after the commit */
+};
+
+/* Calls fn in the loop thread after each commit that concerns the mailbox (0: any mailbox of the user). While somebody
+ * watches, deliveries are ingested at once and the directories are looked at every few seconds for changes of others.
+ * The callback may read and submit; it may end its own watch. The watch holds the user. */
+struct store_watch;
+struct store_watch *store_watch_start(struct store_user *u, uint32_t mailbox,
+    void (*fn)(void *ctx, const struct store_event *event), void *ctx);
+void store_watch_stop(struct store_watch *w);
+
+#endif

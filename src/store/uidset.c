@@ -1,0 +1,239 @@
+/* uidset.c - sets of UIDs as sorted, disjoint, never adjacent ranges. */
+#include <postern/store/uidset.h>
+
+#include <stdlib.h>
+
+#include <postern/core/mem.h>
+
+void
+uidset_init(struct uidset *s)
+{
+	*s = (struct uidset){ 0 };
+}
+
+void
+uidset_fini(struct uidset *s)
+{
+	free(s->p);
+	uidset_init(s);
+}
+
+void
+uidset_clear(struct uidset *s)
+{
+	s->n = 0;
+}
+
+static void
+make_room(struct uidset *s)
+{
+	if (s->n < s->cap)
+		return;
+	s->cap = s->cap == 0 ? 4 : s->cap * 2;
+	s->p = mem_resize(s->p, s->cap * sizeof *s->p);
+}
+
+/* Index of the first range whose last UID is >= uid; s->n when there is none. */
+static size_t
+find(const struct uidset *s, uint32_t uid)
+{
+	size_t low = 0, high = s->n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (s->p[mid].last < uid)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static void
+insert(struct uidset *s, size_t at, struct uid_range r)
+{
+	make_room(s);
+	memmove(s->p + at + 1, s->p + at, (s->n - at) * sizeof *s->p);
+	s->p[at] = r;
+	s->n++;
+}
+
+static void
+cut(struct uidset *s, size_t at, size_t n)
+{
+	if (n == 0)
+		return;
+	memmove(s->p + at, s->p + at + n, (s->n - at - n) * sizeof *s->p);
+	s->n -= n;
+}
+
+static struct uid_range
+in_order(uint32_t a, uint32_t b)
+{
+	return a <= b ? (struct uid_range){ a, b } : (struct uid_range){ b, a };
+}
+
+void
+uidset_add(struct uidset *s, uint32_t first, uint32_t last)
+{
+	struct uid_range r = in_order(first, last);
+	size_t at, end;
+
+	if (r.last == 0)
+		return;
+	if (r.first == 0)
+		r.first = 1;
+	if (s->n > 0 && r.first > s->p[s->n - 1].last && r.first - s->p[s->n - 1].last > 1)
+		at = s->n;
+	else
+		at = find(s, r.first - 1); /* a range that ends just before touches */
+	for (end = at; end < s->n && (r.last == UINT32_MAX || s->p[end].first <= r.last + 1); end++) {
+		if (s->p[end].first < r.first)
+			r.first = s->p[end].first;
+		if (s->p[end].last > r.last)
+			r.last = s->p[end].last;
+	}
+	if (end == at) {
+		insert(s, at, r);
+		return;
+	}
+	s->p[at] = r;
+	cut(s, at + 1, end - at - 1);
+}
+
+void
+uidset_add_set(struct uidset *s, const struct uidset *other)
+{
+	for (size_t i = 0; i < other->n; i++)
+		uidset_add(s, other->p[i].first, other->p[i].last);
+}
+
+void
+uidset_remove(struct uidset *s, uint32_t first, uint32_t last)
+{
+	struct uid_range r = in_order(first, last);
+	size_t at = find(s, r.first), end = at;
+
+	if (at < s->n && s->p[at].first < r.first) {
+		struct uid_range head = { s->p[at].first, r.first - 1 };
+
+		if (s->p[at].last > r.last) {
+			s->p[at].first = r.last + 1;
+			insert(s, at, head);
+			return;
+		}
+		s->p[at] = head;
+		end = ++at;
+	}
+	while (end < s->n && s->p[end].last <= r.last)
+		end++;
+	if (end < s->n && s->p[end].first <= r.last)
+		s->p[end].first = r.last + 1;
+	cut(s, at, end - at);
+}
+
+void
+uidset_copy(struct uidset *to, const struct uidset *from)
+{
+	uidset_clear(to);
+	uidset_add_set(to, from);
+}
+
+bool
+uidset_has(const struct uidset *s, uint32_t uid)
+{
+	size_t at = find(s, uid);
+
+	return at < s->n && s->p[at].first <= uid;
+}
+
+bool
+uidset_empty(const struct uidset *s)
+{
+	return s->n == 0;
+}
+
+uint64_t
+uidset_count(const struct uidset *s)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		n += (uint64_t)s->p[i].last - s->p[i].first + 1;
+	return n;
+}
+
+uint32_t
+uidset_first(const struct uidset *s)
+{
+	return s->n > 0 ? s->p[0].first : 0;
+}
+
+uint32_t
+uidset_last(const struct uidset *s)
+{
+	return s->n > 0 ? s->p[s->n - 1].last : 0;
+}
+
+uint32_t
+uidset_next(const struct uidset *s, uint32_t uid)
+{
+	size_t at;
+
+	if (uid == 0) /* one behind the last UID there can be: the walk is over */
+		return 0;
+	at = find(s, uid);
+	if (at == s->n)
+		return 0;
+	return s->p[at].first > uid ? s->p[at].first : uid;
+}
+
+void
+uidset_write(const struct uidset *s, struct buf *out)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (i > 0)
+			buf_add_char(out, ',');
+		buf_add_u64(out, s->p[i].first);
+		if (s->p[i].last == s->p[i].first)
+			continue;
+		buf_add_char(out, ':');
+		buf_add_u64(out, s->p[i].last);
+	}
+}
+
+static bool
+parse_range(struct str text, struct uid_range *r)
+{
+	size_t colon = str_find(text, ':');
+	uint64_t first, last;
+
+	if (!str_u64(str_sub(text, 0, colon), UINT32_MAX, &first) || first == 0)
+		return false;
+	last = first;
+	if (colon < text.n && (!str_u64(str_sub(text, colon + 1, text.n), UINT32_MAX, &last) || last == 0))
+		return false;
+	*r = in_order((uint32_t)first, (uint32_t)last);
+	return true;
+}
+
+bool
+uidset_parse(struct uidset *s, struct str text, size_t max)
+{
+	struct uidset found;
+	struct uid_range r;
+	struct str item;
+	bool ok = text.n > 0 && text.p[text.n - 1] != ',';
+
+	uidset_init(&found);
+	for (size_t n = 0; ok && str_cut(&text, ',', &item); n++) {
+		ok = n < max && parse_range(item, &r);
+		if (ok)
+			uidset_add(&found, r.first, r.last);
+	}
+	if (ok)
+		uidset_add_set(s, &found);
+	uidset_fini(&found);
+	return ok;
+}
