@@ -1,0 +1,71 @@
+/* admin.h - the operator's view of the queue: list, show, hold, release, delete, retry. For the control socket. */
+#ifndef POSTERN_QUEUE_ADMIN_H
+#define POSTERN_QUEUE_ADMIN_H
+
+#include <postern/core/buf.h>
+#include <postern/queue/queue.h>
+
+struct queue_message_info {
+	struct id qid;
+	uint64_t size;        /* message as read: prefix and body */
+	struct wall received; /* its age is now minus this */
+	unsigned flags;       /* enum envelope_flag */
+	struct str sender;
+	struct str sid;
+	struct str client;
+	struct str helo;
+	struct str login;
+	struct str envid;
+};
+
+enum queue_state {
+	QUEUE_WAITING, /* next_try says when; 0: not scheduled */
+	QUEUE_HELD,    /* by the operator, or because its spool file is missing */
+	QUEUE_FAILED,  /* its bounce is being made */
+};
+
+struct queue_recipient_info {
+	struct id qid;
+	uint32_t number;     /* of the recipient in its message */
+	enum queue_state state;
+	struct str address;  /* as given */
+	struct str target;   /* user, or address on another host; "" while the address waits to be resolved */
+	bool local;
+	unsigned attempts;
+	struct wall next_try; /* 0: none is planned */
+	struct wall last_try; /* 0: none yet */
+	struct str status;    /* of the last attempt, RFC 3463; "" before the first */
+	struct str reason;    /* in words why it waits */
+};
+
+/* Called for a message, then for each of its recipients. The values are valid during the call. */
+struct queue_view {
+	void (*message)(void *ctx, const struct queue_message_info *m);
+	void (*recipient)(void *ctx, const struct queue_recipient_info *r);
+};
+
+/* Up to max messages after *at, oldest first; *at starts at all zeros and is moved to the last one shown. False at the end. */
+bool queue_list(struct queue *q, struct id *at, unsigned max, const struct queue_view *view, void *ctx);
+/* One message; its header (with the prefix before it) is added to *header, cut at its ceiling, when header is not NULL.
+ * False when there is none. */
+bool queue_show(struct queue *q, struct id qid, const struct queue_view *view, void *ctx, struct buf *header);
+
+enum queue_action {
+	QUEUE_ACT_HOLD,
+	QUEUE_ACT_RELEASE, /* held ones are tried at once */
+	QUEUE_ACT_DELETE,  /* without a bounce */
+	QUEUE_ACT_RETRY,   /* waiting ones are tried at once; held ones stay */
+};
+
+/* Which messages: n ids; or, with n = 0, all; domain: only their recipients there (the domain of the target), else "". */
+struct queue_selection {
+	const struct id *ids;
+	size_t n;
+	struct str domain;
+};
+
+/* Acts in slices of a transaction each; done gets the number of recipients it concerned, or why it ended early. */
+void queue_act(struct queue *q, enum queue_action action, const struct queue_selection *sel,
+    void (*done)(void *ctx, uint64_t recipients, const struct err *e), void *ctx);
+
+#endif
