@@ -47,7 +47,8 @@ uint32_t listen_gate_open(const struct listen_gate *g);
 struct listen_ops {
 	/* A connection: fd is the callee's, non-blocking and close-on-exec. The callee owes listen_gate_left(peer). */
 	void (*on_accept)(void *ctx, int fd, const struct addr *peer, const struct addr *local);
-	/* A connection was refused (already closed); why is static text for the log. May be NULL. */
+	/* A connection was refused (already closed); why is static text for the log. Must not free the listener. May be
+	 * NULL. */
 	void (*on_refuse)(void *ctx, const struct addr *peer, const char *why);
 	/* What a refused client is told before the close, such as "421 4.7.0 too many connections\r\n".
 	 * Empty where a client expects TLS at once. Static text. */
