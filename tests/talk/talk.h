@@ -71,6 +71,13 @@ struct talk_options {
 /* Runs one transcript. why: on failure "FILE:LINE: what was expected, what came", else the reason of a skip. */
 enum talk_result talk_run(const char *path, const struct talk_peer *peer, const struct talk_options *o, struct buf *why);
 
+/* --- for peers' words --- */
+
+/* Adds text with its escapes replaced; false on a wrong escape. */
+bool talk_expand(struct buf *out, struct str text);
+/* `*` in the pattern is any text, a backslash makes the next character itself. Letters match exactly. */
+bool talk_match(struct str pattern, struct str text);
+
 /* main() of a runner: `PROGRAM FILE…`, each with a peer of its own made by make and ended by end, once whole and once byte by byte.
  * Prints one line per failure and a summary; exit status 0 only if none failed and at least one ran. */
 int talk_main(int argc, char **argv, void (*make)(struct talk_peer *peer), void (*end)(struct talk_peer *peer));
