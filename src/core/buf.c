@@ -52,7 +52,7 @@ reserve(struct buf *b, size_t n)
 	cap = b->cap > 0 ? b->cap : BUF_FIRST;
 	while (cap <= b->n + n)
 		cap *= 2;
-	if (cap > b->max + 1)
+	if (cap - 1 > b->max)
 		cap = b->max + 1;
 	b->p = mem_resize(b->p, cap);
 	b->cap = cap;

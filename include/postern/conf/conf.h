@@ -60,17 +60,20 @@ struct conf_nets {
 	size_t n;
 };
 
-/* A chain and its key for one server name: "mail.example.test", or "*.example.test" for any one label. */
+/* A chain and its key for one server name (RFC 6066 3): "mail.example.test", or "*.example.test" for any one label. */
 struct conf_certificate {
 	struct str name;
-	struct str certificate;
-	struct str key;
+	struct str certificate; /* PEM file, the server's own first */
+	struct str key;         /* PEM file */
+};
+struct conf_certificates {
+	const struct conf_certificate *v;
+	size_t n;
 };
 struct conf_tls {
 	struct str certificate; /* for every name without one of its own; not set: a self-signed one is made */
 	struct str key;
-	const struct conf_certificate *named;
-	size_t nnamed;
+	struct conf_certificates named;
 };
 
 enum conf_service { SERVICE_SMTP, SERVICE_SUBMISSION, SERVICE_SUBMISSIONS, SERVICE_IMAP, SERVICE_IMAPS, SERVICE_COUNT };
@@ -84,14 +87,19 @@ struct conf_dns {
 /* In the order of strictness; what each demands is told in postern.conf(5). */
 enum conf_demand { DEMAND_NONE, DEMAND_MAY, DEMAND_ENCRYPT, DEMAND_VERIFY, DEMAND_DANE };
 
+/* "relay.example:587", "192.0.2.1:25", "[2001:db8::1]:25". */
+struct conf_host {
+	struct str name; /* a domain or an address without brackets */
+	uint16_t port;
+};
+
 struct conf_route {
 	struct str match;          /* "example.net", ".sub.example" (its subdomains), "*" (everything else) */
-	struct str host;           /* not set: the MX hosts of the destination */
-	uint16_t port;
+	struct conf_host to;       /* name not set: the MX hosts of the destination */
 	enum conf_demand tls;
 	struct str user;           /* with user and password_file: log in there, never without TLS */
 	struct str password_file;
-	struct conf_strs names;    /* with tls = verify: the certificate names to accept instead */
+	struct conf_strs names;    /* with tls = verify: the certificate names to accept instead of the destination's */
 };
 struct conf_routes {
 	const struct conf_route *v;
@@ -199,8 +207,8 @@ void conf_write_part(const struct conf *c, unsigned roles, struct buf *out);
 
 /* One key whose value differs between two snapshots. */
 struct conf_change {
-	const char *key; /* "limits.message_size", "route" */
-	unsigned line;   /* where the new one has it; 0: it is no longer in the file */
+	char key[48];    /* "limits.message_size"; "route" for anything in those sections */
+	unsigned line;   /* where the new one has it; 0: nowhere, or in several places */
 	bool restart;    /* cannot be changed while the server runs */
 	unsigned roles;  /* who needs the new value */
 };
@@ -214,15 +222,19 @@ void conf_diff(const struct conf *before, const struct conf *after, struct conf_
 /* True if the address (AF_INET, AF_INET6, also v4-mapped) lies in one of the networks. */
 bool conf_nets_has(const struct conf_nets *nets, const struct sockaddr *sa);
 
+/* The file of the snapshot, and the line in it that sets a key (section "" is the top), or entry number item of its list
+ * (0 for others). 0: the default is in force. A role's part has lines of its own: ask where the file was read. */
+const char *conf_file(const struct conf *c);
+unsigned conf_item_line(const struct conf *c, const char *section, const char *name, size_t item);
+
 /* "smtp", "submission", … as in the listen section. */
 const char *conf_service_name(enum conf_service service);
 
-/* Texts made from the table. doc: every key with meaning, type, default; man: postern.conf(5) in mdoc; example: a whole
- * commented file. show: what is in force and where each value comes from. */
+/* Texts made from the table. doc: every key with meaning, type, default; man: postern.conf(5) in mdoc.
+ * show: what is in force and where each value comes from. */
 enum conf_style { CONF_TEXT, CONF_JSON };
 void conf_doc(enum conf_style style, struct buf *out);
 void conf_doc_man(struct buf *out);
-void conf_doc_example(struct buf *out);
 void conf_show(const struct conf *c, enum conf_style style, struct buf *out);
 
 #endif

@@ -74,6 +74,19 @@ str_numbers(void **state)
 }
 
 static void
+buf_without_ceiling(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, SIZE_MAX);
+	buf_addf(&b, "%s", "some words");
+	assert_false(b.over);
+	assert_string_equal(buf_cstr(&b), "some words");
+	buf_fini(&b);
+}
+
+static void
 buf_ceiling(void **state)
 {
 	struct buf b;
@@ -403,6 +416,7 @@ main(void)
 		cmocka_unit_test(str_cutting),
 		cmocka_unit_test(str_comparing),
 		cmocka_unit_test(str_numbers),
+		cmocka_unit_test(buf_without_ceiling),
 		cmocka_unit_test(buf_ceiling),
 		cmocka_unit_test(arena_growth),
 		cmocka_unit_test(cursor_sticks),
