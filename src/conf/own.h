@@ -34,6 +34,11 @@ unsigned conf_title_line(const struct conf *c, const struct conf_section *s, siz
 const struct conf_list *conf_elements(const struct conf *c, const struct conf_section *s);
 const void *conf_element(const struct conf *c, const struct conf_section *s, size_t i);
 
+/* "file:line", "default" or "the machine's name". */
+void conf_origin_write(const struct conf *c, const struct conf_key *k, size_t element, struct buf *out);
+/* Everything, as a file has it, each line with its origin as a comment. */
+void conf_write_origins(const struct conf *c, struct buf *out);
+
 /* Reports what the values contradict each other in. */
 void conf_check(const struct conf *c, struct conf_errors *e);
 

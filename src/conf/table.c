@@ -36,7 +36,7 @@ const struct conf_section conf_sections[] = {
 		    "Stands inside tls, once per name." },
 	{ .name = "listen", .parent = "", .help = "Where each service listens: a list of addr:port, [v6]:port and *:port. An empty "
 						  "list turns the service off." },
-	{ .name = "dns", .parent = "", .help = "Name resolution, always with DNSSEC validation of our own." },
+	{ .name = "dns", .parent = "", .help = "Name resolution, with DNSSEC validation of our own." },
 	{ .name = "route", .parent = "", .title = &type_match, .size = sizeof(struct conf_route), AT(routes),
 	    .help = "How mail for one destination travels: a domain, .domain for its subdomains, or * for everything else (a "
 		    "smarthost). The most specific route wins. Given once per destination." },

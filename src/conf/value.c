@@ -151,3 +151,24 @@ conf_value_write(const struct conf_key *k, const void *base, struct buf *out)
 	}
 	buf_add_cstr(out, " }");
 }
+
+static void
+bound_write(const struct conf_key *k, uint64_t bound, struct buf *out)
+{
+	unsigned narrow = (unsigned)bound;
+
+	if (k->type->size == sizeof(narrow))
+		k->type->write(k, &narrow, out);
+	else
+		k->type->write(k, &bound, out);
+}
+
+bool
+conf_range_write(const struct conf_key *k, struct buf *low, struct buf *high)
+{
+	if (k->type != &type_number && k->type != &type_size && k->type != &type_time)
+		return false;
+	bound_write(k, k->low, low);
+	bound_write(k, k->high, high);
+	return true;
+}

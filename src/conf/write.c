@@ -1,5 +1,15 @@
-/* write.c - snapshots as text: the part of a role, and what two of them differ in. */
+/* write.c - snapshots as text: the part of a role, all with origins, and what two of them differ in. */
 #include "own.h"
+
+/* What is being written. */
+struct writer {
+	const struct conf *c;
+	unsigned roles;
+	bool origins; /* each line tells where its value comes from */
+	struct buf *out;
+};
+
+enum { ORIGIN_COLUMN = 56 };
 
 static void
 indent(unsigned depth, struct buf *out)
@@ -8,19 +18,43 @@ indent(unsigned depth, struct buf *out)
 		buf_add_char(out, '\t');
 }
 
-static void
-write_keys(const char *section, const void *base, unsigned roles, unsigned depth, struct buf *out)
+void
+conf_origin_write(const struct conf *c, const struct conf_key *k, size_t element, struct buf *out)
 {
-	for (size_t i = 0; i < conf_nkeys; i++) {
-		const struct conf_key *k = &conf_keys[i];
+	const struct conf_origin *origin = conf_origin_find(c, k, element);
 
-		if (strcmp(k->section, section) != 0 || (k->roles & roles) == 0)
-			continue;
-		indent(depth, out);
-		buf_addf(out, "%s = ", k->name);
-		conf_value_write(k, base, out);
-		buf_add_char(out, '\n');
+	if (origin != NULL)
+		buf_addf(out, "%s:%u", c->own->file, origin->line);
+	else if (k == conf_key_find("", "hostname"))
+		buf_add_cstr(out, "the machine's name");
+	else
+		buf_add_cstr(out, "default");
+}
+
+static void
+write_key(struct writer *w, const struct conf_key *k, const void *base, size_t element, unsigned depth)
+{
+	size_t start = w->out->n;
+
+	indent(depth, w->out);
+	buf_addf(w->out, "%s = ", k->name);
+	conf_value_write(k, base, w->out);
+	if (w->origins) {
+		do
+			buf_add_char(w->out, ' ');
+		while (w->out->n - start < ORIGIN_COLUMN - 7 * depth);
+		buf_add_cstr(w->out, "# ");
+		conf_origin_write(w->c, k, element, w->out);
 	}
+	buf_add_char(w->out, '\n');
+}
+
+static void
+write_keys(struct writer *w, const char *section, const void *base, size_t element, unsigned depth)
+{
+	for (size_t i = 0; i < conf_nkeys; i++)
+		if (strcmp(conf_keys[i].section, section) == 0 && (conf_keys[i].roles & w->roles) != 0)
+			write_key(w, &conf_keys[i], base, element, depth);
 }
 
 static bool
@@ -33,45 +67,61 @@ section_has(const char *section, unsigned roles)
 }
 
 static void
-write_titled(const struct conf *c, const struct conf_section *s, unsigned roles, unsigned depth, struct buf *out)
+write_titled(struct writer *w, const struct conf_section *s, unsigned depth)
 {
-	for (size_t i = 0; i < conf_elements(c, s)->n; i++) {
-		const void *element = conf_element(c, s, i);
+	for (size_t i = 0; i < conf_elements(w->c, s)->n; i++) {
+		const void *element = conf_element(w->c, s, i);
 
-		indent(depth, out);
-		buf_addf(out, "%s ", s->name);
-		conf_quote(*(const struct str *)element, out);
-		buf_add_cstr(out, " {\n");
-		write_keys(s->name, element, roles, depth + 1, out);
-		indent(depth, out);
-		buf_add_cstr(out, "}\n");
+		indent(depth, w->out);
+		buf_addf(w->out, "%s ", s->name);
+		conf_quote(*(const struct str *)element, w->out);
+		buf_add_cstr(w->out, " {\n");
+		write_keys(w, s->name, element, i, depth + 1);
+		indent(depth, w->out);
+		buf_add_cstr(w->out, "}\n");
 	}
 }
 
 static void
-write_section(const struct conf *c, const struct conf_section *s, unsigned roles, struct buf *out)
+write_section(struct writer *w, const struct conf_section *s)
 {
-	if (!section_has(s->name, roles))
+	if (!section_has(s->name, w->roles))
 		return;
 	if (s->title != NULL) {
-		write_titled(c, s, roles, 0, out);
+		write_titled(w, s, 0);
 		return;
 	}
-	buf_addf(out, "%s {\n", s->name);
-	write_keys(s->name, c, roles, 1, out);
+	buf_addf(w->out, "%s {\n", s->name);
+	write_keys(w, s->name, w->c, 0, 1);
 	for (size_t i = 0; i < conf_nsections; i++)
-		if (strcmp(conf_sections[i].parent, s->name) == 0 && section_has(conf_sections[i].name, roles))
-			write_titled(c, &conf_sections[i], roles, 1, out);
-	buf_add_cstr(out, "}\n");
+		if (strcmp(conf_sections[i].parent, s->name) == 0 && section_has(conf_sections[i].name, w->roles))
+			write_titled(w, &conf_sections[i], 1);
+	buf_add_cstr(w->out, "}\n");
+}
+
+static void
+write_all(struct writer *w)
+{
+	write_keys(w, "", w->c, 0, 0);
+	for (size_t i = 1; i < conf_nsections; i++)
+		if (*conf_sections[i].parent == '\0')
+			write_section(w, &conf_sections[i]);
 }
 
 void
 conf_write_part(const struct conf *c, unsigned roles, struct buf *out)
 {
-	write_keys("", c, roles, 0, out);
-	for (size_t i = 1; i < conf_nsections; i++)
-		if (*conf_sections[i].parent == '\0')
-			write_section(c, &conf_sections[i], roles, out);
+	struct writer w = { .c = c, .roles = roles, .out = out };
+
+	write_all(&w);
+}
+
+void
+conf_write_origins(const struct conf *c, struct buf *out)
+{
+	struct writer w = { .c = c, .roles = CONF_ALL, .origins = true, .out = out };
+
+	write_all(&w);
 }
 
 static bool
@@ -103,8 +153,8 @@ same_elements(const struct conf_section *s, const struct conf *before, const str
 
 	buf_init(&a, SIZE_MAX);
 	buf_init(&b, SIZE_MAX);
-	write_titled(before, s, CONF_ALL, 0, &a);
-	write_titled(after, s, CONF_ALL, 0, &b);
+	write_titled(&(struct writer){ .c = before, .roles = CONF_ALL, .out = &a }, s, 0);
+	write_titled(&(struct writer){ .c = after, .roles = CONF_ALL, .out = &b }, s, 0);
 	return same_text(&a, &b);
 }
 
