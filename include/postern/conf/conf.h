@@ -196,6 +196,9 @@ struct conf *conf_parse(struct str text, const char *file, struct conf_errors *e
 /* The same for a file, at most CONF_FILE_MAX bytes. */
 struct conf *conf_load(const char *path, struct conf_errors *e);
 
+/* Adds an error for each file that the configuration names and that cannot be read here and now. */
+void conf_check_files(const struct conf *c, struct conf_errors *e);
+
 /* Another reference to the same snapshot. */
 const struct conf *conf_ref(const struct conf *c);
 /* Gives one reference back; the last frees it. NULL is allowed. */

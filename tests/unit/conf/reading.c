@@ -200,6 +200,27 @@ files_are_loaded(void **state)
 }
 
 static void
+named_files_are_looked_for(void **state)
+{
+	struct conf *c = parse(H "state = \"/nonexistent\"\ntls {\ncertificate = \"/nonexistent/c\"\nkey = \"/dev/null\"\n"
+				 "server_name a.test { certificate = \"/dev/null\"\nkey = \"/nonexistent/k\" } }\n");
+	struct conf_errors e;
+	struct buf got;
+
+	(void)state;
+	conf_errors_init(&e);
+	buf_init(&got, SIZE_MAX);
+	conf_check_files(c, &e);
+	conf_errors_write(&e, &got);
+	assert_string_equal(buf_cstr(&got), "f:4: certificate: /nonexistent/c: No such file or directory, name a file that can be "
+					    "read\n"
+					    "f:7: key: /nonexistent/k: No such file or directory, name a file that can be read\n");
+	conf_errors_fini(&e);
+	buf_fini(&got);
+	conf_unref(c);
+}
+
+static void
 size_has_a_ceiling(void **state)
 {
 	struct buf big;
@@ -229,6 +250,7 @@ main(void)
 		cmocka_unit_test(all_errors_are_told),
 		cmocka_unit_test(every_truncation),
 		cmocka_unit_test(files_are_loaded),
+		cmocka_unit_test(named_files_are_looked_for),
 		cmocka_unit_test(size_has_a_ceiling),
 	};
 
