@@ -69,6 +69,12 @@ ipc_chan_index(const struct ipc_chan *c)
 	return c->index;
 }
 
+enum role
+ipc_chan_peer(const struct ipc_chan *c)
+{
+	return c->peer;
+}
+
 uid_t
 ipc_chan_uid(const struct ipc_chan *c)
 {

@@ -146,6 +146,7 @@ bool ipc_chan_full(const struct ipc_chan *c);
 /* A number of the owner's, e.g. the index of the peer among its kind; 0 at first. */
 void ipc_chan_set_index(struct ipc_chan *c, unsigned index);
 unsigned ipc_chan_index(const struct ipc_chan *c);
+enum role ipc_chan_peer(const struct ipc_chan *c);
 /* SO_PEERCRED of an attached control socket; (uid_t)-1 when there is none. */
 uid_t ipc_chan_uid(const struct ipc_chan *c);
 pid_t ipc_chan_pid(const struct ipc_chan *c);
@@ -156,7 +157,7 @@ void ipc_cancel(struct ipc_call *call);
 struct ipc_chan *ipc_question_from(const struct ipc_question *q);
 
 /* A blocking question on a channel that nothing else uses (signatures, the command line): *answer's bytes live in a. False with
- * *why when nobody answers within ms milliseconds or the answer is unusable; the descriptor should be closed then. */
+ * *why when nobody answers within ms milliseconds or the answer is unusable; a late answer is passed over by the next question. */
 bool ipc_wait(int fd, enum role me, enum role peer, enum ipc_type type, const void *ask, void *answer, struct arena *a,
     int64_t ms, const char **why);
 

@@ -46,12 +46,12 @@ serve_may_send(void *ctx, struct ipc_question *q, const struct may_send_ask *ask
 }
 
 static void
-serve_resolve(void *ctx, struct ipc_question *q, const struct resolve_ask *ask)
+serve_rcpt(void *ctx, struct ipc_question *q, const struct rcpt_ask *ask)
 {
 	struct str targets[] = { ask->address, STR("second"), STR("") };
 
 	(void)ctx;
-	answer_resolve(q, &(struct resolve_answer){ .code = 250, .words = STR("fine"), .targets = { targets, 3 } });
+	answer_rcpt(q, &(struct rcpt_answer){ .code = 250, .words = STR("fine"), .targets = { targets, 3 } });
 }
 
 static void
@@ -66,7 +66,7 @@ note_answer(void *ctx, const struct may_send_answer *a)
 }
 
 static void
-note_resolved(void *ctx, const struct resolve_answer *a)
+note_resolved(void *ctx, const struct rcpt_answer *a)
 {
 	struct world *w = ctx;
 
@@ -86,7 +86,7 @@ note_gone(void *ctx, struct ipc_chan *c)
 	w->gone++;
 }
 
-static const struct ipc_handlers auth_handlers = { .may_send = serve_may_send, .resolve = serve_resolve };
+static const struct ipc_handlers auth_handlers = { .may_send = serve_may_send, .rcpt = serve_rcpt };
 static const struct ipc_handlers smtp_handlers = { .may_send = NULL };
 
 static void
@@ -153,7 +153,7 @@ question_and_answer(void **state)
 	turn(w);
 	assert_int_equal(w->answers, 5);
 	assert_memory_equal(w->seen, "alice>a", 8);
-	ask_resolve(w->smtp, &(struct resolve_ask){ .address = STR("x@y") }, note_resolved, w);
+	ask_rcpt(w->smtp, &(struct rcpt_ask){ .address = STR("x@y") }, note_resolved, w);
 	turn(w);
 	assert_int_equal(w->answers, 6);
 	assert_string_equal(w->seen, "x@y,second");
@@ -373,8 +373,8 @@ static void
 every_cut_is_refused(void **state)
 {
 	struct str list[] = { STR_INIT("a"), STR_INIT("bcd") };
-	struct resolve_answer in = { .verdict = 1, .code = 250, .enhanced = STR("2.1.5"), .targets = { list, 2 } };
-	struct resolve_answer out;
+	struct rcpt_answer in = { .verdict = 1, .code = 250, .enhanced = STR("2.1.5"), .targets = { list, 2 } };
+	struct rcpt_answer out;
 	struct arena a;
 	struct buf b;
 	int fds[IPC_FDS_MAX];
@@ -384,14 +384,14 @@ every_cut_is_refused(void **state)
 	(void)state;
 	arena_init(&a);
 	buf_init(&b, IPC_MESSAGE_MAX);
-	assert_true(ipc_pack(IPC_RESOLVE, true, &in, &b, fds, &nfds));
-	assert_true(ipc_unpack(IPC_RESOLVE, true, buf_str(&b), NULL, 0, &a, &out, &why));
+	assert_true(ipc_pack(IPC_RCPT, true, &in, &b, fds, &nfds));
+	assert_true(ipc_unpack(IPC_RCPT, true, buf_str(&b), NULL, 0, &a, &out, &why));
 	assert_true(str_eq(out.targets.v[1], STR("bcd")));
 	for (size_t n = 0; n < b.n; n++) {
 		char *exact = malloc(n > 0 ? n : 1); /* so that the sanitizer sees one byte too many */
 
 		memcpy(exact, b.p, n);
-		assert_false(ipc_unpack(IPC_RESOLVE, true, str_from(exact, n), NULL, 0, &a, &out, &why));
+		assert_false(ipc_unpack(IPC_RCPT, true, str_from(exact, n), NULL, 0, &a, &out, &why));
 		assert_non_null(why);
 		free(exact);
 	}
