@@ -1,0 +1,29 @@
+# packages.sh - Debian packages by purpose; sourced by ./quickstart and ./test.
+# need NAME…: installs what is missing, quietly, and says what it does. Root, or sudo.
+
+build_packages="gcc libc6-dev pkg-config meson ninja-build libevent-dev libssl-dev liblmdb-dev libsodium-dev libcrypt-dev
+  libconfuse-dev libjansson-dev libidn2-dev libunistring-dev libseccomp-dev zlib1g-dev"
+demo_packages="curl openssl"
+test_packages="libcmocka-dev clang llvm libclang-rt-14-dev cppcheck mandoc universal-ctags python3 python3-pytest git
+  swaks curl openssl msmtp isync neomutt strace procps iproute2 e2fsprogs xfsprogs lmdb-utils"
+
+need() {
+  missing=
+  for package in "$@"; do
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
+  done
+  [ -n "$missing" ] || return 0
+  echo "installing:$missing"
+  root=
+  [ "$(id -u)" = 0 ] || root=sudo
+  {
+    $root apt-get update -q &&
+      $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing
+  } >/tmp/postern-apt.$$ 2>&1 || {
+    tail -n 20 /tmp/postern-apt.$$ >&2
+    rm -f /tmp/postern-apt.$$
+    echo "cannot install$missing: root or sudo is needed, and Debian's packages" >&2
+    return 1
+  }
+  rm -f /tmp/postern-apt.$$
+}

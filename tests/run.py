@@ -1,0 +1,208 @@
+"""run.py - the suites of ./test: what each builds and runs, what it counts.
+
+A suite is a function that returns (passed, failed, skipped) and says as it goes what ran. Long forms (--long) do the same
+for longer. Nothing here leaves files outside the build directories and temporary ones.
+"""
+import argparse
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+BUILD = TOP / "build-test"
+FUZZ_BUILD = TOP / "build-fuzz"
+JOBS = os.cpu_count() or 2
+SANITIZER = {
+    "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+}
+
+
+def run(command, **options):
+    """Runs a command in the project's directory; returns its exit status and everything it printed."""
+    env = {**os.environ, **SANITIZER, **options.pop("env", {})}
+    done = subprocess.run(command, cwd=TOP, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", **options)
+    return done.returncode, done.stdout
+
+
+def must(command, what, **options):
+    status, output = run(command, **options)
+    if status != 0:
+        print(output[-8000:])
+        sys.exit(f"{what} failed (status {status})\n0 passed, 1 failed, 0 skipped")
+    return output
+
+
+def configure(where, options, env=None):
+    again = ["--reconfigure"] if (where / "build.ninja").exists() else []
+    must(["meson", "setup", *again, *options, str(where)], f"configuring {where.name}", env=env or {})
+
+
+def build():
+    """The sanitized build that unit, talk, e2e and crash use."""
+    configure(BUILD, ["-Db_sanitize=address,undefined", "-Dbuildtype=debugoptimized"])
+    must(["ninja", "-C", str(BUILD)], "build")
+
+
+def report(name, passed, failed, skipped, detail=""):
+    mark = "FAILED" if failed else "ok"
+    print(f"  {mark:6} {name}: {passed} passed, {failed} failed, {skipped} skipped {detail}".rstrip(), flush=True)
+
+
+def cmocka_counts(output):
+    passed = len(re.findall(r"^\[       OK \]", output, re.M))
+    failed = len(re.findall(r"^\[  FAILED  \] (?!.*test\(s\))", output, re.M)) // 2
+    skipped = len(re.findall(r"^\[  SKIPPED \] (?!.*test\(s\))", output, re.M)) // 2
+    return passed, failed, skipped
+
+
+def run_binaries(binaries, counts, args=(), timeout=300):
+    """Runs test programs side by side; a program that ends badly without naming a failed test is one failure."""
+    total = [0, 0, 0]
+
+    def one(binary):
+        try:
+            return run([str(binary), *args], timeout=timeout)
+        except subprocess.TimeoutExpired:
+            return 124, "ran out of time"
+
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        for binary, (status, output) in zip(binaries, pool.map(one, binaries)):
+            passed, failed, skipped = counts(output)
+            if status != 0 and failed == 0:
+                failed = 1
+            if failed:
+                print(output[-6000:])
+            report(binary.name, passed, failed, skipped)
+            for i, n in enumerate((passed, failed, skipped)):
+                total[i] += n
+    return tuple(total)
+
+
+def suite_house(_):
+    """The rules of the house: who may include whom, what files may say, static analysis."""
+    total = [0, 0, 0]
+    for check in sorted((TOP / "tests/house").glob("*.py")):
+        status, output = run([sys.executable, str(check)])
+        failed = status != 0
+        if failed:
+            print(output[-6000:])
+        report(check.stem, not failed, int(failed), 0)
+        total[int(failed)] += 1
+    return tuple(total)
+
+
+def suite_unit(_):
+    build()
+    return run_binaries(sorted(p for p in (BUILD / "tests/unit").glob("unit_*") if p.is_file()), cmocka_counts)
+
+
+def suite_talk(_):
+    build()
+    total = [0, 0, 0]
+    listed = must(["meson", "test", "-C", str(BUILD), "--list", "--suite", "talk"], "list of talks")
+    if not listed.strip():
+        return 0, 0, 1
+    status, output = run(["meson", "test", "-C", str(BUILD), "--no-rebuild", "--suite", "talk", "--print-errorlogs", "-v"])
+    total[0] = len(re.findall(r"^ok ", output, re.M)) or len(re.findall(r"\bOK\b", output))
+    total[1] = len(re.findall(r"^not ok ", output, re.M))
+    if status != 0 and total[1] == 0:
+        total[1] = 1
+    if total[1]:
+        print(output[-8000:])
+    report("transcripts", *total)
+    return tuple(total)
+
+
+def pytest(folder, long, extra=()):
+    xml = BUILD / f"pytest-{Path(folder).name}.xml"
+    env = {"POSTERN": str(BUILD / "postern"), "POSTERN_BUILD": str(BUILD), "POSTERN_LONG": "1" if long else ""}
+    status, output = run(["/usr/bin/python3", "-m", "pytest", "-q", "-x" if long else "-q", "--durations=5",
+                          "-p", "no:cacheprovider", f"--junitxml={xml}", folder, *extra], env=env)
+    counts = ElementTree.parse(xml).getroot().find("testsuite").attrib if xml.exists() else {}
+    failed = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
+    skipped = int(counts.get("skipped", 0))
+    passed = int(counts.get("tests", 0)) - failed - skipped
+    if status not in (0, 5) and failed == 0:
+        failed = 1
+    if failed:
+        print(output[-12000:])
+    report(folder, passed, failed, skipped)
+    return passed, failed, skipped
+
+
+def suite_e2e(options):
+    build()
+    return pytest("tests/e2e", options.long)
+
+
+def suite_crash(options):
+    build()
+    return pytest("tests/crash", options.long)
+
+
+def suite_fuzz(options):
+    """Each target: its whole corpus, then some seconds of new inputs."""
+    configure(FUZZ_BUILD, ["-Dfuzz=true", "-Dtests=false", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
+              env={"CC": "clang"})
+    must(["ninja", "-C", str(FUZZ_BUILD)], "fuzz build")
+    seconds = options.seconds or (60 if options.long else 3)
+    targets = sorted(p for p in (FUZZ_BUILD / "tests/fuzz").glob("fuzz_*") if p.is_file())
+
+    def one(target):
+        seeds = TOP / "tests/fuzz/seed" / target.name.removeprefix("fuzz_")
+        found = FUZZ_BUILD / "found" / target.name
+        found.mkdir(parents=True, exist_ok=True)
+        dictionary = TOP / "tests/fuzz" / (target.name.removeprefix("fuzz_") + ".dict")
+        extra = [f"-dict={dictionary}"] if dictionary.exists() else []
+        return run([str(target), f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=20", "-print_final_stats=0",
+                    f"-artifact_prefix={FUZZ_BUILD}/", *extra, str(found), str(seeds)])
+
+    passed = failed = 0
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        for target, (status, output) in zip(targets, pool.map(one, targets)):
+            if status != 0:
+                failed += 1
+                print(output[-4000:])
+            else:
+                passed += 1
+            report(target.name, int(status == 0), int(status != 0), 0, f"({seconds} s)")
+    return passed, failed, 0
+
+
+SUITES = {"house": suite_house, "unit": suite_unit, "talk": suite_talk, "e2e": suite_e2e, "crash": suite_crash,
+          "fuzz": suite_fuzz}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./test", description="Runs postern's test suites.")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help="of: " + " ".join(SUITES) + "; none: all")
+    parser.add_argument("--long", action="store_true", help="the long form of crash, fuzz and soak runs")
+    parser.add_argument("--seconds", type=int, default=0, help="for each fuzz target")
+    parser.add_argument("--list", action="store_true", help="name the suites and end")
+    options = parser.parse_args()
+    if options.list:
+        print("\n".join(SUITES))
+        return 0
+    unknown = [s for s in options.suites if s not in SUITES]
+    if unknown:
+        parser.error(f"no suite {unknown[0]}; there are: {' '.join(SUITES)}")
+    passed = failed = skipped = 0
+    for name in options.suites or SUITES:
+        print(f"{name}:", flush=True)
+        begun = time.monotonic()
+        p, f, s = SUITES[name](options)
+        passed, failed, skipped = passed + p, failed + f, skipped + s
+        print(f"  {time.monotonic() - begun:.0f} s", flush=True)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
