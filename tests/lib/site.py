@@ -1,0 +1,251 @@
+"""site.py - a postern site for a test: configuration, accounts, a running server on free loopback ports, its log.
+
+Used by tests/e2e, tests/crash and bench. As root the site runs like in production: own users, closed roots.
+"""
+import imaplib
+import json
+import os
+import re
+import shutil
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+PROGRAM = Path(os.environ.get("POSTERN", TOP / "build/postern"))
+SERVICES = ("smtp", "submission", "submissions", "imap", "imaps")
+START_SECONDS = 60
+
+
+def free_ports(n):
+    """Ports that nobody uses now; all are held open until the last is found, so that they differ."""
+    held = [socket.socket() for _ in range(n)]
+    try:
+        for s in held:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in held]
+    finally:
+        for s in held:
+            s.close()
+
+
+class LogLine(dict):
+    """One line of the log: its fields by name, with time, level and role."""
+
+    @staticmethod
+    def parse(line):
+        head = line.split(" ", 3)
+        if len(head) < 4 or "event=" not in line:
+            return None
+        fields = LogLine(time=head[0], level=head[1], role=head[2])
+        for key, quoted, plain in re.findall(r'([\w_]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))', head[3]):
+            fields[key] = re.sub(r"\\(.)", r"\1", quoted) if quoted else plain
+        return fields
+
+
+class Site:
+    """A site in a temporary directory. extra: configuration text put at the end; sections and keys given there replace ours."""
+
+    def __init__(self, users=("alice", "bob"), domain="example.test", extra="", where=None):
+        self.dir = Path(tempfile.mkdtemp(prefix="postern-", dir=where))
+        self.dir.chmod(0o755)
+        self.domain = domain
+        self.ports = dict(zip(SERVICES, free_ports(len(SERVICES))))
+        self.conf = self.dir / "postern.conf"
+        self.state = self.dir / "state"
+        self.log_path = self.dir / "postern.log"
+        self.process = None
+        self.extra = extra
+        self.hostname = f"mx.{domain}"
+        self.write_conf()
+        for user in users:
+            self.add_user(user)
+
+    def write_conf(self, extra=None):
+        if extra is not None:
+            self.extra = extra
+        listen = "\n".join(f'  {name} = {{ "127.0.0.1:{port}" }}' for name, port in self.ports.items())
+        self.conf.write_text(f'hostname = "{self.hostname}"\ndomains = {{ "{self.domain}" }}\nstate = "{self.state}"\n'
+                             f"listen {{\n{listen}\n}}\n{self.extra}\n")
+
+    # --- the command line
+
+    def postern(self, *words, stdin="", check=True, timeout=60):
+        done = subprocess.run([str(PROGRAM), "-c", str(self.conf), *words], input=stdin, text=True, capture_output=True,
+                              timeout=timeout)
+        if check and done.returncode != 0:
+            raise AssertionError(f"postern {' '.join(words)}: status {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def json(self, *words, **options):
+        return json.loads(self.postern(*words, "--json", **options).stdout)
+
+    def address(self, user):
+        return user if "@" in user else f"{user}@{self.domain}"
+
+    @staticmethod
+    def password(user):
+        return f"{user.split('@')[0]}-secret"
+
+    def add_user(self, user, *options):
+        self.postern("user", "add", self.address(user), "--password-stdin", *options, stdin=self.password(user) + "\n")
+
+    # --- the server
+
+    def start(self, wrapper=()):
+        log = open(self.log_path, "ab")
+        begin = log.tell()
+        self.process = subprocess.Popen([*wrapper, str(PROGRAM), "-c", str(self.conf), "serve"], stdin=subprocess.DEVNULL,
+                                        stdout=log, stderr=log, start_new_session=True)
+        log.close()
+        self.wait_for(lambda: b"event=ready" in self.log_path.read_bytes()[begin:], START_SECONDS, "the server to get ready")
+        return self
+
+    def wait_for(self, condition, seconds, what):
+        end = time.monotonic() + seconds
+        while not condition():
+            if self.process is not None and self.process.poll() is not None:
+                raise AssertionError(f"server ended (status {self.process.returncode}) while waiting for {what}\n{self.log_tail()}")
+            if time.monotonic() > end:
+                raise AssertionError(f"waited {seconds} s for {what}\n{self.log_tail()}")
+            time.sleep(0.02)
+
+    def stop(self, seconds=30):
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the server did not stop in {seconds} s\n{self.log_tail()}") from None
+        self.process = None
+        return status
+
+    def kill(self):
+        """kill -9 of the parent: everything must be gone within a second."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def reload(self):
+        before = len(self.events("reload"))
+        self.process.send_signal(signal.SIGHUP)
+        self.wait_for(lambda: len(self.events("reload")) > before, 10, "the reload")
+        return self.events("reload")[-1]
+
+    def processes(self):
+        """[(role, index, pid)] of the running roles, from the parent's children."""
+        found = []
+        for task in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            for pid in task.read_text().split():
+                try:
+                    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                except OSError:
+                    continue
+                if b"--role" in words:
+                    at = words.index(b"--role")
+                    found.append((words[at + 1].decode(), int(words[at + 2]), int(pid)))
+        return found
+
+    def pids(self, role):
+        return [pid for name, _, pid in self.processes() if name == role]
+
+    # --- the log
+
+    def log_tail(self, n=60):
+        if not self.log_path.exists():
+            return ""
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-n:])
+
+    def events(self, event=None, **fields):
+        if not self.log_path.exists():
+            return []
+        lines = (LogLine.parse(line) for line in self.log_path.read_text(errors="replace").splitlines())
+        return [l for l in lines if l and (event is None or l.get("event") == event) and
+                all(l.get(k) == v for k, v in fields.items())]
+
+    # --- clients
+
+    def tls(self):
+        """A client context that trusts the site's own certificate and nothing else."""
+        context = ssl.create_default_context(cafile=str(self.state / "keys/self-signed.pem"))
+        return context
+
+    def smtp(self, service="smtp", **options):
+        if service == "submissions":
+            client = SmtpTls(self.hostname, self.ports[service], context=self.tls(), timeout=30, **options)
+        else:
+            client = smtplib.SMTP("127.0.0.1", self.ports[service], timeout=30, **options)
+            client._host = self.hostname
+        return client
+
+    def submit(self, user, recipients, message, **options):
+        """Sends through submission with STARTTLS and AUTH, as a mail program does."""
+        with self.smtp("submission") as client:
+            client.starttls(context=self.tls())
+            client.login(self.address(user), self.password(user))
+            return client.sendmail(self.address(user), [self.address(r) for r in recipients], message, **options)
+
+    def imap(self, user=None, service="imaps"):
+        if service == "imaps":
+            client = ImapTls(self.hostname, self.ports[service], ssl_context=self.tls(), timeout=60)
+        else:
+            client = imaplib.IMAP4("127.0.0.1", self.ports[service], timeout=60)
+            client.host = self.hostname
+            client.starttls(self.tls())
+        if user is not None:
+            client.login(self.address(user), self.password(user))
+        return client
+
+    def inbox(self, user, expect, seconds=20):
+        """The whole messages of the user's INBOX, once there are that many."""
+        end = time.monotonic() + seconds
+        while True:
+            client = self.imap(user)
+            _, data = client.select("INBOX", readonly=True)
+            if int(data[0]) >= expect or time.monotonic() > end:
+                _, found = client.uid("FETCH", "1:*", "(BODY.PEEK[])") if int(data[0]) else ("OK", [])
+                client.logout()
+                return [item[1] for item in found if isinstance(item, tuple)]
+            client.logout()
+            time.sleep(0.1)
+
+    def close(self):
+        if self.process is not None:
+            if self.process.poll() is None:
+                self.process.send_signal(signal.SIGTERM)
+                try:
+                    self.process.wait(20)
+                except subprocess.TimeoutExpired:
+                    os.killpg(self.process.pid, signal.SIGKILL)
+                    self.process.wait()
+            self.process = None
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class SmtpTls(smtplib.SMTP_SSL):
+    """Connects to loopback whatever the name says; the name is for the certificate."""
+
+    def _get_socket(self, host, port, timeout):
+        plain = socket.create_connection(("127.0.0.1", port), timeout)
+        return self.context.wrap_socket(plain, server_hostname=host)
+
+
+class ImapTls(imaplib.IMAP4_SSL):
+    def _create_socket(self, timeout):
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout)
+        return self.ssl_context.wrap_socket(plain, server_hostname=self.host)
