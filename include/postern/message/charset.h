@@ -26,8 +26,8 @@ void charset_list(struct buf *out);
 /* Adds the text in UTF-8. */
 void charset_to_utf8(struct buf *out, struct str charset, struct str text);
 
-/* The same for a text that comes in pieces of any size; the result does not depend on where they are cut, except that
- * an unknown charset is read as ISO-8859-1 from the first piece on that is not UTF-8. */
+/* The same for a text that comes in pieces of any size; the result does not depend on where they are cut. An unknown
+ * charset is read as UTF-8 up to the first byte that cannot be UTF-8, as ISO-8859-1 from there on. */
 struct charset_reader;
 struct charset_reader *charset_reader_new(struct str charset);
 void charset_reader_feed(struct charset_reader *r, struct str piece, struct buf *out);

@@ -2,8 +2,9 @@
  *
  * base64: bytes outside the alphabet are skipped; "=" ends a group, what follows starts anew (bodies glued together
  * decode on); a rest of two or three characters at the end gives its bytes. quoted-printable: "=" that introduces
- * neither two hexadecimal digits (either case) nor a line end stays; blanks at line ends are dropped; soft line ends
- * vanish, CRLF or LF; line ends stay as they are. The result does not depend on where the input is cut. */
+ * neither two hexadecimal digits (either case) nor a line end stays; blanks at line ends are dropped (up to
+ * ENCODING_HELD_MAX in a row); soft line ends vanish, CRLF or LF; line ends stay as they are. The result does not depend
+ * on where the input is cut. */
 #ifndef POSTERN_MESSAGE_ENCODING_H
 #define POSTERN_MESSAGE_ENCODING_H
 
@@ -32,7 +33,6 @@ struct decoder {
 	enum encoding encoding;
 	uint32_t bits; /* base64: bits of the open group */
 	unsigned have; /* base64: characters of the open group; quoted-printable: bytes held */
-	bool cut;      /* quoted-printable: more blanks in a row than are held */
 	char held[ENCODING_HELD_MAX];
 };
 

@@ -74,13 +74,13 @@ struct mime_part {
 	uint64_t lines;
 	struct str type;          /* lower case, as subtype, encoding and disposition; never empty */
 	struct str subtype;
-	struct param *params;
+	const struct param *params;
 	struct str id;            /* p is NULL where a field is absent, here and below */
 	struct str description;
 	struct str encoding;      /* "7bit" when absent */
 	struct str md5;
 	struct str disposition;
-	struct param *disposition_params;
+	const struct param *disposition_params;
 	struct mime_tag *language;
 	struct str location;
 	struct mime_envelope *envelope; /* exactly when is_message */

@@ -26,9 +26,9 @@ struct param {
 };
 
 /* Content-Type: type and subtype in lower case. False (nothing set) when there is no "type/subtype". */
-bool param_parse_type(struct arena *a, struct str value, struct str *type, struct str *subtype, struct param **params);
+bool param_parse_type(struct arena *a, struct str value, struct str *type, struct str *subtype, const struct param **params);
 /* Content-Disposition: one token in lower case. False (nothing set) when there is none. */
-bool param_parse_token(struct arena *a, struct str value, struct str *token, struct param **params);
+bool param_parse_token(struct arena *a, struct str value, struct str *token, const struct param **params);
 
 /* The parameter of that name (lower case), "name*" too; NULL when there is none. */
 const struct param *param_find(const struct param *list, struct str name);

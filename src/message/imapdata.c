@@ -1,0 +1,342 @@
+/* imapdata.c - the cache record: version, sizes, then the parts in document order, each before its children.
+ *
+ * Numbers are LEB128; a string is its length plus one, then its bytes, 0 being "none"; a list is its length, then its
+ * items. Reading checks everything imaptext.c relies on: kinds fit their children, and a message has its envelope. */
+#include <postern/message/imapdata.h>
+
+#include <postern/core/cur.h>
+
+enum { FLAG_NUL = 1, FLAG_8BIT = 2, FLAG_BARE_LF = 4, FLAG_LIMITED = 8, FLAGS = 15 };
+
+static void
+put_number(struct buf *out, uint64_t n)
+{
+	while (n >= 0x80) {
+		buf_add_char(out, (char)(0x80 | (n & 0x7f)));
+		n >>= 7;
+	}
+	buf_add_char(out, (char)n);
+}
+
+static void
+put_str(struct buf *out, struct str s)
+{
+	put_number(out, s.p != NULL ? s.n + 1 : 0);
+	buf_add(out, s);
+}
+
+static void
+put_params(struct buf *out, const struct param *list)
+{
+	size_t n = 0;
+
+	for (const struct param *p = list; p != NULL; p = p->next)
+		n++;
+	put_number(out, n);
+	for (; list != NULL; list = list->next) {
+		put_str(out, list->name);
+		put_str(out, list->value);
+	}
+}
+
+static void
+put_tags(struct buf *out, const struct mime_tag *list)
+{
+	size_t n = 0;
+
+	for (const struct mime_tag *t = list; t != NULL; t = t->next)
+		n++;
+	put_number(out, n);
+	for (; list != NULL; list = list->next)
+		put_str(out, list->tag);
+}
+
+static void
+put_addresses(struct buf *out, const struct addrlist *list)
+{
+	put_number(out, list->n);
+	for (const struct addrlist_item *i = list->first; i != NULL; i = i->next) {
+		put_number(out, i->kind);
+		put_str(out, i->display);
+		put_str(out, i->route);
+		put_str(out, i->local);
+		put_str(out, i->domain);
+	}
+}
+
+static void
+put_envelope(struct buf *out, const struct mime_envelope *e)
+{
+	put_str(out, e->date);
+	put_str(out, e->subject);
+	put_addresses(out, &e->from);
+	put_addresses(out, &e->sender);
+	put_addresses(out, &e->reply_to);
+	put_addresses(out, &e->to);
+	put_addresses(out, &e->cc);
+	put_addresses(out, &e->bcc);
+	put_str(out, e->in_reply_to);
+	put_str(out, e->message_id);
+}
+
+static size_t
+children(const struct mime_part *part)
+{
+	size_t n = 0;
+
+	for (const struct mime_part *c = part->child; c != NULL; c = c->next)
+		n++;
+	return n;
+}
+
+static void
+put_part(struct buf *out, const struct mime_part *part)
+{
+	put_number(out, part->kind);
+	put_number(out, part->is_message);
+	put_number(out, children(part));
+	put_number(out, part->header_at);
+	put_number(out, part->header_size);
+	put_number(out, part->body_size);
+	put_number(out, part->lines);
+	put_str(out, part->type);
+	put_str(out, part->subtype);
+	put_params(out, part->params);
+	put_str(out, part->id);
+	put_str(out, part->description);
+	put_str(out, part->encoding);
+	put_str(out, part->md5);
+	put_str(out, part->disposition);
+	put_params(out, part->disposition_params);
+	put_tags(out, part->language);
+	put_str(out, part->location);
+	if (part->is_message)
+		put_envelope(out, part->envelope);
+}
+
+void
+imapdata_write(struct buf *out, const struct mime *m)
+{
+	put_number(out, IMAPDATA_VERSION);
+	put_number(out, (m->has_nul ? FLAG_NUL : 0) | (m->has_8bit ? FLAG_8BIT : 0) |
+	    (m->has_bare_lf ? FLAG_BARE_LF : 0) | (m->limited ? FLAG_LIMITED : 0));
+	put_number(out, m->size);
+	for (const struct mime_part *part = m->root; part != NULL; part = mime_next(part))
+		put_part(out, part);
+}
+
+struct reading {
+	struct cur c;
+	struct arena *a;
+	struct mime *m;
+};
+
+static uint64_t
+get_number(struct reading *r, uint64_t max)
+{
+	uint64_t n = 0;
+	unsigned shift = 0;
+	int b;
+
+	do {
+		b = cur_peek(&r->c);
+		if (b < 0 || shift > 56) {
+			cur_fail(&r->c, "number");
+			return 0;
+		}
+		r->c.p++;
+		n |= (uint64_t)(b & 0x7f) << shift;
+		shift += 7;
+	} while (b & 0x80);
+	if (n > max)
+		cur_fail(&r->c, "smaller number");
+	return n <= max ? n : 0;
+}
+
+/* The length of a list whose items take at least this many bytes each. */
+static size_t
+get_count(struct reading *r, size_t item)
+{
+	return (size_t)get_number(r, cur_left(&r->c) / item);
+}
+
+static struct str
+get_str(struct reading *r)
+{
+	uint64_t n = get_number(r, cur_left(&r->c) + 1);
+
+	return n > 0 ? cur_bytes(&r->c, n - 1) : (struct str){ 0 };
+}
+
+/* A string that must be there. */
+static struct str
+get_some(struct reading *r)
+{
+	struct str s = get_str(r);
+
+	if (s.p == NULL)
+		cur_fail(&r->c, "string");
+	return s;
+}
+
+static const struct param *
+get_params(struct reading *r)
+{
+	size_t n = get_count(r, 2);
+	struct param *list = n > 0 ? arena_array(r->a, n, sizeof *list) : NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		list[i].name = get_some(r);
+		list[i].value = get_some(r);
+		list[i].next = i + 1 < n ? &list[i + 1] : NULL;
+	}
+	return list;
+}
+
+static struct mime_tag *
+get_tags(struct reading *r)
+{
+	size_t n = get_count(r, 1);
+	struct mime_tag *list = n > 0 ? arena_array(r->a, n, sizeof *list) : NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		list[i].tag = get_some(r);
+		list[i].next = i + 1 < n ? &list[i + 1] : NULL;
+	}
+	return list;
+}
+
+static void
+get_addresses(struct reading *r, struct addrlist *list)
+{
+	size_t n = get_count(r, 5);
+	struct addrlist_item *items = n > 0 ? arena_array(r->a, n, sizeof *items) : NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		items[i].kind = (enum addrlist_kind)get_number(r, ADDRLIST_END);
+		items[i].display = get_str(r);
+		items[i].route = get_str(r);
+		items[i].local = get_str(r);
+		items[i].domain = get_str(r);
+		items[i].next = i + 1 < n ? &items[i + 1] : NULL;
+		list->mailboxes += items[i].kind == ADDRLIST_MAILBOX;
+	}
+	list->first = items;
+	list->last = n > 0 ? &items[n - 1] : NULL;
+	list->n = n;
+}
+
+static struct mime_envelope *
+get_envelope(struct reading *r)
+{
+	struct mime_envelope *e = ARENA_NEW(r->a, struct mime_envelope);
+
+	e->date = get_str(r);
+	e->subject = get_str(r);
+	get_addresses(r, &e->from);
+	get_addresses(r, &e->sender);
+	get_addresses(r, &e->reply_to);
+	get_addresses(r, &e->to);
+	get_addresses(r, &e->cc);
+	get_addresses(r, &e->bcc);
+	e->in_reply_to = get_str(r);
+	e->message_id = get_str(r);
+	return e;
+}
+
+static void
+get_fields(struct reading *r, struct mime_part *part)
+{
+	part->type = get_some(r);
+	part->subtype = get_some(r);
+	part->params = get_params(r);
+	part->id = get_str(r);
+	part->description = get_str(r);
+	part->encoding = get_some(r);
+	part->md5 = get_str(r);
+	part->disposition = get_str(r);
+	part->disposition_params = get_params(r);
+	part->language = get_tags(r);
+	part->location = get_str(r);
+	if (part->is_message)
+		part->envelope = get_envelope(r);
+}
+
+/* One part without its children; *n is how many follow. */
+static struct mime_part *
+get_part(struct reading *r, size_t *n)
+{
+	struct mime_part *part = ARENA_NEW(r->a, struct mime_part);
+
+	part->kind = (enum mime_kind)get_number(r, MIME_MESSAGE);
+	part->is_message = get_number(r, 1) == 1;
+	*n = (size_t)get_number(r, MIME_PARTS_MAX);
+	part->header_at = get_number(r, r->m->size);
+	part->header_size = get_number(r, r->m->size - part->header_at);
+	part->body_at = part->header_at + part->header_size;
+	part->body_size = get_number(r, r->m->size - part->body_at);
+	part->lines = get_number(r, r->m->size);
+	get_fields(r, part);
+	if (++r->m->parts > MIME_PARTS_MAX)
+		cur_fail(&r->c, "fewer parts");
+	return part;
+}
+
+static bool
+is_message_type(const struct mime_part *part)
+{
+	return str_eq(part->type, STR("message")) &&
+	    (str_eq(part->subtype, STR("rfc822")) || str_eq(part->subtype, STR("global")));
+}
+
+static void
+check_kind(struct reading *r, const struct mime_part *part, size_t n)
+{
+	bool fits = part->kind == MIME_LEAF        ? n == 0 && !is_message_type(part)
+	            : part->kind == MIME_MULTIPART ? n > 0
+	                                           : n == 1 && is_message_type(part);
+
+	if (!fits)
+		cur_fail(&r->c, "another number of children");
+	if (part->parent != NULL && part->is_message != (part->parent->kind == MIME_MESSAGE))
+		cur_fail(&r->c, "a message where one belongs");
+}
+
+/* A part and what is in it. The recursion ends at MIME_DEPTH_MAX. */
+static struct mime_part *
+get_tree(struct reading *r, struct mime_part *parent, unsigned depth)
+{
+	size_t n;
+	struct mime_part *part = get_part(r, &n);
+	struct mime_part **tail = &part->child;
+
+	part->parent = parent;
+	check_kind(r, part, n);
+	if (depth == MIME_DEPTH_MAX && n > 0)
+		cur_fail(&r->c, "fewer levels");
+	for (size_t i = 0; i < n && cur_ok(&r->c); i++) {
+		*tail = get_tree(r, part, depth + 1);
+		tail = &(*tail)->next;
+	}
+	return part;
+}
+
+const struct mime *
+imapdata_read(struct arena *a, struct str record)
+{
+	struct reading r = { .c = cur_init(record), .a = a, .m = ARENA_NEW(a, struct mime) };
+	uint64_t flags;
+
+	if (get_number(&r, UINT32_MAX) != IMAPDATA_VERSION)
+		return NULL;
+	flags = get_number(&r, FLAGS);
+	r.m->has_nul = flags & FLAG_NUL;
+	r.m->has_8bit = flags & FLAG_8BIT;
+	r.m->has_bare_lf = flags & FLAG_BARE_LF;
+	r.m->limited = flags & FLAG_LIMITED;
+	r.m->size = get_number(&r, INT64_MAX);
+	r.m->root = get_tree(&r, NULL, 1);
+	if (!r.m->root->is_message)
+		cur_fail(&r.c, "a message");
+	return cur_end(&r.c) ? r.m : NULL;
+}
