@@ -178,13 +178,15 @@ blank(struct scan *s)
 	}
 }
 
-/* Called before a word that follows blanks: a gap unless a dot or "@" joins them. */
+/* Called where blanks were: before a word a gap, unless a dot or "@" joins the two. */
 static void
 note_gap(struct words *w, int next)
 {
 	char last = w->spec.n > 0 ? w->spec.p[w->spec.n - 1] : '.';
 	bool joined = last == '.' || next == '.' || next == '@' || (w->has_at && w->at_spec + 1 == w->spec.n);
 
+	if (next <= 0 || strchr(",;:<>", next) != NULL)
+		return;
 	if (w->phrase.n > 0)
 		buf_add_char(&w->phrase, ' ');
 	if (joined)
@@ -300,6 +302,18 @@ take_route(struct scan *s)
 	s->c = start;
 }
 
+/* What has no place in an address: a second "<" begins it anew, a colon (of a URL) is a letter. */
+static void
+take_stray(struct scan *s, int byte)
+{
+	s->list->malformed = true;
+	if (byte == '<')
+		words_clear(&s->inner);
+	else
+		add_word(&s->inner, str_from(s->c.p, 1));
+	s->c.p++;
+}
+
 /* Inside "<": to its ">", or to "," or ";" where that is missing. */
 static void
 take_angle(struct scan *s)
@@ -313,8 +327,7 @@ take_angle(struct scan *s)
 		if (blank(s)) {
 			note_gap(&s->inner, cur_peek(&s->c));
 		} else if (!take_word(s, &s->inner)) {
-			s->list->malformed = true;
-			add_word(&s->inner, cur_bytes(&s->c, 1));
+			take_stray(s, next);
 		}
 	}
 	if (!cur_take_char(&s->c, '>'))
@@ -362,7 +375,7 @@ take_list(struct scan *s)
 	while (cur_peek(&s->c) >= 0 && !s->list->truncated) {
 		if (!blank(s))
 			take_token(s);
-		else if (cur_peek(&s->c) >= 0 && strchr(",;:<", cur_peek(&s->c)) == NULL && !s->angle)
+		else if (!s->angle)
 			note_gap(&s->outer, cur_peek(&s->c));
 	}
 	end_item(s);

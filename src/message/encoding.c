@@ -158,7 +158,7 @@ after_blanks(struct decoder *d, char c, struct buf *out)
 static void
 quoted_byte(struct decoder *d, char c, struct buf *out)
 {
-	if (d->have > 0 && d->have < ENCODING_HELD_MAX)
+	if (d->have > 0 && (d->have < ENCODING_HELD_MAX || c == '\n'))
 		if (d->held[0] == '=' ? after_equals(d, c, out) : after_blanks(d, c, out))
 			return;
 	give_held(d, out);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include <postern/core/mem.h>
+#include <postern/core/utf8.h>
 
 enum { BODY_LINE_MAX = MIME_BOUNDARY_MAX + 512 }; /* boundary lines with longer padding are none */
 
@@ -42,6 +43,8 @@ begin_body(struct mime_parser *p, uint64_t at, uint64_t line_ends)
 
 	part->header_size = at - part->header_at;
 	part->body_at = at;
+	if (part->encoding.p == NULL)
+		part->encoding = STR("7bit");
 	p->node->line_ends = line_ends;
 	p->in_header = false;
 }

@@ -11,7 +11,7 @@
 
 enum {
 	CHARSET_MAX = 64,  /* octets of a charset name with its language */
-	ENCODED_MAX = 60,  /* octets of a word we make: less than the 75 allowed, for the field name before it */
+	TEXT_MAX = 48,     /* octets of encoded text we make: a word stays far below 75, for the field name before it */
 };
 
 /* One encoded word as found. */
@@ -255,7 +255,7 @@ fitting(struct str s, size_t (*size)(struct str))
 	uint32_t code;
 
 	while (utf8_next(str_sub(s, n, s.n), &code, &used)) {
-		if (n > 0 && size(str_sub(s, 0, n + used)) > ENCODED_MAX - sizeof "=?utf-8?q??=")
+		if (n > 0 && size(str_sub(s, 0, n + used)) > TEXT_MAX)
 			break;
 		n += used;
 	}
