@@ -57,8 +57,9 @@ enum queue_action {
 	QUEUE_ACT_RETRY,   /* waiting ones are tried at once; held ones stay */
 };
 
-/* Which messages: n ids; or, with n = 0, all; domain: only their recipients there (the domain of the target), else "". */
+/* Which messages, and with a domain: only their recipients there (the domain of the target). */
 struct queue_selection {
+	bool all; /* else the n ids */
 	const struct id *ids;
 	size_t n;
 	struct str domain;

@@ -55,8 +55,7 @@ struct queue_ask;
 enum { QUEUE_BATCH_MAX = 64 }; /* targets of one question: they fit one message between processes */
 
 struct queue_target {
-	struct id id;       /* delivery id: part of the file name; a store that delivered it answers DONE again */
-	struct str user;    /* canonical */
+	struct str user;    /* canonical; no user is twice in a batch */
 	struct str detail;  /* what stood after "+" */
 	struct str orig_to; /* the recipient as the sender gave it */
 };
@@ -67,6 +66,7 @@ enum queue_mode {
 };
 
 struct queue_delivery {
+	struct id id; /* part of the file name; a store answers DONE again for what this user got under this id */
 	enum queue_mode mode;
 	unsigned store; /* of all its targets: queue_ops.store_of */
 	struct id qid;
@@ -83,9 +83,9 @@ struct queue_ops {
 	unsigned (*store_of)(void *ctx, struct str user);
 	/* Answered by queue_answer with one answer per target, or by queue_answer_gone. */
 	void (*deliver)(void *ctx, const struct queue_delivery *d, struct queue_ask *ask);
-	/* What becomes of prepared targets of one store. Answered likewise. */
-	void (*settle)(void *ctx, unsigned store, enum queue_settle how, const struct queue_target *targets, size_t n,
-	    struct queue_ask *ask);
+	/* What becomes of those that are prepared under this delivery id, which had n targets. Answered likewise, with n answers:
+	 * what was refused before is refused again. A store that does not know the id any more: queue_answer_gone. */
+	void (*settle)(void *ctx, unsigned store, enum queue_settle how, struct id id, size_t n, struct queue_ask *ask);
 	/* Where mail for an address goes (bounces; later reroute). Answered by queue_answer_targets, or, when the address does
 	 * not exist or auth cannot tell now, by queue_answer with one PERM or TEMP, or by queue_answer_gone. */
 	void (*resolve)(void *ctx, struct str address, struct queue_ask *ask);
@@ -129,7 +129,7 @@ struct queue_options {
 struct queue *queue_open(struct loop *loop, const struct queue_options *o, const struct queue_ops *ops, void *ctx,
     struct err *e);
 /* Ends threads after the transaction under way; questions still open are forgotten and must not be answered any more.
- * Correct at any time: the ledger is as after a crash. */
+ * Not from inside one of its callbacks; else at any time: the ledger is as after a crash. */
 void queue_close(struct queue *q);
 /* Takes no new submissions (451 4.3.2) and starts no retries; idle is called once when nothing is under way. */
 void queue_drain(struct queue *q, void (*idle)(void *ctx), void *ctx);

@@ -1,0 +1,459 @@
+/* ledger.c - queue.mdb: tables, keys and rows. */
+#include "ledger.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <postern/core/be.h>
+#include <postern/core/log.h>
+
+enum { KEY_RECIPIENT = 20, KEY_DUE = 28, TABLES = 5, READERS = 16, LEDGER_VERSION = 1 };
+
+bool
+ledger_error_is_space(int rc)
+{
+	return rc == MDB_MAP_FULL || rc == MDB_TXN_FULL || rc == ENOSPC || rc == EDQUOT || rc == EFBIG;
+}
+
+bool
+ledger_fail(struct err *e, int rc, const char *what)
+{
+	return err_temp(e, ledger_error_is_space(rc) ? SAY_DISK : SAY_LATER, "queue.mdb: %s: %s", what, mdb_strerror(rc));
+}
+
+static MDB_val
+val(const void *p, size_t n)
+{
+	union {
+		const void *in;
+		void *out;
+	} u = { .in = p }; /* LMDB does not write through keys and values that it is given */
+
+	return (MDB_val){ n, u.out };
+}
+
+static MDB_val
+val_id(const struct id *id)
+{
+	return val(id->b, sizeof id->b);
+}
+
+static struct str
+str_val(MDB_val v)
+{
+	return str_from(v.mv_data, v.mv_size);
+}
+
+static void
+key_recipient(uint8_t out[static KEY_RECIPIENT], struct ledger_key k)
+{
+	memcpy(out, k.qid.b, 16);
+	be_store(out + 16, 4, k.number);
+}
+
+static void
+key_due(uint8_t out[static KEY_DUE], int64_t due, struct ledger_key k)
+{
+	be_store(out, 8, (uint64_t)due);
+	key_recipient(out + 8, k);
+}
+
+static struct ledger_key
+parse_key(const uint8_t *p)
+{
+	struct ledger_key k;
+
+	memcpy(k.qid.b, p, 16);
+	k.number = (uint32_t)be_load(p + 16, 4);
+	return k;
+}
+
+/* --- open ------------------------------------------------------------------------------------------------------------ */
+
+static int
+get_number(struct ledger *l, MDB_txn *t, const char *name, uint64_t *v)
+{
+	MDB_val k = val(name, strlen(name));
+	MDB_val d;
+	int rc = mdb_get(t, l->meta, &k, &d);
+
+	*v = 0;
+	if (rc != 0)
+		return rc;
+	if (d.mv_size != 8)
+		return MDB_CORRUPTED;
+	*v = be_load(d.mv_data, 8);
+	return 0;
+}
+
+static int
+set_number(struct ledger *l, MDB_txn *t, const char *name, uint64_t v)
+{
+	uint8_t bytes[8];
+	MDB_val k = val(name, strlen(name));
+	MDB_val d = val(bytes, sizeof bytes);
+
+	be_store(bytes, sizeof bytes, v);
+	return mdb_put(t, l->meta, &k, &d, 0);
+}
+
+static int
+open_tables(struct ledger *l, MDB_txn *t)
+{
+	const struct {
+		const char *name;
+		MDB_dbi *dbi;
+	} table[TABLES] = { { "message", &l->message }, { "recipient", &l->recipient }, { "due", &l->due },
+		{ "content", &l->content }, { "meta", &l->meta } };
+	int rc = 0;
+
+	for (size_t i = 0; i < TABLES && rc == 0; i++)
+		rc = mdb_dbi_open(t, table[i].name, MDB_CREATE, table[i].dbi);
+	return rc;
+}
+
+static int
+check_version(struct ledger *l, MDB_txn *t)
+{
+	uint64_t version;
+	int rc = get_number(l, t, "version", &version);
+
+	if (rc == MDB_NOTFOUND)
+		return set_number(l, t, "version", LEDGER_VERSION);
+	return rc == 0 && version != LEDGER_VERSION ? MDB_VERSION_MISMATCH : rc;
+}
+
+static int
+open_env(struct ledger *l, const char *path, uint64_t map_bytes)
+{
+	MDB_txn *t;
+	int dead;
+	int rc = mdb_env_create(&l->env);
+
+	if (rc != 0)
+		return rc;
+	if ((rc = mdb_env_set_maxdbs(l->env, TABLES)) != 0 || (rc = mdb_env_set_maxreaders(l->env, READERS)) != 0 ||
+	    (rc = mdb_env_set_mapsize(l->env, map_bytes)) != 0 ||
+	    (rc = mdb_env_open(l->env, path, MDB_NOSUBDIR | MDB_NOTLS, 0600)) != 0 ||
+	    (rc = mdb_reader_check(l->env, &dead)) != 0 || (rc = mdb_txn_begin(l->env, NULL, 0, &t)) != 0)
+		return rc;
+	if ((rc = open_tables(l, t)) != 0 || (rc = check_version(l, t)) != 0) {
+		mdb_txn_abort(t);
+		return rc;
+	}
+	return mdb_txn_commit(t);
+}
+
+bool
+ledger_open(struct ledger *l, const char *path, uint64_t map_bytes, struct err *e)
+{
+	int rc;
+
+	*l = (struct ledger){ 0 };
+	rc = open_env(l, path, map_bytes);
+	if (rc == 0)
+		return true;
+	ledger_close(l);
+	return ledger_fail(e, rc, "open");
+}
+
+void
+ledger_close(struct ledger *l)
+{
+	if (l->env != NULL)
+		mdb_env_close(l->env);
+	l->env = NULL;
+}
+
+MDB_txn *
+ledger_read(struct ledger *l)
+{
+	MDB_txn *t;
+	int rc = mdb_txn_begin(l->env, NULL, MDB_RDONLY, &t);
+
+	if (rc == 0)
+		return t;
+	log_say(LEVEL_ERROR, "error", "queue.mdb: read: %s", mdb_strerror(rc));
+	return NULL;
+}
+
+/* --- reading --------------------------------------------------------------------------------------------------------- */
+
+int
+ledger_get_message(struct ledger *l, MDB_txn *t, struct id qid, struct row_message *m)
+{
+	MDB_val k = val_id(&qid);
+	MDB_val d;
+	int rc = mdb_get(t, l->message, &k, &d);
+
+	if (rc == 0 && !row_parse_message(str_val(d), m))
+		rc = MDB_CORRUPTED;
+	return rc;
+}
+
+int
+ledger_get_recipient(struct ledger *l, MDB_txn *t, struct ledger_key key, struct row_recipient *r)
+{
+	uint8_t bytes[KEY_RECIPIENT];
+	MDB_val k = val(bytes, sizeof bytes);
+	MDB_val d;
+	int rc;
+
+	key_recipient(bytes, key);
+	rc = mdb_get(t, l->recipient, &k, &d);
+	if (rc == 0 && !row_parse_recipient(str_val(d), r))
+		rc = MDB_CORRUPTED;
+	return rc;
+}
+
+int
+ledger_get_content(struct ledger *l, MDB_txn *t, struct id qid, struct str *bytes)
+{
+	MDB_val k = val_id(&qid);
+	MDB_val d;
+	int rc = mdb_get(t, l->content, &k, &d);
+
+	if (rc == 0)
+		*bytes = str_val(d);
+	return rc;
+}
+
+int
+ledger_get_bytes(struct ledger *l, MDB_txn *t, uint64_t *bytes)
+{
+	int rc = get_number(l, t, "bytes", bytes);
+
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* The first row with a key of at least *k, into *k and *d. */
+static int
+seek(MDB_txn *t, MDB_dbi dbi, MDB_val *k, MDB_val *d, size_t key_size)
+{
+	MDB_cursor *c;
+	int rc = mdb_cursor_open(t, dbi, &c);
+
+	if (rc != 0)
+		return rc;
+	rc = mdb_cursor_get(c, k, d, MDB_SET_RANGE);
+	mdb_cursor_close(c);
+	return rc == 0 && k->mv_size != key_size ? MDB_CORRUPTED : rc;
+}
+
+int
+ledger_next_recipient(struct ledger *l, MDB_txn *t, struct id qid, uint32_t *at, struct row_recipient *r)
+{
+	uint8_t bytes[KEY_RECIPIENT];
+	MDB_val k = val(bytes, sizeof bytes);
+	MDB_val d;
+	struct ledger_key found;
+	int rc;
+
+	key_recipient(bytes, (struct ledger_key){ qid, *at });
+	rc = seek(t, l->recipient, &k, &d, KEY_RECIPIENT);
+	if (rc != 0)
+		return rc;
+	found = parse_key(k.mv_data);
+	if (!id_eq(found.qid, qid))
+		return MDB_NOTFOUND;
+	*at = found.number;
+	return row_parse_recipient(str_val(d), r) ? 0 : MDB_CORRUPTED;
+}
+
+static void
+id_step(struct id *id)
+{
+	for (size_t i = sizeof id->b; i > 0 && ++id->b[i - 1] == 0; i--)
+		;
+}
+
+int
+ledger_next_message(struct ledger *l, MDB_txn *t, struct id *qid, struct row_message *m)
+{
+	struct id from = *qid;
+	MDB_val k = val_id(&from);
+	MDB_val d;
+	int rc;
+
+	id_step(&from);
+	rc = seek(t, l->message, &k, &d, sizeof from.b);
+	if (rc != 0)
+		return rc;
+	memcpy(qid->b, k.mv_data, sizeof qid->b);
+	return row_parse_message(str_val(d), m) ? 0 : MDB_CORRUPTED;
+}
+
+int
+ledger_next_due(struct ledger *l, MDB_txn *t, int64_t *due, struct ledger_key *key)
+{
+	uint8_t bytes[KEY_DUE];
+	MDB_val k = val(bytes, sizeof bytes);
+	MDB_val d;
+	int rc;
+
+	key_due(bytes, *due, *key);
+	rc = seek(t, l->due, &k, &d, KEY_DUE);
+	if (rc != 0)
+		return rc;
+	*due = (int64_t)be_load(k.mv_data, 8);
+	*key = parse_key((const uint8_t *)k.mv_data + 8);
+	return 0;
+}
+
+/* --- writing --------------------------------------------------------------------------------------------------------- */
+
+static int
+put_message(struct ledger *l, MDB_txn *t, struct id qid, const struct row_message *m, unsigned flags)
+{
+	MDB_val k = val_id(&qid);
+	MDB_val d;
+	struct buf b;
+	int rc;
+
+	buf_init(&b, ROW_MESSAGE_MAX);
+	row_write_message(&b, m);
+	d = val(b.p, b.n);
+	rc = b.over ? EINVAL : mdb_put(t, l->message, &k, &d, flags);
+	buf_fini(&b);
+	return rc;
+}
+
+static int
+add_bytes(struct ledger *l, MDB_txn *t, uint64_t plus, uint64_t minus)
+{
+	uint64_t now;
+	int rc = ledger_get_bytes(l, t, &now);
+
+	if (rc != 0)
+		return rc;
+	now += plus;
+	return set_number(l, t, "bytes", now > minus ? now - minus : 0);
+}
+
+int
+ledger_add_message(struct ledger *l, MDB_txn *t, struct id qid, const struct row_message *m)
+{
+	int rc = put_message(l, t, qid, m, MDB_NOOVERWRITE);
+
+	return rc == 0 ? add_bytes(l, t, m->file_size, 0) : rc;
+}
+
+int
+ledger_set_message(struct ledger *l, MDB_txn *t, struct id qid, const struct row_message *m)
+{
+	return put_message(l, t, qid, m, 0);
+}
+
+int
+ledger_add_content(struct ledger *l, MDB_txn *t, struct id qid, int fd, size_t size)
+{
+	MDB_val k = val_id(&qid);
+	MDB_val d = { size, NULL };
+	int rc = mdb_put(t, l->content, &k, &d, MDB_RESERVE);
+
+	if (rc == 0 && !io_pread_all(fd, d.mv_data, size, 0))
+		rc = errno != 0 ? errno : EIO;
+	return rc;
+}
+
+static int
+del_due(struct ledger *l, MDB_txn *t, struct ledger_key key, int64_t due)
+{
+	uint8_t bytes[KEY_DUE];
+	MDB_val k = val(bytes, sizeof bytes);
+	int rc;
+
+	if (due == 0)
+		return 0;
+	key_due(bytes, due, key);
+	rc = mdb_del(t, l->due, &k, NULL);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int
+put_due(struct ledger *l, MDB_txn *t, struct ledger_key key, int64_t due)
+{
+	uint8_t bytes[KEY_DUE];
+	MDB_val k = val(bytes, sizeof bytes);
+	MDB_val d = { 0, NULL };
+
+	if (due == 0)
+		return 0;
+	key_due(bytes, due, key);
+	return mdb_put(t, l->due, &k, &d, 0);
+}
+
+static int
+put_row(struct ledger *l, MDB_txn *t, struct ledger_key key, const struct row_recipient *r)
+{
+	uint8_t bytes[KEY_RECIPIENT];
+	MDB_val k = val(bytes, sizeof bytes);
+	MDB_val d;
+	struct buf b;
+	int rc;
+
+	key_recipient(bytes, key);
+	buf_init(&b, ROW_RECIPIENT_MAX);
+	row_write_recipient(&b, r);
+	d = val(b.p, b.n);
+	rc = b.over ? EINVAL : mdb_put(t, l->recipient, &k, &d, 0);
+	buf_fini(&b);
+	return rc;
+}
+
+int
+ledger_put_recipient(struct ledger *l, MDB_txn *t, struct ledger_key k, const struct row_recipient *r)
+{
+	struct row_recipient old;
+	int rc = ledger_get_recipient(l, t, k, &old);
+	int64_t was = rc == 0 ? row_due(&old) : 0;
+
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		return rc;
+	if ((rc = put_row(l, t, k, r)) != 0)
+		return rc;
+	if (was == row_due(r))
+		return 0;
+	if ((rc = del_due(l, t, k, was)) != 0)
+		return rc;
+	return put_due(l, t, k, row_due(r));
+}
+
+int
+ledger_del_recipient(struct ledger *l, MDB_txn *t, struct ledger_key key)
+{
+	uint8_t bytes[KEY_RECIPIENT];
+	MDB_val k = val(bytes, sizeof bytes);
+	struct row_recipient old;
+	int rc = ledger_get_recipient(l, t, key, &old);
+
+	if (rc != 0 || (rc = del_due(l, t, key, row_due(&old))) != 0)
+		return rc;
+	key_recipient(bytes, key);
+	return mdb_del(t, l->recipient, &k, NULL);
+}
+
+int
+ledger_drop_if_settled(struct ledger *l, MDB_txn *t, struct id qid, bool *file)
+{
+	MDB_val k = val_id(&qid);
+	struct row_message m;
+	struct row_recipient r;
+	uint32_t at = 0;
+	uint64_t size;
+	int rc = ledger_next_recipient(l, t, qid, &at, &r);
+
+	*file = false;
+	if (rc != MDB_NOTFOUND)
+		return rc;
+	rc = ledger_get_message(l, t, qid, &m);
+	if (rc != 0)
+		return rc == MDB_NOTFOUND ? 0 : rc;
+	size = m.file_size; /* m points into pages that the next write may move */
+	*file = m.in_file;
+	if (!m.in_file && (rc = mdb_del(t, l->content, &k, NULL)) != 0 && rc != MDB_NOTFOUND)
+		return rc;
+	if ((rc = mdb_del(t, l->message, &k, NULL)) != 0)
+		return rc;
+	return add_bytes(l, t, 0, size);
+}

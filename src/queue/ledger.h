@@ -1,0 +1,60 @@
+/* ledger.h - queue.mdb: the messages that are owed, their recipients, the schedule, and the content of small messages.
+ *
+ * Reading happens in the loop's thread in short transactions, writing in the commit thread (commit.h). All functions with
+ * a transaction return 0 or an LMDB error, which ledger_fail turns into words. */
+#ifndef POSTERN_QUEUE_LEDGER_H
+#define POSTERN_QUEUE_LEDGER_H
+
+#include <lmdb.h>
+
+#include "row.h"
+
+struct ledger {
+	MDB_env *env;
+	MDB_dbi message;   /* qid → row_message */
+	MDB_dbi recipient; /* qid, number → row_recipient */
+	MDB_dbi due;       /* time, qid, number → nothing: the schedule */
+	MDB_dbi content;   /* qid → message file */
+	MDB_dbi meta;      /* "version", "bytes" */
+};
+
+struct ledger_key {
+	struct id qid;
+	uint32_t number;
+};
+
+bool ledger_open(struct ledger *l, const char *path, uint64_t map_bytes, struct err *e);
+void ledger_close(struct ledger *l);
+/* Fills e from an LMDB error or errno value; false. ENOSPC and a full map are SAY_DISK. */
+bool ledger_fail(struct err *e, int rc, const char *what);
+/* True for what a smaller or later transaction may survive (no space); anything else means that the ledger is not to be used. */
+bool ledger_error_is_space(int rc);
+
+/* A read transaction; NULL with the reason logged. End it with mdb_txn_abort. */
+MDB_txn *ledger_read(struct ledger *l);
+
+int ledger_get_message(struct ledger *l, MDB_txn *t, struct id qid, struct row_message *m);
+int ledger_get_recipient(struct ledger *l, MDB_txn *t, struct ledger_key k, struct row_recipient *r);
+int ledger_get_content(struct ledger *l, MDB_txn *t, struct id qid, struct str *bytes);
+int ledger_get_bytes(struct ledger *l, MDB_txn *t, uint64_t *bytes);
+
+/* Walks the recipients of a message: *at is the first number to look at and moves on. MDB_NOTFOUND at the end. */
+int ledger_next_recipient(struct ledger *l, MDB_txn *t, struct id qid, uint32_t *at, struct row_recipient *r);
+/* The message after *qid, into *qid. MDB_NOTFOUND at the end. */
+int ledger_next_message(struct ledger *l, MDB_txn *t, struct id *qid, struct row_message *m);
+/* The first entry of the schedule at or after (*due, *k), into both. MDB_NOTFOUND at the end. */
+int ledger_next_due(struct ledger *l, MDB_txn *t, int64_t *due, struct ledger_key *k);
+
+/* MDB_KEYEXIST when the qid is there. */
+int ledger_add_message(struct ledger *l, MDB_txn *t, struct id qid, const struct row_message *m);
+int ledger_set_message(struct ledger *l, MDB_txn *t, struct id qid, const struct row_message *m);
+/* Copies size bytes of fd. */
+int ledger_add_content(struct ledger *l, MDB_txn *t, struct id qid, int fd, size_t size);
+/* Writes the row and its place in the schedule. */
+int ledger_put_recipient(struct ledger *l, MDB_txn *t, struct ledger_key k, const struct row_recipient *r);
+/* MDB_NOTFOUND when there is none. */
+int ledger_del_recipient(struct ledger *l, MDB_txn *t, struct ledger_key k);
+/* If no recipient is left: removes message and content; *file is set when a spool file has to go after the commit. */
+int ledger_drop_if_settled(struct ledger *l, MDB_txn *t, struct id qid, bool *file);
+
+#endif

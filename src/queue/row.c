@@ -1,0 +1,116 @@
+/* row.c - ledger rows as bytes. The ledger is ours, but a damaged one must not be believed: what does not parse is an error. */
+#include "row.h"
+
+#include <postern/core/be.h>
+#include <postern/core/cur.h>
+
+enum { ID_SIZE = sizeof(struct id) };
+
+void
+row_write_message(struct buf *out, const struct row_message *m)
+{
+	buf_add_be(out, 1, ROW_VERSION);
+	buf_add_be(out, 1, m->origin);
+	buf_add_be(out, 1, m->in_file);
+	buf_add_be(out, 8, m->file_size);
+	buf_add_be(out, 8, m->message_size);
+	buf_add_be(out, 8, (uint64_t)m->received.us);
+	buf_add_be(out, 4, m->flags);
+	buf_add_be(out, 1, m->ret);
+	buf_add_be(out, 4, m->next_number);
+	buf_add_str16(out, m->sid);
+	buf_add_str16(out, m->client);
+	buf_add_str16(out, m->helo);
+	buf_add_str16(out, m->login);
+	buf_add_str16(out, m->sender);
+	buf_add_str16(out, m->envid);
+}
+
+void
+row_write_recipient(struct buf *out, const struct row_recipient *r)
+{
+	buf_add_be(out, 1, ROW_VERSION);
+	buf_add_be(out, 1, r->kind);
+	buf_add_be(out, 1, r->state);
+	buf_add_be(out, 1, r->warned);
+	buf_add_be(out, 1, r->notify);
+	buf_add_be(out, 4, r->attempts);
+	buf_add_be(out, 8, (uint64_t)r->next_try.us);
+	buf_add_be(out, 8, (uint64_t)r->last_try.us);
+	buf_add(out, str_from(r->delivery.b, ID_SIZE));
+	buf_add_str16(out, r->address);
+	buf_add_str16(out, r->orcpt);
+	buf_add_str16(out, r->target);
+	buf_add_str16(out, r->detail);
+	buf_add_str16(out, r->status);
+	buf_add_str16(out, r->reason);
+}
+
+static struct str
+take_text(struct cur *c, size_t max)
+{
+	struct str s = cur_str16(c);
+
+	if (!envelope_text_ok(s, max))
+		cur_fail(c, "text without control bytes");
+	return s;
+}
+
+static uint64_t
+take_number(struct cur *c, size_t bytes, uint64_t min, uint64_t max)
+{
+	uint64_t v = cur_be(c, bytes);
+
+	if (v < min || v > max)
+		cur_fail(c, "a number in its range");
+	return v;
+}
+
+bool
+row_parse_message(struct str bytes, struct row_message *m)
+{
+	struct cur c = cur_init(bytes);
+
+	take_number(&c, 1, ROW_VERSION, ROW_VERSION);
+	m->origin = (enum row_origin)take_number(&c, 1, ROW_MAIL, ROW_DOUBLE);
+	m->in_file = take_number(&c, 1, 0, 1) != 0;
+	m->file_size = take_number(&c, 8, 0, INT64_MAX);
+	m->message_size = take_number(&c, 8, 0, m->file_size);
+	m->received.us = (int64_t)take_number(&c, 8, 0, INT64_MAX);
+	m->flags = (unsigned)take_number(&c, 4, 0, ENVELOPE_FLAGS_ALL);
+	m->ret = (enum envelope_ret)take_number(&c, 1, ENVELOPE_RET_NONE, ENVELOPE_RET_HDRS);
+	m->next_number = (uint32_t)take_number(&c, 4, 0, UINT32_MAX);
+	m->sid = take_text(&c, ENVELOPE_WORD_MAX);
+	m->client = take_text(&c, ENVELOPE_WORD_MAX);
+	m->helo = take_text(&c, ENVELOPE_HELO_MAX);
+	m->login = take_text(&c, ENVELOPE_ADDRESS_MAX);
+	m->sender = take_text(&c, ENVELOPE_ADDRESS_MAX);
+	m->envid = take_text(&c, ENVELOPE_ENVID_MAX);
+	return cur_end(&c);
+}
+
+bool
+row_parse_recipient(struct str bytes, struct row_recipient *r)
+{
+	struct cur c = cur_init(bytes);
+	struct str id;
+
+	take_number(&c, 1, ROW_VERSION, ROW_VERSION);
+	r->kind = (enum row_kind)take_number(&c, 1, ROW_RESOLVE, ROW_REMOTE);
+	r->state = (enum queue_state)take_number(&c, 1, QUEUE_WAITING, QUEUE_FAILED);
+	r->warned = take_number(&c, 1, 0, 1) != 0;
+	r->notify = (unsigned)take_number(&c, 1, 0, 15);
+	r->attempts = (uint32_t)take_number(&c, 4, 0, UINT32_MAX);
+	r->next_try.us = (int64_t)take_number(&c, 8, 0, INT64_MAX);
+	r->last_try.us = (int64_t)take_number(&c, 8, 0, INT64_MAX);
+	id = cur_bytes(&c, ID_SIZE);
+	if (id.n == ID_SIZE)
+		memcpy(r->delivery.b, id.p, ID_SIZE);
+	r->address = take_text(&c, ENVELOPE_ADDRESS_MAX);
+	r->orcpt = take_text(&c, ENVELOPE_ORCPT_MAX);
+	r->target = take_text(&c, ENVELOPE_ADDRESS_MAX);
+	r->detail = take_text(&c, ENVELOPE_DETAIL_MAX);
+	r->status = take_text(&c, QUEUE_STATUS_SIZE);
+	r->reason = take_text(&c, QUEUE_TEXT_SIZE);
+	return cur_end(&c);
+}

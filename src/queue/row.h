@@ -1,0 +1,69 @@
+/* row.h - what the ledger keeps of a message and of each recipient whose mail is owed, and its bytes. */
+#ifndef POSTERN_QUEUE_ROW_H
+#define POSTERN_QUEUE_ROW_H
+
+#include <postern/queue/admin.h>
+
+enum { ROW_VERSION = 1, ROW_MESSAGE_MAX = 2048, ROW_RECIPIENT_MAX = 4096 };
+
+enum row_origin {
+	ROW_MAIL,   /* submitted */
+	ROW_REPORT, /* a bounce of ours: if it fails, the postmaster hears of it */
+	ROW_DOUBLE, /* that: if it fails, too, it ends */
+};
+
+struct row_message {
+	enum row_origin origin;
+	bool in_file;          /* content in spool/<qid>, else in the ledger */
+	uint64_t file_size;    /* of the message file */
+	uint64_t message_size; /* prefix and body */
+	struct wall received;
+	unsigned flags; /* enum envelope_flag */
+	enum envelope_ret ret;
+	uint32_t next_number; /* the next recipient's */
+	struct str sid, client, helo, login, sender, envid;
+};
+
+enum row_kind {
+	ROW_RESOLVE = 1, /* target is an address that auth has yet to resolve */
+	ROW_LOCAL,       /* target is a user */
+	ROW_REMOTE,      /* target is an address on another host */
+};
+
+struct row_recipient {
+	enum row_kind kind;
+	enum queue_state state;
+	bool warned;         /* a delay report was made */
+	unsigned notify;     /* enum envelope_notify */
+	uint32_t attempts;
+	struct wall next_try; /* WAITING: 0 is never by itself; FAILED: of the bounce */
+	struct wall last_try;
+	struct id delivery;
+	struct str address, orcpt; /* as given */
+	struct str target, detail;
+	struct str status, reason;
+};
+
+void row_write_message(struct buf *out, const struct row_message *m);
+void row_write_recipient(struct buf *out, const struct row_recipient *r);
+/* False when the bytes are no such row; texts point into bytes. */
+bool row_parse_message(struct str bytes, struct row_message *m);
+bool row_parse_recipient(struct str bytes, struct row_recipient *r);
+
+/* When the scheduler has to look at it; 0: never. Nobody takes remote recipients yet, but their bounces are owed. */
+static inline int64_t
+row_due(const struct row_recipient *r)
+{
+	bool rests = r->state == QUEUE_HELD || (r->kind == ROW_REMOTE && r->state == QUEUE_WAITING);
+
+	return rests ? 0 : r->next_try.us;
+}
+
+/* Whether the sender wants to hear of it (RFC 3461 4.1; without NOTIFY: FAILURE and DELAY). */
+static inline bool
+row_wants(unsigned notify, enum envelope_notify what)
+{
+	return ((notify != 0 ? notify : (unsigned)(ENVELOPE_NOTIFY_FAILURE | ENVELOPE_NOTIFY_DELAY)) & (unsigned)what) != 0;
+}
+
+#endif

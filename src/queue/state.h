@@ -1,0 +1,54 @@
+/* state.h - the queue from inside: what its parts share. All of it belongs to the loop's thread. */
+#ifndef POSTERN_QUEUE_STATE_H
+#define POSTERN_QUEUE_STATE_H
+
+#include <sys/queue.h>
+
+#include <postern/core/map.h>
+
+#include "commit.h"
+
+TAILQ_HEAD(ask_list, queue_ask);
+TAILQ_HEAD(submission_list, submission);
+TAILQ_HEAD(attempt_list, attempt);
+
+struct queue {
+	struct loop *loop;
+	const struct queue_ops *ops;
+	void *ctx;
+	struct queue_options options;
+	int dir, lock;
+	struct ledger ledger;
+	struct spool spool;
+	struct commit *commit;
+
+	struct ask_list asks;
+	struct submission_list submissions;
+	struct submission_list finished; /* their answers wait for the next turn */
+	struct attempt_list attempts;
+	unsigned accepting, delivering, changing; /* submissions, attempts, changes of the ledger under way */
+	struct map busy;                          /* qids that somebody works on */
+	uint64_t bytes_coming;                    /* content of changes under way */
+	struct loop_timer soon;                   /* finished submissions */
+	struct loop_timer wake;                   /* the scheduler */
+	struct mono pause;                        /* the scheduler rests until then: the ledger had no space */
+	bool draining;
+	void (*idle)(void *ctx);
+	void *idle_ctx;
+};
+
+/* Something under way ended: tells who waits for queue_drain. */
+void queue_check_idle(struct queue *q);
+
+/* Somebody works on the message: the scheduler leaves it alone until free. False when it is busy already. */
+bool busy_take_message(struct queue *q, struct id qid);
+void busy_free_message(struct queue *q, struct id qid);
+
+/* A descriptor of the message file of a message in the ledger: sealed memfd or spool file. -1 with e; ERR_PERM: its content is
+ * not there, which no retry changes. */
+int content_open(struct queue *q, struct id qid, struct err *e);
+
+/* Whether the ledger may take that many bytes more; false with e (SAY_DISK). */
+bool queue_has_room(struct queue *q, uint64_t bytes, struct err *e);
+
+#endif
