@@ -148,7 +148,7 @@ tls_facts_failure(unsigned long code)
 	for (size_t i = 0; ERR_GET_LIB(code) == ERR_LIB_SSL && i < sizeof failure / sizeof *failure; i++)
 		if (failure[i].reason == ERR_GET_REASON(code))
 			return failure[i].words;
-	if (ERR_GET_LIB(code) == ERR_LIB_EVP || ERR_GET_LIB(code) == ERR_LIB_PROV)
+	if (ERR_GET_LIB(code) == ERR_LIB_USER) /* remote.c */
 		return "the signature could not be made";
 	why = ERR_reason_error_string(code);
 	return why != NULL ? why : "TLS failed for a reason without words";

@@ -115,7 +115,7 @@ pem_read_key(struct str text, const char *what, struct err *e)
 		return key;
 	if (asked)
 		err_perm(e, "", "%s: the key is encrypted: store it without a passphrase (openssl pkey -in … -out …)", what);
-	else if (is_end_of_text())
+	else if (str_search(text, STR("PRIVATE KEY-----")) == text.n)
 		err_perm(e, "", "%s: no private key in it: it must hold a PEM block \"BEGIN PRIVATE KEY\"", what);
 	else
 		err_perm(e, "", "%s: damaged private key (%s): write the file anew", what, pem_reason());

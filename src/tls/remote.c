@@ -331,6 +331,8 @@ sign_run(void *p, unsigned char *sig, size_t *n, size_t size, const unsigned cha
 	if (ok) {
 		memcpy(sig, out.p, out.n);
 		*n = out.n;
+	} else {
+		ERR_raise(ERR_LIB_USER, ERR_R_OPERATION_FAIL); /* facts.c has the words */
 	}
 	buf_fini(&out);
 	return ok;

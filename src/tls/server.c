@@ -22,6 +22,7 @@ struct tls_server {
 	const struct tls_profile *profile;
 	struct tls_signer signer;
 	SSL_CTX *first; /* the generation of certificates in force */
+	bool ask_client;
 	bool has_tickets;
 	struct tls_ticket_ring tickets;
 };
@@ -34,6 +35,7 @@ tls_server_new(enum tls_service service, const struct tls_cert *certs, size_t n,
 
 	s->service = service;
 	s->profile = tls_profile_of(service);
+	s->ask_client = s->profile->ask_client_cert;
 	s->signer = *signer;
 	if (tls_server_replace(s, certs, n, e))
 		return s;
@@ -70,6 +72,21 @@ tls_server_tickets(struct tls_server *s, const struct tls_ticket_ring *ring)
 	s->has_tickets = s->profile->tickets > 0;
 }
 
+void
+tls_server_ask_client(struct tls_server *s, bool ask)
+{
+	s->ask_client = ask;
+}
+
+/* Any certificate will do: it proves nothing by itself. */
+static int
+on_client_cert(int ok, X509_STORE_CTX *store)
+{
+	(void)ok;
+	(void)store;
+	return 1;
+}
+
 enum tls_service
 tls_server_service(const struct tls_server *s)
 {
@@ -84,6 +101,8 @@ tls_server_session(struct tls_server *s)
 	if (ssl == NULL)
 		log_fatal("TLS: %s", pem_reason());
 	SSL_set_app_data(ssl, s);
+	if (s->ask_client)
+		SSL_set_verify(ssl, SSL_VERIFY_PEER, on_client_cert);
 	if (!s->has_tickets) {
 		SSL_set_options(ssl, SSL_OP_NO_TICKET);
 		SSL_set_num_tickets(ssl, 0);

@@ -65,15 +65,6 @@ setup_index(void)
 	return index;
 }
 
-/* Client certificates are asked for to be logged; they prove nothing by themselves. */
-static int
-on_client_cert(int ok, X509_STORE_CTX *store)
-{
-	(void)ok;
-	(void)store;
-	return 1;
-}
-
 static int
 on_server_name(SSL *ssl, int *alert, void *arg)
 {
@@ -108,8 +99,6 @@ apply_callbacks(SSL_CTX *ctx, const struct tls_profile *p)
 	SSL_CTX_set_alpn_select_cb(ctx, server_on_alpn, as.arg);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, server_on_ticket_key);
 	SSL_CTX_set_session_ticket_cb(ctx, binding_on_ticket, NULL, NULL);
-	if (p->ask_client_cert)
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, on_client_cert);
 }
 
 static SSL_CTX *
