@@ -17,10 +17,15 @@ struct store_user;
 
 enum {
 	IMAP_OUTPUT_MAX = 256 * 1024,            /* bytes written and not yet read by the client: work stops here */
-	IMAP_SLICE_US = 3000,                    /* one turn of long work */
+	IMAP_SLICE_MS = 3,                       /* one turn of long work */
 	IMAP_IDLE_MS = 31 * 60 * 1000,           /* autologout (RFC 9051 5.4: at least 30 minutes) */
 	IMAP_STALL_MS = 5 * 60 * 1000,           /* a client that does not read what it asked for */
 	IMAP_BAD_MAX = 20,                       /* bad commands in a row until the connection is closed */
+	IMAP_LINE_MAX = 64 * 1024,               /* bytes of a command line, literals apart */
+	IMAP_LITERAL_MAX = 256 * 1024,           /* one literal, APPEND's apart */
+	IMAP_LITERALS_MAX = 1000,                /* literals of one command */
+	IMAP_COMMAND_MAX = 1024 * 1024 + IMAP_LINE_MAX, /* all of a command */
+	IMAP_SKIP_MAX = 128 * 1024 * 1024,       /* a refused "{n+}" up to this size is read and dropped, a larger one closes */
 };
 
 struct imap_session_setup {
@@ -28,7 +33,8 @@ struct imap_session_setup {
 	struct str sid;          /* session id, for the log; copied */
 	struct str client;       /* peer address as text, for the log; copied */
 	struct str tag;          /* of the command that logged in; its OK is written at once */
-	uint64_t message_max;    /* bytes of one APPEND; limits.message_size */
+	uint64_t message_max;    /* bytes of one APPEND; limits.message_size, 0: no limit */
+	uint64_t quota;          /* bytes the user may have; 0: no limit */
 };
 
 struct imap_session_ops {
