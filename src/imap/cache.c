@@ -1,0 +1,62 @@
+/* cache.c - envelope and structure of a message file as a cache row. Runs in sync threads: no state. */
+#include <postern/imap/cache.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <postern/core/mem.h>
+#include <postern/message/imapdata.h>
+#include <postern/message/mime.h>
+
+enum {
+	PIECE = 64 * 1024,
+};
+
+/* Bytes read at the offset, 0 at the end, -1 on failure. */
+static ssize_t
+read_at(int fd, char *p, size_t n, uint64_t at)
+{
+	ssize_t got;
+
+	do
+		got = pread(fd, p, n, (off_t)at);
+	while (got == -1 && errno == EINTR);
+	return got;
+}
+
+static bool
+feed_all(struct mime_parser *parser, int fd)
+{
+	char *piece = mem_new(PIECE);
+	uint64_t at = 0;
+	ssize_t n;
+
+	while ((n = read_at(fd, piece, PIECE, at)) > 0) {
+		mime_parser_feed(parser, str_from(piece, (size_t)n));
+		at += (uint64_t)n;
+	}
+	free(piece);
+	return n == 0;
+}
+
+bool
+imap_make_cache(void *ctx, int fd, uint64_t size, bool lf, struct buf *out)
+{
+	struct arena arena;
+	struct mime_parser *parser;
+	const struct mime *tree;
+	bool ok;
+
+	(void)ctx;
+	(void)size;
+	arena_init(&arena);
+	parser = mime_parser_new(&arena, lf ? MIME_LF : 0);
+	ok = feed_all(parser, fd);
+	tree = mime_parser_end(parser);
+	if (ok)
+		imapdata_write(out, tree);
+	mime_parser_free(parser);
+	arena_fini(&arena);
+	return ok && !out->over;
+}

@@ -1,0 +1,101 @@
+/* cmd_any.c - the small commands: CAPABILITY, NOOP, CHECK, LOGOUT, ID, ENABLE, NAMESPACE (RFC 9051 6.1, 6.3.1, 6.3.10). */
+#include "commands.h"
+#include "id.h"
+
+bool
+parse_nothing(struct lex *l, struct command *c)
+{
+	(void)c;
+	return lex_ok(l);
+}
+
+enum step
+cmd_capability_run(struct imap_session *s, struct command *c)
+{
+	buf_add_cstr(&s->out, "* ");
+	commands_write_capabilities(&s->out);
+	buf_add_cstr(&s->out, "\r\n");
+	return done_ok(c, "done");
+}
+
+/* The updates that follow every command are all there is to it. */
+enum step
+cmd_noop_run(struct imap_session *s, struct command *c)
+{
+	if (s->box != NULL)
+		s->box->dirty = true;
+	return done_ok(c, "done");
+}
+
+/* RFC 9051 6.1.3: BYE, then the tagged OK, then the connection ends. */
+enum step
+cmd_logout_run(struct imap_session *s, struct command *c)
+{
+	static const struct reply bye = { REPLY_BYE, STR_INIT(""), STR_INIT("logging out") };
+
+	reply_write(&s->out, STR("*"), &bye);
+	s->state = IN_END;
+	return done_ok(c, "done");
+}
+
+bool
+cmd_id_parse(struct lex *l, struct command *c)
+{
+	(void)c;
+	return lex_id_params(l);
+}
+
+enum step
+cmd_id_run(struct imap_session *s, struct command *c)
+{
+	id_write(&s->out);
+	return done_ok(c, "done");
+}
+
+/* --- ENABLE --- */
+
+enum {
+	ENABLE_MAX = 100, /* names in one ENABLE */
+};
+
+struct enable_args {
+	bool rev2;
+};
+
+/* 1*(SP capability); what is not known, or cannot be enabled, is ignored (RFC 9051 6.3.1). */
+bool
+cmd_enable_parse(struct lex *l, struct command *c)
+{
+	struct enable_args *a = ARENA_NEW(&c->arena, struct enable_args);
+	unsigned n = 0;
+
+	c->args = a;
+	do {
+		lex_sp(l);
+		if (str_eq_nocase(lex_atom(l), STR("IMAP4rev2")))
+			a->rev2 = true;
+		if (++n > ENABLE_MAX)
+			lex_fail(l, "too many names");
+	} while (lex_ok(l) && cur_left(&l->c) > 0);
+	return lex_ok(l);
+}
+
+enum step
+cmd_enable_run(struct imap_session *s, struct command *c)
+{
+	const struct enable_args *a = c->args;
+
+	buf_add_cstr(&s->out, "* ENABLED");
+	if (a->rev2 && !s->rev2)
+		buf_add_cstr(&s->out, " IMAP4rev2");
+	buf_add_cstr(&s->out, "\r\n");
+	s->rev2 = s->rev2 || a->rev2;
+	return done_ok(c, "done");
+}
+
+enum step
+cmd_namespace_run(struct imap_session *s, struct command *c)
+{
+	buf_add_cstr(&s->out, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+	return done_ok(c, "done");
+}

@@ -1,0 +1,153 @@
+/* cmd_copy.c - COPY, MOVE and their UID forms (RFC 9051 6.4.7, 6.4.8; COPYUID: RFC 4315). */
+#include "commands.h"
+#include "names.h"
+
+struct copy_args {
+	struct seq_set set;
+	struct str target;
+};
+
+bool
+cmd_copy_parse(struct lex *l, struct command *c)
+{
+	struct copy_args *a = ARENA_NEW(&c->arena, struct copy_args);
+
+	c->args = a;
+	lex_sp(l);
+	a->set = lex_seq_set(l);
+	lex_sp(l);
+	a->target = lex_mailbox(l, c);
+	return lex_ok(l);
+}
+
+/* "COPYUID validity source target": the n-th of the one became the n-th of the other. */
+static struct str
+copyuid(struct command *c, const struct store_result *r)
+{
+	struct buf code;
+	struct str s;
+
+	buf_init(&code, SIZE_MAX);
+	buf_addf(&code, "COPYUID %u ", r->uidvalidity);
+	uidset_write(r->source, &code);
+	buf_add_char(&code, ' ');
+	uidset_write(r->uids, &code);
+	s = arena_str(&c->arena, buf_str(&code));
+	buf_fini(&code);
+	return s;
+}
+
+static bool
+took_some(const struct store_result *r)
+{
+	return r->source != NULL && r->uids != NULL && !uidset_empty(r->source);
+}
+
+static void
+on_copied(void *ctx, const struct store_result *r)
+{
+	struct imap_session *s = ctx;
+	struct command *c = command_answered(s);
+
+	s->box->dirty = true;
+	if (r->code != STORE_OK)
+		done_refused(c, r, REFUSED_TARGET);
+	else if (took_some(r))
+		done_ok_code(c, copyuid(c, r), "done");
+	else
+		done_ok(c, "no such message, nothing copied");
+	command_finish(s);
+}
+
+/* RFC 9051 6.4.8: COPYUID comes before the EXPUNGE responses, in an untagged OK. */
+static void
+on_moved(void *ctx, const struct store_result *r)
+{
+	struct imap_session *s = ctx;
+	struct command *c = command_answered(s);
+	struct reply told = { REPLY_OK, { 0 }, STR_INIT("moved") };
+
+	s->box->dirty = true;
+	if (r->code != STORE_OK) {
+		done_refused(c, r, REFUSED_TARGET);
+	} else {
+		told.code = took_some(r) ? copyuid(c, r) : STR("");
+		if (told.code.n > 0)
+			reply_write(&s->out, STR("*"), &told);
+		done_ok(c, "done");
+	}
+	command_finish(s);
+}
+
+/* The number of the target, or 0 with the reply set. */
+static uint32_t
+find_target(struct imap_session *s, struct command *c)
+{
+	const struct copy_args *a = c->args;
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+	uint32_t mailbox;
+
+	if (v == NULL) {
+		done_unreadable(s, c, &e);
+		return 0;
+	}
+	mailbox = a->target.n > 0 ? store_find(v, a->target) : 0;
+	store_view_close(v);
+	if (mailbox == 0)
+		done_no(c, "TRYCREATE", "no such mailbox");
+	return mailbox;
+}
+
+enum copy_how { COPY_KEEPS, COPY_MOVES };
+
+static void
+submit(struct imap_session *s, struct command *c, enum copy_how how, const struct uidset *uids, uint32_t target)
+{
+	uint32_t from = s->box->mailbox;
+
+	if (how == COPY_KEEPS)
+		command_wait(c, store_copy(s->setup.user, from, uids, target, s->setup.quota,
+		    (struct store_done){ on_copied, s }));
+	else
+		command_wait(c, store_move(s->setup.user, from, uids, target, (struct store_done){ on_moved, s }));
+}
+
+static enum step
+copy_or_move(struct imap_session *s, struct command *c, enum copy_how how)
+{
+	const struct copy_args *a = c->args;
+	struct selected *box = s->box;
+	struct uidset seqs;
+	struct uidset uids;
+	uint32_t target;
+	enum step step = STEP_WAIT;
+
+	uidset_init(&seqs);
+	uidset_init(&uids);
+	if (!view_apply(&box->view, &a->set, c->uid ? SEQ_UIDS : SEQ_NUMBERS, &box->saved, &seqs)) {
+		step = done_bad(c, "no such message");
+	} else if ((target = find_target(s, c)) == 0) {
+		step = STEP_DONE;
+	} else if (uidset_empty(&seqs)) {
+		step = done_ok(c, "no such message, nothing copied");
+	} else {
+		view_uids(&box->view, &seqs, &uids);
+		submit(s, c, how, &uids, target);
+	}
+	uidset_fini(&seqs);
+	uidset_fini(&uids);
+	return step;
+}
+
+enum step
+cmd_copy_run(struct imap_session *s, struct command *c)
+{
+	return copy_or_move(s, c, COPY_KEEPS);
+}
+
+enum step
+cmd_move_run(struct imap_session *s, struct command *c)
+{
+	return copy_or_move(s, c, COPY_MOVES);
+}

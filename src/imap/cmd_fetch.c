@@ -1,0 +1,307 @@
+/* cmd_fetch.c - FETCH and UID FETCH: the walk over the messages (RFC 9051 6.4.5).
+ *
+ *   mark   BODY[…] sets \Seen: one commit for all messages that lack it, before anything is told
+ *   walk   from message to message; what index and cache can answer is written here, many messages in one step
+ *   parse  a message without cache row: its structure is made from the file
+ *   items  the items of one message, one after another
+ *   stream a long value, piece by piece */
+#include "fetch.h"
+
+#include "commands.h"
+#include "sync.h"
+
+enum {
+	MESSAGES_PER_STEP = 256,
+	SCANNED_PER_STEP = 20000,
+	OUT_PER_STEP = 48 * 1024, /* octets written before clock and buffer are looked at */
+};
+
+static enum step walk_step(struct imap_session *s, struct command *c);
+static enum step items_step(struct imap_session *s, struct command *c);
+
+static enum step
+finish(struct command *c)
+{
+	const struct fetch *f = c->args;
+
+	if (f->unknown_cte)
+		return done_no(c, "UNKNOWN-CTE", "a part cannot be decoded");
+	if (f->failed)
+		return done_no(c, "SERVERBUG", "a message could not be read");
+	if (f->missing && !c->uid)
+		return done_no(c, "EXPUNGEISSUED", "some of the messages are gone");
+	return done_ok(c, "done");
+}
+
+/* --- one message --- */
+
+static bool
+has_flags_item(const struct fetch *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->items[i].row == f->flags_row)
+			return true;
+	return false;
+}
+
+/* RFC 9051 6.4.5: flags that change because of the FETCH are told with it. */
+static void
+begin_items(struct imap_session *s, struct fetch *f)
+{
+	buf_addf(&s->out, "* %u FETCH (", f->seq);
+	f->item = 0;
+	if (!uidset_has(&f->seen, f->m.uid) || has_flags_item(f))
+		return;
+	buf_add_cstr(&s->out, "FLAGS ");
+	f->flags_row->write(s, f, NULL);
+	buf_add_char(&s->out, ' ');
+}
+
+static void
+skip_message(struct fetch *f)
+{
+	letter_close(&f->letter);
+	f->next = uidset_next(&f->seqs, f->seq + 1);
+}
+
+/* Writes items until one streams; then the message is done with. */
+static enum fetch_went
+write_items(struct imap_session *s, struct fetch *f)
+{
+	while (f->item < f->n) {
+		const struct fetch_item *i = &f->items[f->item++];
+
+		if (f->item > 1)
+			buf_add_char(&s->out, ' ');
+		buf_add(&s->out, i->label);
+		if (i->row->write(s, f, i) == FETCH_STREAMS)
+			return FETCH_STREAMS;
+	}
+	buf_add_cstr(&s->out, ")\r\n");
+	skip_message(f);
+	return FETCH_WRITTEN;
+}
+
+static enum step
+stream_step(struct imap_session *s, struct command *c)
+{
+	struct fetch *f = c->args;
+	enum step step = f->stream.step(s, f);
+
+	if (step == STEP_DONE)
+		c->step = items_step;
+	return step == STEP_DONE ? STEP_MORE : step;
+}
+
+static enum step
+items_step(struct imap_session *s, struct command *c)
+{
+	c->step = write_items(s, c->args) == FETCH_STREAMS ? stream_step : walk_step;
+	return STEP_MORE;
+}
+
+/* --- messages one after another --- */
+
+static enum step
+parse_step(struct imap_session *s, struct command *c)
+{
+	struct fetch *f = c->args;
+
+	if (letter_parse(&f->letter, s) == STEP_MORE)
+		return STEP_MORE;
+	c->step = walk_step;
+	if (f->letter.tree != NULL)
+		return STEP_MORE;
+	f->failed = true;
+	skip_message(f);
+	return STEP_MORE;
+}
+
+enum ready { READY, NOT_PARSED, UNREADABLE };
+
+/* Has what the items need, or opens the file to make it. */
+static enum ready
+prepare(struct imap_session *s, struct fetch *f, struct store_view *v)
+{
+	bool tree = !(f->flags & FETCH_TREE) || f->letter.tree != NULL;
+
+	if (!tree)
+		tree = letter_cached(&f->letter, s, v);
+	if ((!tree || f->flags & FETCH_FILE) && !letter_open(&f->letter, s, v))
+		return UNREADABLE;
+	return tree ? READY : NOT_PARSED;
+}
+
+/* The record of the next message into f->m; false: it is gone. */
+static bool
+next_message(struct imap_session *s, struct fetch *f, struct store_scan *scan)
+{
+	uint32_t uid = view_uid(&s->box->view, f->next);
+
+	f->seq = f->next;
+	if (f->letter.tree != NULL && f->letter.uid == uid)
+		return true;
+	if (scan->from != uid)
+		store_scan_seek(scan, uid);
+	if (!store_scan_next(scan, &f->m) || f->m.uid != uid)
+		return false;
+	letter_begin(&f->letter, &f->m);
+	return true;
+}
+
+/* What is ready of the message. False: the step ends here, another goes on. */
+static bool
+write_ready(struct imap_session *s, struct command *c)
+{
+	struct fetch *f = c->args;
+
+	begin_items(s, f);
+	if (write_items(s, f) == FETCH_WRITTEN)
+		return true;
+	c->step = stream_step;
+	return false;
+}
+
+/* One message. False: the step ends here, another goes on. */
+static bool
+one_message(struct imap_session *s, struct command *c, struct store_view *v, struct store_scan *scan)
+{
+	struct fetch *f = c->args;
+
+	if (!next_message(s, f, scan)) {
+		f->missing = true;
+		skip_message(f);
+		return true;
+	}
+	switch (prepare(s, f, v)) {
+	case READY:
+		return write_ready(s, c);
+	case NOT_PARSED:
+		c->step = parse_step;
+		return false;
+	case UNREADABLE:
+		f->failed = true;
+		skip_message(f);
+		return true;
+	}
+	return false;
+}
+
+static void
+walk(struct imap_session *s, struct command *c, struct store_view *v)
+{
+	struct fetch *f = c->args;
+	struct str keywords[STORE_KEYWORDS_MAX];
+	struct store_scan scan;
+	size_t begin = s->out.n;
+	unsigned n = 0;
+
+	if (store_keywords(v, s->box->mailbox, keywords) > s->box->keywords)
+		sync_write_flags(s, v);
+	f->keywords = keywords;
+	store_scan_open(&scan, v, s->box->mailbox, view_uid(&s->box->view, f->next));
+	while (f->next != 0 && n++ < MESSAGES_PER_STEP && s->out.n - begin < OUT_PER_STEP)
+		if (!one_message(s, c, v, &scan))
+			break;
+	store_scan_close(&scan);
+	f->keywords = NULL;
+}
+
+static enum step
+walk_step(struct imap_session *s, struct command *c)
+{
+	struct fetch *f = c->args;
+	struct err e;
+	struct store_view *v;
+
+	if (f->next == 0)
+		return finish(c);
+	v = store_view_open(s->setup.user, &e);
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	walk(s, c, v);
+	store_view_close(v);
+	return STEP_MORE;
+}
+
+/* --- \Seen --- */
+
+/* Sequence numbers may have changed while flags were set (UID FETCH lets EXPUNGE through). */
+static enum step
+begin_walk(struct imap_session *s, struct command *c)
+{
+	struct fetch *f = c->args;
+
+	uidset_clear(&f->seqs);
+	view_apply(&s->box->view, &f->set, c->uid ? SEQ_UIDS : SEQ_NUMBERS, &s->box->saved, &f->seqs);
+	f->next = uidset_first(&f->seqs);
+	c->step = walk_step;
+	return STEP_MORE;
+}
+
+static void
+on_marked(void *ctx, const struct store_result *r)
+{
+	struct imap_session *s = ctx;
+	struct command *c = command_answered(s);
+
+	if (r->code != STORE_OK) {
+		done_refused(c, r, REFUSED_HERE);
+		command_finish(s);
+		return;
+	}
+	sync_own(s->box, r);
+	command_go_on(s, begin_walk);
+}
+
+static enum step
+mark_step(struct imap_session *s, struct command *c)
+{
+	struct fetch *f = c->args;
+	struct store_flags flags = { .mailbox = s->box->mailbox, .uids = &f->seen, .mode = STORE_FLAGS_ADD,
+		.flags = STORE_SEEN };
+
+	if (sync_updates(s, c) == STEP_MORE)
+		return STEP_MORE;
+	return command_wait(c, store_flags(s->setup.user, &flags, (struct store_done){ on_marked, s }));
+}
+
+/* Collects the UIDs of messages without \Seen, some at a time. */
+static enum step
+unseen_step(struct imap_session *s, struct command *c)
+{
+	struct fetch *f = c->args;
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_message m;
+	unsigned n = 0;
+
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	for (; f->next != 0 && n < SCANNED_PER_STEP; n++) {
+		uint32_t uid = view_uid(&s->box->view, f->next);
+
+		if (store_message(v, s->box->mailbox, uid, &m) && !(m.flags & STORE_SEEN))
+			uidset_add(&f->seen, uid, uid);
+		f->next = uidset_next(&f->seqs, f->next + 1);
+	}
+	store_view_close(v);
+	if (f->next == 0)
+		c->step = uidset_empty(&f->seen) ? begin_walk : mark_step;
+	return STEP_MORE;
+}
+
+enum step
+cmd_fetch_run(struct imap_session *s, struct command *c)
+{
+	struct fetch *f = c->args;
+
+	if (!view_apply(&s->box->view, &f->set, c->uid ? SEQ_UIDS : SEQ_NUMBERS, &s->box->saved, &f->seqs))
+		return done_bad(c, "no such message");
+	f->next = uidset_first(&f->seqs);
+	f->flags_row = fetch_find(STR("FLAGS"), false);
+	if (f->next == 0)
+		return done_ok(c, "no such message");
+	c->step = f->flags & FETCH_SEEN && !s->box->readonly ? unseen_step : begin_walk;
+	return STEP_MORE;
+}

@@ -1,0 +1,256 @@
+/* cmd_list.c - LIST and LSUB: which names, with which attributes (RFC 9051 6.3.9, 7.3.1; RFC 3501 6.3.9).
+ *
+ * One look at all names of the user, each decided once (RFC 9051 6.3.9.3); the answer is written in steps from the
+ * command's memory. */
+#include "list.h"
+
+#include <postern/core/map.h>
+
+#include "commands.h"
+#include "names.h"
+#include "pattern.h"
+#include "status.h"
+
+enum {
+	NAMES_PER_STEP = 64,
+};
+
+enum name_state {
+	NAME_MATCHES = 1 << 0,      /* one of the patterns */
+	NAME_LEVEL = 1 << 1,        /* a pattern that ends in "%": a level of hierarchy counts, too */
+	NAME_SELECTED = 1 << 2,     /* meets the selection criteria */
+	NAME_CHILD = 1 << 3,        /* a name below meets them … */
+	NAME_CHILD_UNSEEN = 1 << 4, /* … and is not returned itself */
+};
+
+/* --- which names --- */
+
+static unsigned
+match_patterns(const struct list_args *a, struct str name)
+{
+	unsigned state = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		if (!pattern_match(a->patterns[i], name))
+			continue;
+		state |= NAME_MATCHES;
+		if (a->patterns[i].p[a->patterns[i].n - 1] == '%')
+			state |= NAME_LEVEL;
+	}
+	return state;
+}
+
+/* The criteria are cumulative; without any, a name has to be a mailbox. */
+static bool
+meets_criteria(const struct list_args *a, const struct store_entry *e)
+{
+	if (!(a->options & LIST_CRITERIA))
+		return e->mailbox != 0;
+	if (a->options & LIST_SELECT_SUBSCRIBED && !e->subscribed)
+		return false;
+	return !(a->options & LIST_SELECT_USE) || e->use != STORE_USE_NONE;
+}
+
+/* Tells all levels above a selected name of it. */
+static void
+mark_parents(const struct map *by_name, const struct store_entry *e, unsigned state)
+{
+	struct str parent = e->name;
+	unsigned marks = NAME_CHILD | (state & NAME_MATCHES ? 0 : NAME_CHILD_UNSEEN);
+
+	for (;;) {
+		unsigned char *at;
+
+		parent.n = str_rfind(parent, '/') < parent.n ? str_rfind(parent, '/') : 0;
+		if (parent.n == 0)
+			return;
+		at = map_get(by_name, parent);
+		if (at != NULL)
+			*at |= (unsigned char)marks;
+	}
+}
+
+static void
+mark_all_parents(struct listing *g)
+{
+	struct map by_name;
+
+	map_init(&by_name);
+	for (size_t i = 0; i < g->n; i++)
+		map_put(&by_name, g->entries[i].name, &g->states[i]);
+	for (size_t i = 0; i < g->n; i++)
+		if (g->states[i] & NAME_SELECTED)
+			mark_parents(&by_name, &g->entries[i], g->states[i]);
+	map_fini(&by_name);
+}
+
+static void
+decide(struct listing *g, const struct list_args *a)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		unsigned state = match_patterns(a, g->entries[i].name);
+
+		if (meets_criteria(a, &g->entries[i]))
+			state |= NAME_SELECTED;
+		g->states[i] = (unsigned char)state;
+	}
+	if (a->options & LIST_RECURSIVE)
+		mark_all_parents(g);
+}
+
+/* RFC 9051 6.3.9.3: a name that meets the criteria; a parent of one that is not returned itself (RECURSIVEMATCH); or a
+ * level of hierarchy that "%" reaches. */
+static bool
+is_returned(const struct list_args *a, const struct store_entry *e, unsigned state)
+{
+	if (!(state & NAME_MATCHES))
+		return false;
+	if (state & NAME_SELECTED)
+		return true;
+	if (a->options & LIST_RECURSIVE)
+		return state & NAME_CHILD_UNSEEN && (!(a->options & LIST_LSUB) || state & NAME_LEVEL);
+	return !(a->options & LIST_CRITERIA) && e->mailbox == 0 && e->children && state & NAME_LEVEL;
+}
+
+/* --- how they are told --- */
+
+static void
+add_attribute(struct buf *out, const char *name, const char **sep)
+{
+	buf_add_cstr(out, *sep);
+	buf_add_cstr(out, name);
+	*sep = " ";
+}
+
+static void
+write_attributes(struct imap_session *s, const struct list_args *a, const struct store_entry *e)
+{
+	const char *sep = "";
+
+	if (e->mailbox == 0)
+		add_attribute(&s->out, s->rev2 || a->options & LIST_EXTENDED ? "\\NonExistent" : "\\Noselect", &sep);
+	add_attribute(&s->out, e->children ? "\\HasChildren" : "\\HasNoChildren", &sep);
+	if (a->options & LIST_RETURN_SUBSCRIBED && e->subscribed)
+		add_attribute(&s->out, "\\Subscribed", &sep);
+	if (e->use != STORE_USE_NONE && e->mailbox != 0) {
+		buf_add_cstr(&s->out, sep);
+		buf_add(&s->out, use_attribute(e->use));
+	}
+}
+
+/* RFC 9051 6.3.9.6: which criteria the names below meet. */
+static void
+write_childinfo(struct imap_session *s, const struct list_args *a)
+{
+	const char *sep = "";
+
+	buf_add_cstr(&s->out, " (\"CHILDINFO\" (");
+	if (a->options & LIST_SELECT_SUBSCRIBED)
+		add_attribute(&s->out, "\"SUBSCRIBED\"", &sep);
+	if (a->options & LIST_SELECT_USE)
+		add_attribute(&s->out, "\"SPECIAL-USE\"", &sep);
+	buf_add_cstr(&s->out, "))");
+}
+
+static void
+write_lsub(struct imap_session *s, const struct store_entry *e, unsigned state)
+{
+	buf_add_cstr(&s->out, state & NAME_SELECTED ? "* LSUB () \"/\" " : "* LSUB (\\Noselect) \"/\" ");
+	out_mailbox(&s->out, e->name, session_names(s));
+	buf_add_cstr(&s->out, "\r\n");
+}
+
+static void
+write_name(struct imap_session *s, const struct list_args *a, const struct store_entry *e, unsigned state)
+{
+	buf_add_cstr(&s->out, "* LIST (");
+	write_attributes(s, a, e);
+	buf_add_cstr(&s->out, ") \"/\" ");
+	out_mailbox(&s->out, e->name, session_names(s));
+	if (a->options & LIST_RECURSIVE && state & NAME_CHILD)
+		write_childinfo(s, a);
+	buf_add_cstr(&s->out, "\r\n");
+}
+
+static void
+write_entry(struct imap_session *s, struct store_view *v, const struct list_args *a, const struct listing *g, size_t i)
+{
+	const struct store_entry *e = &g->entries[i];
+
+	if (!is_returned(a, e, g->states[i]))
+		return;
+	if (a->options & LIST_LSUB)
+		write_lsub(s, e, g->states[i]);
+	else
+		write_name(s, a, e, g->states[i]);
+	if (a->options & LIST_RETURN_STATUS && e->mailbox != 0 && g->states[i] & NAME_SELECTED)
+		status_write(s, v, e->mailbox, e->name, a->status);
+}
+
+static enum step
+write_step(struct imap_session *s, struct command *c)
+{
+	struct list_args *a = c->args;
+	struct listing *g = &a->listing;
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	for (size_t n = 0; n < NAMES_PER_STEP && g->next < g->n; n++)
+		write_entry(s, v, a, g, g->next++);
+	store_view_close(v);
+	return g->next < g->n ? STEP_MORE : done_ok(c, "done");
+}
+
+static enum step
+collect_step(struct imap_session *s, struct command *c)
+{
+	struct list_args *a = c->args;
+	struct listing *g = &a->listing;
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	g->n = store_list(v, &c->arena, &g->entries);
+	store_view_close(v);
+	g->states = arena_alloc(&c->arena, g->n + 1);
+	decide(g, a);
+	c->step = write_step;
+	return STEP_MORE;
+}
+
+static void
+on_refreshed(void *ctx, const struct store_result *r)
+{
+	struct imap_session *s = ctx;
+
+	(void)r;
+	command_answered(s);
+	command_go_on(s, collect_step);
+}
+
+/* LIST reference "": the separator and the root of the reference (RFC 9051 6.3.9). */
+static enum step
+write_root(struct imap_session *s, struct command *c)
+{
+	buf_add_cstr(&s->out, "* LIST (\\Noselect) \"/\" \"\"\r\n");
+	return done_ok(c, "done");
+}
+
+enum step
+cmd_list_run(struct imap_session *s, struct command *c)
+{
+	const struct list_args *a = c->args;
+
+	if (a->root)
+		return write_root(s, c);
+	return command_wait(c, store_refresh(s->setup.user, 0, (struct store_done){ on_refreshed, s }));
+}
+
+enum step
+cmd_lsub_run(struct imap_session *s, struct command *c)
+{
+	return cmd_list_run(s, c);
+}

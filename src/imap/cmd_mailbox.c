@@ -1,0 +1,182 @@
+/* cmd_mailbox.c - CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 6.3.4 to 6.3.8, RFC 6154 3). */
+#include "commands.h"
+#include "names.h"
+
+enum {
+	USES_MAX = 16, /* attributes in one CREATE */
+};
+
+struct create_args {
+	struct str name;
+	enum store_use use;
+	bool bad_use; /* attributes that no mailbox can be given */
+};
+
+struct rename_args {
+	struct str from;
+	struct str to;
+};
+
+static void
+on_done(void *ctx, const struct store_result *r)
+{
+	struct imap_session *s = ctx;
+	struct command *c = command_answered(s);
+
+	if (r->code != STORE_OK)
+		done_refused(c, r, REFUSED_HERE);
+	else
+		done_ok(c, "done");
+	command_finish(s);
+}
+
+static struct store_done
+done_here(struct imap_session *s)
+{
+	return (struct store_done){ on_done, s };
+}
+
+/* A name that the client's spelling cannot make is no mailbox and never will be. */
+static bool
+is_name(struct command *c, struct str name)
+{
+	if (name.n > 0)
+		return true;
+	done_no(c, "CANNOT", "no mailbox can have this name");
+	return false;
+}
+
+/* RFC 9051 6.3.4: "foo/" declares that names will follow below it; the name is "foo". */
+static struct str
+without_separator(struct str name)
+{
+	if (name.n > 1 && name.p[name.n - 1] == '/')
+		name.n--;
+	return name;
+}
+
+/* --- CREATE --- */
+
+/* use-attr: one that a real mailbox can have; a mailbox has one use at most. */
+static void
+use_attribute_arg(struct lex *l, struct create_args *a)
+{
+	enum store_use use = use_of_attribute(lex_flag(l));
+
+	if (use == STORE_USE_NONE || use == STORE_USE_ALL || use == STORE_USE_FLAGGED || a->use != STORE_USE_NONE)
+		a->bad_use = true;
+	else
+		a->use = use;
+}
+
+/* SP "(" "USE" SP "(" [use-attr *(SP use-attr)] ")" ")" */
+static void
+create_params(struct lex *l, struct create_args *a)
+{
+	unsigned n = 0;
+
+	lex_want(l, '(');
+	if (!lex_word(l, "USE"))
+		lex_fail(l, "unknown parameter");
+	lex_sp(l);
+	lex_want(l, '(');
+	while (lex_ok(l) && cur_peek(&l->c) != ')' && n++ < USES_MAX) {
+		if (n > 1)
+			lex_sp(l);
+		use_attribute_arg(l, a);
+	}
+	lex_want(l, ')');
+	lex_want(l, ')');
+}
+
+bool
+cmd_create_parse(struct lex *l, struct command *c)
+{
+	struct create_args *a = ARENA_NEW(&c->arena, struct create_args);
+
+	c->args = a;
+	lex_sp(l);
+	a->name = without_separator(lex_mailbox(l, c));
+	if (lex_take(l, ' '))
+		create_params(l, a);
+	return lex_ok(l);
+}
+
+enum step
+cmd_create_run(struct imap_session *s, struct command *c)
+{
+	const struct create_args *a = c->args;
+
+	if (!is_name(c, a->name))
+		return STEP_DONE;
+	if (a->bad_use)
+		return done_no(c, "USEATTR", "a mailbox cannot be given this use");
+	return command_wait(c, store_create(s->setup.user, a->name, a->use, done_here(s)));
+}
+
+/* --- DELETE, RENAME --- */
+
+static void
+on_deleted(void *ctx, const struct store_result *r)
+{
+	struct imap_session *s = ctx;
+
+	if (r->code == STORE_OK && s->box != NULL && s->box->mailbox == r->mailbox)
+		s->box->deleted = true;
+	on_done(ctx, r);
+}
+
+enum step
+cmd_delete_run(struct imap_session *s, struct command *c)
+{
+	struct str *name = c->args;
+
+	if (!is_name(c, *name))
+		return STEP_DONE;
+	return command_wait(c, store_delete(s->setup.user, *name, (struct store_done){ on_deleted, s }));
+}
+
+bool
+cmd_rename_parse(struct lex *l, struct command *c)
+{
+	struct rename_args *a = ARENA_NEW(&c->arena, struct rename_args);
+
+	c->args = a;
+	lex_sp(l);
+	a->from = lex_mailbox(l, c);
+	lex_sp(l);
+	a->to = without_separator(lex_mailbox(l, c));
+	return lex_ok(l);
+}
+
+enum step
+cmd_rename_run(struct imap_session *s, struct command *c)
+{
+	const struct rename_args *a = c->args;
+
+	if (!is_name(c, a->from) || !is_name(c, a->to))
+		return STEP_DONE;
+	return command_wait(c, store_rename(s->setup.user, a->from, a->to, done_here(s)));
+}
+
+/* --- subscriptions --- */
+
+enum step
+cmd_subscribe_run(struct imap_session *s, struct command *c)
+{
+	struct str *name = c->args;
+
+	if (!is_name(c, *name))
+		return STEP_DONE;
+	return command_wait(c, store_subscribe(s->setup.user, without_separator(*name), true, done_here(s)));
+}
+
+enum step
+cmd_unsubscribe_run(struct imap_session *s, struct command *c)
+{
+	struct str *name = c->args;
+
+	if (!is_name(c, *name))
+		return STEP_DONE;
+	return command_wait(c, store_subscribe(s->setup.user, without_separator(*name), false, done_here(s)));
+}

@@ -1,0 +1,365 @@
+/* cmd_search.c - SEARCH and UID SEARCH: the walk over the messages and the answer (RFC 9051 6.4.4, 7.3.4; SEARCH response:
+ * RFC 3501 7.2.5; "$": RFC 5182).
+ *
+ *   walk    from message to message: the record may be enough
+ *   parse   a message without cache row whose envelope is asked for
+ *   deepen  more of one message is fetched, level by level, until the answer is known
+ *   tell    the answer is written in steps */
+#include "search.h"
+
+#include "commands.h"
+
+enum {
+	MESSAGES_PER_STEP = 2000,
+	RANGES_PER_STEP = 1000,
+};
+
+static enum step walk_step(struct imap_session *s, struct command *c);
+static enum step deepen_step(struct imap_session *s, struct command *c);
+
+/* --- the answer --- */
+
+static enum step
+finish(struct command *c)
+{
+	const struct search *q = c->args;
+
+	if (q->failed)
+		return done_no(c, "SERVERBUG", "some messages could not be searched");
+	return done_ok(c, "done");
+}
+
+/* "* SEARCH n n n": some ranges at a time. */
+static enum step
+tell_numbers_step(struct imap_session *s, struct command *c)
+{
+	struct search *q = c->args;
+
+	for (unsigned n = 0; n < RANGES_PER_STEP; n++) {
+		uint32_t number = uidset_next(&q->told, q->next);
+
+		if (number == 0) {
+			buf_add_cstr(&s->out, "\r\n");
+			return finish(c);
+		}
+		buf_addf(&s->out, " %u", number);
+		q->next = number + 1;
+	}
+	return STEP_MORE;
+}
+
+/* The ranges of ALL. */
+static enum step
+tell_ranges_step(struct imap_session *s, struct command *c)
+{
+	struct search *q = c->args;
+
+	for (unsigned n = 0; n < RANGES_PER_STEP && q->next < q->told.n; n++, q->next++) {
+		const struct uid_range *r = &q->told.p[q->next];
+
+		buf_addf(&s->out, q->next > 0 ? ",%u" : "%u", r->first);
+		if (r->last != r->first)
+			buf_addf(&s->out, ":%u", r->last);
+	}
+	if (q->next < q->told.n)
+		return STEP_MORE;
+	buf_add_cstr(&s->out, "\r\n");
+	return finish(c);
+}
+
+/* RFC 9051 7.3.4; without a match only COUNT is left. */
+static enum step
+tell_esearch(struct imap_session *s, struct command *c)
+{
+	struct search *q = c->args;
+	bool any = !uidset_empty(&q->told);
+
+	buf_add_cstr(&s->out, "* ESEARCH (TAG ");
+	out_quoted(&s->out, str_from(c->tag, c->tag_size));
+	buf_add_cstr(&s->out, c->uid ? ") UID" : ")");
+	if (any && q->returns & RETURN_MIN)
+		buf_addf(&s->out, " MIN %u", uidset_first(&q->told));
+	if (any && q->returns & RETURN_MAX)
+		buf_addf(&s->out, " MAX %u", uidset_last(&q->told));
+	if (q->returns & RETURN_COUNT)
+		buf_addf(&s->out, " COUNT %u", (unsigned)uidset_count(&q->told));
+	if (!any || !(q->returns & RETURN_ALL)) {
+		buf_add_cstr(&s->out, "\r\n");
+		return finish(c);
+	}
+	buf_add_cstr(&s->out, " ALL ");
+	q->next = 0;
+	c->step = tell_ranges_step;
+	return STEP_MORE;
+}
+
+/* RFC 9051 6.4.4.1, table 4: MIN and MAX alone save only what they tell. */
+static void
+save(struct imap_session *s, const struct search *q)
+{
+	struct uidset *saved = &s->box->saved;
+	struct uidset uids;
+
+	if (!(q->returns & RETURN_SAVE))
+		return;
+	uidset_init(&uids);
+	uidset_clear(saved);
+	view_uids(&s->box->view, &q->found, &uids);
+	if (!(q->returns & (RETURN_MIN | RETURN_MAX)) || q->returns & (RETURN_ALL | RETURN_COUNT))
+		uidset_copy(saved, &uids);
+	if (q->returns & RETURN_MIN)
+		uidset_add(saved, uidset_first(&uids), uidset_first(&uids));
+	if (q->returns & RETURN_MAX)
+		uidset_add(saved, uidset_last(&uids), uidset_last(&uids));
+	uidset_fini(&uids);
+}
+
+static enum step
+tell_step(struct imap_session *s, struct command *c)
+{
+	struct search *q = c->args;
+
+	save(s, q);
+	if (c->uid)
+		view_uids(&s->box->view, &q->found, &q->told);
+	else
+		uidset_copy(&q->told, &q->found);
+	if (q->returns == (RETURN_GIVEN | RETURN_SAVE))
+		return finish(c);
+	if (q->returns & RETURN_GIVEN)
+		return tell_esearch(s, c);
+	if (s->rev2) {
+		q->returns = RETURN_ALL;
+		return tell_esearch(s, c);
+	}
+	buf_add_cstr(&s->out, "* SEARCH");
+	q->next = 1;
+	c->step = tell_numbers_step;
+	return STEP_MORE;
+}
+
+/* --- one message --- */
+
+/* The message is decided: on to the next. */
+static void
+decided(struct search *q, enum truth t)
+{
+	if (t == TRUTH_YES)
+		uidset_add(&q->found, q->next, q->next);
+	q->level = LEVEL_RECORD;
+	letter_close(&q->letter);
+	q->next = q->next < q->s->box->view.count ? q->next + 1 : 0;
+}
+
+/* What cannot be read does not match, and the client is told. */
+static enum step
+give_up(struct search *q, struct command *c)
+{
+	q->failed = true;
+	decided(q, TRUTH_NO);
+	c->step = walk_step;
+	return STEP_MORE;
+}
+
+static enum step
+parse_step(struct imap_session *s, struct command *c)
+{
+	struct search *q = c->args;
+
+	if (letter_parse(&q->letter, s) == STEP_MORE)
+		return STEP_MORE;
+	c->step = deepen_step;
+	return q->letter.tree != NULL ? STEP_MORE : give_up(q, c);
+}
+
+static enum step
+text_step(struct imap_session *s, struct command *c)
+{
+	struct search *q = c->args;
+	bool ok = true;
+
+	(void)s;
+	if (search_text_step(&q->text, &q->letter, &ok) == STEP_MORE)
+		return STEP_MORE;
+	if (!ok)
+		return give_up(q, c);
+	q->level = LEVEL_TEXT;
+	decided(q, search_match(q));
+	c->step = walk_step;
+	return STEP_MORE;
+}
+
+static bool
+read_header(struct search *q)
+{
+	uint64_t size = q->letter.tree->root->header_size;
+
+	buf_clear(&q->header);
+	return letter_read(&q->letter, 0, size < SEARCH_HEADER_MAX ? (size_t)size : SEARCH_HEADER_MAX, &q->header);
+}
+
+/* The envelope is at hand; the file is opened if a key looks into it. */
+static enum step
+deepen_step(struct imap_session *s, struct command *c)
+{
+	struct search *q = c->args;
+	enum truth t;
+
+	(void)s;
+	q->level = LEVEL_ENVELOPE;
+	t = search_match(q);
+	if (t == TRUTH_OPEN && q->letter.fd == -1)
+		return give_up(q, c);
+	if (t == TRUTH_OPEN) {
+		if (!read_header(q))
+			return give_up(q, c);
+		q->level = LEVEL_HEADER;
+		t = search_match(q);
+	}
+	c->step = walk_step;
+	if (t == TRUTH_OPEN) {
+		search_text_begin(&q->text, q->letter.tree);
+		c->step = text_step;
+		return STEP_MORE;
+	}
+	decided(q, t);
+	return STEP_MORE;
+}
+
+/* The record was not enough: what comes next? */
+static enum step
+deepen(struct search *q, struct command *c, struct store_view *v)
+{
+	bool cached;
+
+	letter_begin(&q->letter, &q->m);
+	cached = letter_cached(&q->letter, q->s, v);
+	if ((!cached || q->deepest > LEVEL_ENVELOPE) && !letter_open(&q->letter, q->s, v))
+		return give_up(q, c);
+	c->step = cached ? deepen_step : parse_step;
+	return STEP_MORE;
+}
+
+/* Messages whose records decide. A message that others expunged matches nothing. */
+static enum step
+walk(struct search *q, struct command *c, struct store_view *v)
+{
+	struct store_scan scan;
+	enum step step = STEP_MORE;
+
+	store_scan_open(&scan, v, q->s->box->mailbox, view_uid(&q->s->box->view, q->next));
+	for (unsigned n = 0; n < MESSAGES_PER_STEP && q->next != 0 && c->step == walk_step; n++) {
+		uint32_t uid = view_uid(&q->s->box->view, q->next);
+		enum truth t = TRUTH_NO;
+
+		if (scan.from != uid)
+			store_scan_seek(&scan, uid);
+		if (store_scan_next(&scan, &q->m) && q->m.uid == uid)
+			t = search_match(q);
+		if (t == TRUTH_OPEN)
+			step = deepen(q, c, v);
+		else
+			decided(q, t);
+	}
+	store_scan_close(&scan);
+	return step;
+}
+
+static enum step
+walk_step(struct imap_session *s, struct command *c)
+{
+	struct search *q = c->args;
+	struct err e;
+	struct store_view *v;
+	enum step step;
+
+	if (q->next == 0) {
+		c->step = tell_step;
+		return STEP_MORE;
+	}
+	v = store_view_open(s->setup.user, &e);
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	step = walk(q, c, v);
+	store_view_close(v);
+	return step;
+}
+
+/* --- before the walk --- */
+
+/* The ranges live in the command's arena. */
+static void
+apply_set(struct imap_session *s, struct command *c, struct search_key *k, enum seq_kind kind)
+{
+	struct uidset seqs;
+
+	uidset_init(&seqs);
+	view_apply(&s->box->view, &k->set, kind, &s->box->saved, &seqs);
+	k->seqs = ARENA_NEW(&c->arena, struct uidset);
+	k->seqs->n = seqs.n;
+	k->seqs->p = arena_array(&c->arena, seqs.n + 1, sizeof(*seqs.p));
+	if (seqs.n > 0)
+		memcpy(k->seqs->p, seqs.p, seqs.n * sizeof(*seqs.p));
+	uidset_fini(&seqs);
+}
+
+static unsigned
+keyword_bit(const struct str *keywords, size_t n, struct str name)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (str_eq_nocase(keywords[i], name))
+			return i;
+	return STORE_KEYWORDS_MAX;
+}
+
+/* Sets become numbers of the view, keywords become bits. */
+static void
+resolve(struct imap_session *s, struct command *c, struct search_key *k, const struct str *keywords, size_t n)
+{
+	for (; k != NULL; k = k->next) {
+		if (k->set.r != NULL)
+			apply_set(s, c, k, k->row == search_set_row() ? SEQ_NUMBERS_THERE : SEQ_UIDS);
+		k->keyword = keyword_bit(keywords, n, k->word);
+		resolve(s, c, k->child, keywords, n);
+	}
+}
+
+/* RFC 9051 6.4.4.1: a failed SEARCH with SAVE empties "$". */
+static enum step
+refuse_charset(struct imap_session *s, struct command *c)
+{
+	const struct search *q = c->args;
+	struct buf code;
+
+	if (q->returns & RETURN_SAVE)
+		uidset_clear(&s->box->saved);
+	buf_init(&code, SIZE_MAX);
+	buf_add_cstr(&code, "BADCHARSET (");
+	charset_list(&code);
+	buf_add_char(&code, ')');
+	done_no(c, "", "unknown charset");
+	c->reply.code = arena_str(&c->arena, buf_str(&code));
+	buf_fini(&code);
+	return STEP_DONE;
+}
+
+enum step
+cmd_search_run(struct imap_session *s, struct command *c)
+{
+	struct search *q = c->args;
+	struct str keywords[STORE_KEYWORDS_MAX];
+	struct err e;
+	struct store_view *v;
+
+	if (q->bad_charset)
+		return refuse_charset(s, c);
+	v = store_view_open(s->setup.user, &e);
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	resolve(s, c, q->keys, keywords, store_keywords(v, s->box->mailbox, keywords));
+	store_view_close(v);
+	q->s = s;
+	q->next = s->box->view.count > 0 ? 1 : 0;
+	c->step = walk_step;
+	return STEP_MORE;
+}

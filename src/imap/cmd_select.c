@@ -1,0 +1,275 @@
+/* cmd_select.c - SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 6.3.2, 6.3.3, 6.4.1, 6.4.2; RFC 3501 for RECENT, UNSEEN).
+ *
+ * SELECT: the store takes in what waits, then the view is filled in slices from snapshots. What changes between two
+ * slices is found by the first look for updates, for that starts at the MODSEQ of the first snapshot. */
+#include "select.h"
+
+#include <stdlib.h>
+
+#include <postern/core/mem.h>
+
+#include "commands.h"
+#include "idle.h"
+#include "names.h"
+#include "recent.h"
+#include "sync.h"
+
+enum {
+	MESSAGES_PER_STEP = 20000,
+};
+
+void
+select_close(struct imap_session *s)
+{
+	struct selected *box = s->box;
+
+	if (box == NULL)
+		return;
+	if (box->watch != NULL)
+		store_watch_stop(box->watch);
+	view_fini(&box->view);
+	uidset_fini(&box->gone);
+	uidset_fini(&box->recent);
+	uidset_fini(&box->saved);
+	uidset_fini(&box->own);
+	free(box);
+	s->box = NULL;
+	if (s->state == IN_SELECTED)
+		s->state = IN_AUTH;
+}
+
+/* RFC 9051 7.1, CLOSED: what comes after it is of another mailbox. */
+static void
+close_with_words(struct imap_session *s)
+{
+	if (s->state == IN_SELECTED)
+		buf_add_cstr(&s->out, "* OK [CLOSED] the mailbox is closed\r\n");
+	select_close(s);
+}
+
+bool
+select_drop_deleted(struct imap_session *s, const struct command *c)
+{
+	if (c->verb->run == cmd_delete_run) {
+		close_with_words(s);
+		return true;
+	}
+	session_bye(s, "", "the mailbox was deleted");
+	return false;
+}
+
+static void
+on_event(void *ctx, const struct store_event *event)
+{
+	struct imap_session *s = ctx;
+
+	s->box->dirty = true;
+	if (event->kinds & STORE_EVENT_DELETED)
+		s->box->deleted = true;
+	idle_wake(s);
+}
+
+/* --- opening --- */
+
+/* What SELECT writes from one snapshot, before the messages are counted. */
+static bool
+begin_box(struct imap_session *s, struct command *c, struct store_view *v, struct selected *box)
+{
+	struct str *name = c->args;
+	struct store_mailbox header;
+
+	box->mailbox = name->n > 0 ? store_find(v, *name) : 0;
+	if (box->mailbox == 0 || !store_mailbox(v, box->mailbox, &header))
+		return false;
+	box->readonly = c->verb->run == cmd_examine_run;
+	box->uidvalidity = header.uidvalidity;
+	box->modseq = header.highestmodseq;
+	box->dirty = true;
+	s->box = box;
+	return true;
+}
+
+/* Fills the view, some messages at a time; true when all are in. */
+static bool
+fill(struct imap_session *s, struct store_view *v)
+{
+	struct selected *box = s->box;
+	struct store_message m;
+	struct store_scan scan;
+	unsigned n = 0;
+	bool more = true;
+
+	store_scan_open(&scan, v, box->mailbox, view_last_uid(&box->view) + 1);
+	while (n < MESSAGES_PER_STEP && (more = store_scan_next(&scan, &m))) {
+		view_append(&box->view, m.uid, m.uid);
+		n++;
+	}
+	store_scan_close(&scan);
+	return !more;
+}
+
+static void
+mark_recent(struct imap_session *s, uint32_t uidnext)
+{
+	struct selected *box = s->box;
+	struct str user = store_user_address(s->setup.user);
+	uint32_t floor = recent_floor(user, box->mailbox, uidnext);
+	struct uidset seqs;
+	uint32_t first = view_seq_from(&box->view, floor);
+
+	uidset_init(&seqs);
+	if (first <= box->view.count)
+		uidset_add(&seqs, first, box->view.count);
+	view_uids(&box->view, &seqs, &box->recent);
+	uidset_fini(&seqs);
+	if (!box->readonly)
+		recent_told(user, box->mailbox, uidnext);
+}
+
+/* RFC 3501 6.3.1: UNSEEN tells the first message without \Seen. */
+static void
+write_unseen(struct imap_session *s, struct store_view *v)
+{
+	uint32_t seq = view_seq(&s->box->view, store_first_unseen(v, s->box->mailbox));
+
+	if (seq != 0)
+		buf_addf(&s->out, "* OK [UNSEEN %u] first unseen message\r\n", seq);
+}
+
+static void
+write_box(struct imap_session *s, struct command *c, struct store_view *v, const struct store_mailbox *header)
+{
+	sync_write_flags(s, v);
+	sync_write_exists(s);
+	if (!s->rev2)
+		write_unseen(s, v);
+	buf_addf(&s->out, "* OK [UIDVALIDITY %u] UIDs are good\r\n", s->box->uidvalidity);
+	buf_addf(&s->out, "* OK [UIDNEXT %u] next UID\r\n", header->uidnext);
+	buf_add_cstr(&s->out, "* LIST (");
+	buf_add(&s->out, use_attribute(header->use));
+	buf_add_cstr(&s->out, ") \"/\" ");
+	out_mailbox(&s->out, store_mailbox_name(v, s->box->mailbox, &c->arena), c->names);
+	buf_add_cstr(&s->out, "\r\n");
+}
+
+static enum step
+finish(struct imap_session *s, struct command *c, struct store_view *v)
+{
+	struct store_mailbox header;
+
+	if (!store_mailbox(v, s->box->mailbox, &header)) {
+		select_close(s);
+		return done_no(c, "NONEXISTENT", "no such mailbox");
+	}
+	mark_recent(s, header.uidnext);
+	write_box(s, c, v, &header);
+	s->box->watch = store_watch_start(s->setup.user, s->box->mailbox, on_event, s);
+	s->state = IN_SELECTED;
+	return s->box->readonly ? done_ok_code(c, STR("READ-ONLY"), "done") : done_ok_code(c, STR("READ-WRITE"), "done");
+}
+
+static enum step
+fill_step(struct imap_session *s, struct command *c)
+{
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+	enum step step = STEP_MORE;
+
+	if (v == NULL) {
+		select_close(s);
+		return done_unreadable(s, c, &e);
+	}
+	if (fill(s, v))
+		step = finish(s, c, v);
+	store_view_close(v);
+	return step;
+}
+
+static enum step
+open_step(struct imap_session *s, struct command *c)
+{
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct selected *box;
+
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	box = NEW(struct selected);
+	if (begin_box(s, c, v, box)) {
+		c->step = fill_step;
+		store_view_close(v);
+		return STEP_MORE;
+	}
+	store_view_close(v);
+	free(box);
+	return done_no(c, "NONEXISTENT", "no such mailbox");
+}
+
+static void
+on_refreshed(void *ctx, const struct store_result *r)
+{
+	struct imap_session *s = ctx;
+
+	(void)r; /* a mailbox that cannot be refreshed is still what the index says */
+	command_answered(s);
+	command_go_on(s, open_step);
+}
+
+/* The mailbox that was selected is closed whatever comes of the new one (RFC 9051 6.3.2). */
+enum step
+cmd_select_run(struct imap_session *s, struct command *c)
+{
+	struct str *name = c->args;
+	struct err e;
+	struct store_view *v;
+	uint32_t mailbox;
+
+	close_with_words(s);
+	v = store_view_open(s->setup.user, &e);
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	mailbox = name->n > 0 ? store_find(v, *name) : 0;
+	store_view_close(v);
+	if (mailbox == 0)
+		return done_no(c, "NONEXISTENT", "no such mailbox");
+	return command_wait(c, store_refresh(s->setup.user, mailbox, (struct store_done){ on_refreshed, s }));
+}
+
+enum step
+cmd_examine_run(struct imap_session *s, struct command *c)
+{
+	return cmd_select_run(s, c);
+}
+
+/* --- closing --- */
+
+enum step
+cmd_unselect_run(struct imap_session *s, struct command *c)
+{
+	select_close(s);
+	return done_ok(c, "done");
+}
+
+static void
+on_expunged(void *ctx, const struct store_result *r)
+{
+	struct imap_session *s = ctx;
+	struct command *c = command_answered(s);
+
+	select_close(s);
+	if (r->code != STORE_OK)
+		done_refused(c, r, REFUSED_HERE);
+	else
+		done_ok(c, "done");
+	command_finish(s);
+}
+
+/* RFC 9051 6.4.1: what has \Deleted goes, without EXPUNGE responses; not when read-only. */
+enum step
+cmd_close_run(struct imap_session *s, struct command *c)
+{
+	if (s->box->readonly)
+		return cmd_unselect_run(s, c);
+	return command_wait(c,
+	    store_expunge(s->setup.user, s->box->mailbox, NULL, (struct store_done){ on_expunged, s }));
+}

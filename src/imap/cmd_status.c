@@ -1,0 +1,195 @@
+/* cmd_status.c - STATUS (RFC 9051 6.3.11; SIZE: RFC 8438; RECENT: RFC 3501). */
+#include "status.h"
+
+#include "commands.h"
+#include "names.h"
+#include "recent.h"
+
+/* What an item is computed from. */
+struct status_of {
+	struct store_view *view;
+	struct str user;
+	struct store_mailbox header;
+};
+
+static uint64_t
+messages(const struct status_of *of)
+{
+	return of->header.messages;
+}
+
+/* Messages that the next session will be the first to see (recent.h). */
+static uint64_t
+recent(const struct status_of *of)
+{
+	uint32_t floor = recent_floor(of->user, of->header.number, of->header.uidnext);
+	struct store_message m;
+	struct store_scan scan;
+	uint64_t n = 0;
+
+	store_scan_open(&scan, of->view, of->header.number, floor);
+	while (store_scan_next(&scan, &m))
+		n++;
+	store_scan_close(&scan);
+	return n;
+}
+
+static uint64_t
+uidnext(const struct status_of *of)
+{
+	return of->header.uidnext;
+}
+
+static uint64_t
+uidvalidity(const struct status_of *of)
+{
+	return of->header.uidvalidity;
+}
+
+static uint64_t
+unseen(const struct status_of *of)
+{
+	return of->header.unseen;
+}
+
+static uint64_t
+deleted(const struct status_of *of)
+{
+	return of->header.deleted;
+}
+
+static uint64_t
+size(const struct status_of *of)
+{
+	return of->header.bytes;
+}
+
+static const struct {
+	const char *name;
+	uint64_t (*value)(const struct status_of *of);
+	const char *capability;
+	const char *rfc;
+} items[] = {
+	{ "MESSAGES", messages, NULL, "RFC 9051 6.3.11" },
+	{ "RECENT", recent, NULL, "RFC 3501 6.3.10" },
+	{ "UIDNEXT", uidnext, NULL, "RFC 9051 6.3.11" },
+	{ "UIDVALIDITY", uidvalidity, NULL, "RFC 9051 6.3.11" },
+	{ "UNSEEN", unseen, NULL, "RFC 9051 6.3.11" },
+	{ "DELETED", deleted, NULL, "RFC 9051 6.3.11" },
+	{ "SIZE", size, "STATUS=SIZE", "RFC 8438 2" },
+};
+enum { ITEMS = sizeof(items) / sizeof(*items) };
+
+void
+status_capabilities(struct buf *out)
+{
+	for (size_t i = 0; i < ITEMS; i++)
+		commands_add_capability(out, items[i].capability);
+}
+
+static unsigned
+status_item(struct lex *l)
+{
+	struct str name = lex_atom(l);
+
+	for (unsigned i = 0; i < ITEMS && lex_ok(l); i++)
+		if (str_eq_nocase(name, str_of(items[i].name)))
+			return 1u << i;
+	lex_fail(l, "unknown STATUS item");
+	return 0;
+}
+
+unsigned
+lex_status_items(struct lex *l)
+{
+	unsigned mask = 0;
+
+	lex_want(l, '(');
+	do
+		mask |= status_item(l);
+	while (lex_ok(l) && lex_take(l, ' '));
+	lex_want(l, ')');
+	return mask;
+}
+
+void
+status_write(struct imap_session *s, struct store_view *v, uint32_t mailbox, struct str name, unsigned mask)
+{
+	struct status_of of = { .view = v, .user = store_user_address(s->setup.user) };
+	const char *sep = "";
+
+	if (!store_mailbox(v, mailbox, &of.header))
+		return;
+	buf_add_cstr(&s->out, "* STATUS ");
+	out_mailbox(&s->out, name, session_names(s));
+	buf_add_cstr(&s->out, " (");
+	for (size_t i = 0; i < ITEMS; i++) {
+		if (!(mask >> i & 1))
+			continue;
+		buf_addf(&s->out, "%s%s ", sep, items[i].name);
+		buf_add_u64(&s->out, items[i].value(&of));
+		sep = " ";
+	}
+	buf_add_cstr(&s->out, ")\r\n");
+}
+
+/* --- the command --- */
+
+struct status_args {
+	struct str name;
+	unsigned items;
+	uint32_t mailbox;
+};
+
+bool
+cmd_status_parse(struct lex *l, struct command *c)
+{
+	struct status_args *a = ARENA_NEW(&c->arena, struct status_args);
+
+	c->args = a;
+	lex_sp(l);
+	a->name = lex_mailbox(l, c);
+	lex_sp(l);
+	a->items = lex_status_items(l);
+	return lex_ok(l);
+}
+
+static enum step
+write_step(struct imap_session *s, struct command *c)
+{
+	const struct status_args *a = c->args;
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	status_write(s, v, a->mailbox, store_mailbox_name(v, a->mailbox, &c->arena), a->items);
+	store_view_close(v);
+	return done_ok(c, "done");
+}
+
+static void
+on_refreshed(void *ctx, const struct store_result *r)
+{
+	struct imap_session *s = ctx;
+
+	(void)r;
+	command_answered(s);
+	command_go_on(s, write_step);
+}
+
+enum step
+cmd_status_run(struct imap_session *s, struct command *c)
+{
+	struct status_args *a = c->args;
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	a->mailbox = a->name.n > 0 ? store_find(v, a->name) : 0;
+	store_view_close(v);
+	if (a->mailbox == 0)
+		return done_no(c, "NONEXISTENT", "no such mailbox");
+	return command_wait(c, store_refresh(s->setup.user, a->mailbox, (struct store_done){ on_refreshed, s }));
+}

@@ -1,0 +1,92 @@
+/* commands.c - every command of a logged-in session, in one table. Dispatch, "wrong state" and CAPABILITY come from it. */
+#include "commands.h"
+
+#include "capability.h"
+#include "names.h"
+
+static const struct verb verbs[] = {
+	{ STR_INIT("CAPABILITY"), IN_BOTH, 0, parse_nothing, cmd_capability_run, NULL, "RFC 9051 6.1.1" },
+	{ STR_INIT("NOOP"), IN_BOTH, 0, parse_nothing, cmd_noop_run, NULL, "RFC 9051 6.1.2" },
+	{ STR_INIT("LOGOUT"), IN_BOTH, VERB_NO_UPDATES, parse_nothing, cmd_logout_run, NULL, "RFC 9051 6.1.3" },
+	{ STR_INIT("ID"), IN_BOTH, 0, cmd_id_parse, cmd_id_run, "ID", "RFC 2971 3.1" },
+	{ STR_INIT("ENABLE"), IN_BOTH, 0, cmd_enable_parse, cmd_enable_run, "ENABLE", "RFC 9051 6.3.1" },
+	{ STR_INIT("SELECT"), IN_BOTH, 0, parse_one_mailbox, cmd_select_run, NULL, "RFC 9051 6.3.2" },
+	{ STR_INIT("EXAMINE"), IN_BOTH, 0, parse_one_mailbox, cmd_examine_run, NULL, "RFC 9051 6.3.3" },
+	{ STR_INIT("CREATE"), IN_BOTH, 0, cmd_create_parse, cmd_create_run, "CREATE-SPECIAL-USE", "RFC 9051 6.3.4" },
+	{ STR_INIT("DELETE"), IN_BOTH, 0, parse_one_mailbox, cmd_delete_run, NULL, "RFC 9051 6.3.5" },
+	{ STR_INIT("RENAME"), IN_BOTH, 0, cmd_rename_parse, cmd_rename_run, NULL, "RFC 9051 6.3.6" },
+	{ STR_INIT("SUBSCRIBE"), IN_BOTH, 0, parse_one_mailbox, cmd_subscribe_run, NULL, "RFC 9051 6.3.7" },
+	{ STR_INIT("UNSUBSCRIBE"), IN_BOTH, 0, parse_one_mailbox, cmd_unsubscribe_run, NULL, "RFC 9051 6.3.8" },
+	{ STR_INIT("LIST"), IN_BOTH, 0, cmd_list_parse, cmd_list_run, NULL, "RFC 9051 6.3.9" },
+	{ STR_INIT("LSUB"), IN_BOTH, 0, cmd_lsub_parse, cmd_lsub_run, NULL, "RFC 3501 6.3.9" },
+	{ STR_INIT("NAMESPACE"), IN_BOTH, 0, parse_nothing, cmd_namespace_run, "NAMESPACE", "RFC 9051 6.3.10" },
+	{ STR_INIT("STATUS"), IN_BOTH, 0, cmd_status_parse, cmd_status_run, NULL, "RFC 9051 6.3.11" },
+	{ STR_INIT("APPEND"), IN_BOTH, 0, cmd_append_parse, cmd_append_run, NULL, "RFC 9051 6.3.12" },
+	{ STR_INIT("IDLE"), IN_BOTH, 0, parse_nothing, cmd_idle_run, "IDLE", "RFC 9051 6.3.13" },
+	{ STR_INIT("CHECK"), IN_SELECTED, 0, parse_nothing, cmd_noop_run, NULL, "RFC 3501 6.4.1" },
+	{ STR_INIT("CLOSE"), IN_SELECTED, VERB_NO_UPDATES, parse_nothing, cmd_close_run, NULL, "RFC 9051 6.4.1" },
+	{ STR_INIT("UNSELECT"), IN_SELECTED, VERB_NO_UPDATES, parse_nothing, cmd_unselect_run, "UNSELECT", "RFC 9051 6.4.2" },
+	{ STR_INIT("EXPUNGE"), IN_SELECTED, VERB_WRITES, parse_nothing, cmd_expunge_run, NULL, "RFC 9051 6.4.3" },
+	{ STR_INIT("EXPUNGE"), IN_SELECTED, VERB_WRITES | VERB_UID_ONLY, cmd_expunge_parse, cmd_expunge_run, "UIDPLUS",
+	    "RFC 9051 6.4.9" },
+	{ STR_INIT("SEARCH"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE, cmd_search_parse, cmd_search_run, NULL, "RFC 9051 6.4.4" },
+	{ STR_INIT("FETCH"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE, cmd_fetch_parse, cmd_fetch_run, NULL, "RFC 9051 6.4.5" },
+	{ STR_INIT("STORE"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE | VERB_WRITES, cmd_store_parse, cmd_store_run, NULL,
+	    "RFC 9051 6.4.6" },
+	{ STR_INIT("COPY"), IN_SELECTED, VERB_UID, cmd_copy_parse, cmd_copy_run, NULL, "RFC 9051 6.4.7" },
+	{ STR_INIT("MOVE"), IN_SELECTED, VERB_UID | VERB_WRITES, cmd_copy_parse, cmd_move_run, "MOVE", "RFC 9051 6.4.8" },
+};
+
+static bool
+has_form(const struct verb *v, bool uid)
+{
+	return uid ? v->flags & (VERB_UID | VERB_UID_ONLY) : !(v->flags & VERB_UID_ONLY);
+}
+
+const struct verb *
+commands_find(struct str name, bool uid)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+		if (has_form(&verbs[i], uid) && str_eq_nocase(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+/* " NAME" as a whole word. */
+static bool
+has_word(struct str words, struct str name)
+{
+	struct str word;
+
+	while (str_cut(&words, ' ', &word))
+		if (str_eq(word, name))
+			return true;
+	return false;
+}
+
+void
+commands_add_capability(struct buf *out, const char *name)
+{
+	if (name == NULL || has_word(buf_str(out), str_of(name)))
+		return;
+	buf_add_char(out, ' ');
+	buf_add_cstr(out, name);
+}
+
+void
+commands_write_capabilities(struct buf *out)
+{
+	struct buf names;
+
+	buf_init(&names, SIZE_MAX);
+	buf_add_cstr(&names, "CAPABILITY");
+	capability_write_base(&names);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+		commands_add_capability(&names, verbs[i].capability);
+	list_capabilities(&names);
+	status_capabilities(&names);
+	search_capabilities(&names);
+	fetch_capabilities(&names);
+	buf_add(out, buf_str(&names));
+	buf_fini(&names);
+}

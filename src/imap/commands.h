@@ -1,0 +1,53 @@
+/* commands.h - the table of commands after login, and what CAPABILITY derives from it. */
+#ifndef IMAP_COMMANDS_H
+#define IMAP_COMMANDS_H
+
+#include "sess.h"
+
+/* The row of a command; uid: its UID form. NULL: unknown. */
+const struct verb *commands_find(struct str name, bool uid);
+/* "CAPABILITY …" of a logged-in session: the base, then each capability a row of any table names, once. */
+void commands_write_capabilities(struct buf *out);
+
+/* The rows' functions, by file. */
+bool parse_nothing(struct lex *l, struct command *c);
+#define VERB(name)                                                             \
+	bool cmd_##name##_parse(struct lex *l, struct command *c);                   \
+	enum step cmd_##name##_run(struct imap_session *s, struct command *c)
+
+enum step cmd_capability_run(struct imap_session *s, struct command *c);
+enum step cmd_noop_run(struct imap_session *s, struct command *c);
+enum step cmd_logout_run(struct imap_session *s, struct command *c);
+enum step cmd_namespace_run(struct imap_session *s, struct command *c);
+VERB(id);
+VERB(enable);
+enum step cmd_select_run(struct imap_session *s, struct command *c);
+enum step cmd_examine_run(struct imap_session *s, struct command *c);
+enum step cmd_close_run(struct imap_session *s, struct command *c);
+enum step cmd_unselect_run(struct imap_session *s, struct command *c);
+VERB(create);
+enum step cmd_delete_run(struct imap_session *s, struct command *c);
+VERB(rename);
+enum step cmd_subscribe_run(struct imap_session *s, struct command *c);
+enum step cmd_unsubscribe_run(struct imap_session *s, struct command *c);
+VERB(list);
+VERB(lsub);
+VERB(status);
+VERB(append);
+enum step cmd_idle_run(struct imap_session *s, struct command *c);
+VERB(expunge);
+VERB(copy);
+enum step cmd_move_run(struct imap_session *s, struct command *c);
+VERB(store);
+VERB(fetch);
+VERB(search);
+
+/* " NAME" unless out has it already; NULL is nothing. */
+void commands_add_capability(struct buf *out, const char *name);
+/* Other tables whose rows name capabilities. */
+void fetch_capabilities(struct buf *out);
+void list_capabilities(struct buf *out);
+void status_capabilities(struct buf *out);
+void search_capabilities(struct buf *out);
+
+#endif

@@ -1,0 +1,120 @@
+/* fetch.h - the parts of FETCH: cmd_fetch_parse.c (grammar), fetch_item.c (what each item writes), fetch_body.c (sections),
+ * fetch_binary.c (decoded sections), cmd_fetch.c (the walk over the messages). */
+#ifndef IMAP_FETCH_H
+#define IMAP_FETCH_H
+
+#include <postern/message/encoding.h>
+#include <postern/message/header.h>
+#include <postern/message/mime.h>
+
+#include "letter.h"
+#include "sess.h"
+
+enum {
+	FETCH_ITEMS_MAX = 100,         /* items of one FETCH */
+	FETCH_SECTION_DEPTH_MAX = 100, /* numbers in a section: MIME_DEPTH_MAX levels exist */
+	FETCH_FIELDS_MAX = 500,        /* names in HEADER.FIELDS */
+	FETCH_HEADER_MAX = 1024 * 1024, /* octets of a header that HEADER.FIELDS looks at */
+	FETCH_PIECE = 32 * 1024,       /* octets written in one step */
+};
+
+enum fetch_flag {
+	FETCH_SECTION = 1 << 0,  /* "[…]" follows the name */
+	FETCH_PARTIAL = 1 << 1,  /* "<…>" may follow that */
+	FETCH_BINARY = 1 << 2,   /* the section is a part, without HEADER and the like */
+	FETCH_SEEN = 1 << 3,     /* sets \Seen */
+	FETCH_TREE = 1 << 4,     /* needs the structure */
+	FETCH_FILE = 1 << 5,     /* needs the message file */
+};
+
+struct fetch;
+struct fetch_item;
+
+/* How an item went. */
+enum fetch_went { FETCH_WRITTEN, FETCH_STREAMS };
+
+/* An item is a row. */
+struct fetch_row {
+	struct str name;
+	unsigned flags;
+	/* Writes the value (the label is written). STREAMS: f->stream has been set up and writes the rest. */
+	enum fetch_went (*write)(struct imap_session *s, struct fetch *f, const struct fetch_item *i);
+	struct str label; /* in the answer, when it is not the name: the section goes into it where it has one */
+	const char *capability;
+	const char *rfc;
+};
+
+enum fetch_fields { FIELDS_ALL, FIELDS_ONLY, FIELDS_EXCEPT };
+
+struct fetch_section {
+	uint32_t *number;
+	size_t depth;
+	enum mime_section what;
+	enum fetch_fields fields;
+	struct str *names;
+	size_t nnames;
+};
+
+struct fetch_item {
+	const struct fetch_row *row;
+	unsigned flags;        /* the row's, less what this section does not need */
+	struct fetch_section section;
+	bool partial;
+	uint64_t from;
+	uint64_t size;
+	struct str label;      /* as the answer has it, with the space behind it */
+};
+
+/* A value on its way to the client. */
+struct fetch_stream {
+	enum step (*step)(struct imap_session *s, struct fetch *f);
+	uint64_t at;           /* next octet to be read */
+	uint64_t left;         /* octets of the literal still to be written */
+	/* fetch_binary.c */
+	struct decoder decoder;
+	struct mime_span span; /* the encoded part */
+	uint64_t skip;         /* decoded octets before the first wanted */
+	uint64_t decoded;      /* how many there are, when counted */
+	bool has_nul;
+	bool to_crlf;          /* text: a bare LF becomes CRLF */
+	bool after_cr;
+	bool ended;            /* the decoder has given all */
+};
+
+struct fetch {
+	struct seq_set set;
+	struct fetch_item *items;
+	size_t n;
+	unsigned flags;        /* of all items, ORed */
+	const struct fetch_row *flags_row;
+	struct uidset seqs;    /* messages meant */
+	uint32_t next;         /* sequence number of the next message, 0: none */
+	struct uidset seen;    /* UIDs that get \Seen by this command */
+	bool missing;          /* some are gone */
+	bool unknown_cte;      /* BINARY of a part that cannot be decoded */
+	bool failed;           /* some file could not be read */
+	/* the message under way */
+	uint32_t seq;
+	struct store_message m;
+	const struct str *keywords; /* names by bit; only while the index is open */
+	size_t item;           /* the next item to be written */
+	struct letter letter;
+	struct fetch_stream stream;
+};
+
+/* fetch_item.c: every row. */
+const struct fetch_row *fetch_find(struct str name, bool section);
+/* A macro's items, NULL when the name is none. */
+const char *const *fetch_macro(struct str name);
+
+/* fetch_body.c */
+enum fetch_went fetch_write_body(struct imap_session *s, struct fetch *f, const struct fetch_item *i);
+/* Cuts a span to the item's partial. */
+struct mime_span fetch_clip(const struct fetch_item *i, struct mime_span span);
+void fetch_write_nil(struct imap_session *s);
+
+/* fetch_binary.c */
+enum fetch_went fetch_write_binary(struct imap_session *s, struct fetch *f, const struct fetch_item *i);
+enum fetch_went fetch_write_binary_size(struct imap_session *s, struct fetch *f, const struct fetch_item *i);
+
+#endif

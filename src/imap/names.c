@@ -1,0 +1,81 @@
+/* names.c - mailbox names between store (UTF-8) and client (modified UTF-7 or UTF-8: RFC 9051 5.1, A.1). */
+#include "names.h"
+
+#include <postern/core/utf8.h>
+#include <postern/store/mutf7.h>
+
+void
+out_mailbox(struct buf *out, struct str name, enum names names)
+{
+	struct buf encoded;
+
+	if (names == NAMES_UTF8) {
+		out_quoted(out, name);
+		return;
+	}
+	buf_init(&encoded, SIZE_MAX);
+	mutf7_encode(&encoded, name);
+	out_quoted(out, buf_str(&encoded));
+	buf_fini(&encoded);
+}
+
+bool
+name_from_client(struct buf *utf8, struct str s, enum names names)
+{
+	if (names == NAMES_MUTF7)
+		return mutf7_decode(utf8, s);
+	buf_add(utf8, s);
+	return utf8_valid(s) && !str_has(s, '\0');
+}
+
+struct str
+lex_mailbox(struct lex *l, struct command *c)
+{
+	struct str raw = lex_astring(l);
+	struct buf name;
+	struct str result;
+
+	buf_init(&name, NAME_BYTES_MAX);
+	if (!lex_ok(l) || !name_from_client(&name, raw, c->names))
+		buf_clear(&name);
+	result = arena_str(&c->arena, name.over ? STR("") : buf_str(&name));
+	buf_fini(&name);
+	return result;
+}
+
+bool
+parse_one_mailbox(struct lex *l, struct command *c)
+{
+	struct str *name = ARENA_NEW(&c->arena, struct str);
+
+	lex_sp(l);
+	*name = lex_mailbox(l, c);
+	c->args = name;
+	return lex_ok(l);
+}
+
+static const struct str uses[] = {
+	[STORE_USE_NONE] = STR_INIT(""),
+	[STORE_USE_ALL] = STR_INIT("\\All"),
+	[STORE_USE_ARCHIVE] = STR_INIT("\\Archive"),
+	[STORE_USE_DRAFTS] = STR_INIT("\\Drafts"),
+	[STORE_USE_FLAGGED] = STR_INIT("\\Flagged"),
+	[STORE_USE_JUNK] = STR_INIT("\\Junk"),
+	[STORE_USE_SENT] = STR_INIT("\\Sent"),
+	[STORE_USE_TRASH] = STR_INIT("\\Trash"),
+};
+
+struct str
+use_attribute(enum store_use use)
+{
+	return (size_t)use < sizeof(uses) / sizeof(*uses) ? uses[use] : STR("");
+}
+
+enum store_use
+use_of_attribute(struct str attribute)
+{
+	for (size_t i = 1; i < sizeof(uses) / sizeof(*uses); i++)
+		if (str_eq_nocase(uses[i], attribute))
+			return (enum store_use)i;
+	return STORE_USE_NONE;
+}

@@ -1,0 +1,25 @@
+/* names.h - mailbox names as the client writes and reads them. */
+#ifndef IMAP_NAMES_H
+#define IMAP_NAMES_H
+
+#include "out.h"
+#include "sess.h"
+
+enum {
+	NAME_BYTES_MAX = 4096, /* a longer name or pattern is no mailbox */
+};
+
+/* mailbox: a UTF-8 name of the store in the client's spelling, as string. */
+void out_mailbox(struct buf *out, struct str name, enum names names);
+/* The client's spelling of a name or LIST pattern to UTF-8. False: no such name can be. */
+bool name_from_client(struct buf *utf8, struct str s, enum names names);
+/* mailbox at the cursor, in UTF-8; what no name can be becomes "", which is no mailbox. */
+struct str lex_mailbox(struct lex *l, struct command *c);
+/* SP mailbox as the only argument: c->args is its struct str. */
+bool parse_one_mailbox(struct lex *l, struct command *c);
+
+/* The attribute of a special use (RFC 6154 2), empty for none; and back, STORE_USE_NONE for what is none. */
+struct str use_attribute(enum store_use use);
+enum store_use use_of_attribute(struct str attribute);
+
+#endif

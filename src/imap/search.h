@@ -1,0 +1,117 @@
+/* search.h - the parts of SEARCH: cmd_search_parse.c (grammar), search_key.c (the table of keys), search_text.c (looking into
+ * headers and bodies), cmd_search.c (the walk and the answer).
+ *
+ * A key says yes, no, or "not yet": each message is asked with what is at hand (the record), and only while the
+ * answer is open more is fetched: envelope, header, text. */
+#ifndef IMAP_SEARCH_H
+#define IMAP_SEARCH_H
+
+#include <postern/message/charset.h>
+#include <postern/message/encoding.h>
+
+#include "letter.h"
+#include "sess.h"
+
+enum {
+	SEARCH_DEPTH_MAX = 100,  /* NOT, OR and parentheses in each other */
+	SEARCH_KEYS_MAX = 2000,  /* keys of one SEARCH */
+	SEARCH_TEXTS_MAX = 64,   /* BODY and TEXT keys of one SEARCH */
+	SEARCH_NEEDLE_MAX = 4096, /* bytes of a string that is looked for */
+	SEARCH_HEADER_MAX = 1024 * 1024, /* octets of one header that are looked at */
+	SEARCH_PIECE = 32 * 1024,
+};
+
+enum search_level { LEVEL_RECORD, LEVEL_ENVELOPE, LEVEL_HEADER, LEVEL_TEXT };
+enum truth { TRUTH_NO, TRUTH_YES, TRUTH_OPEN };
+
+enum search_return {
+	RETURN_MIN = 1 << 0,
+	RETURN_MAX = 1 << 1,
+	RETURN_ALL = 1 << 2,
+	RETURN_COUNT = 1 << 3,
+	RETURN_SAVE = 1 << 4,
+	RETURN_GIVEN = 1 << 5, /* RETURN was there: the answer is ESEARCH */
+};
+
+struct search;
+struct search_key;
+
+struct search_row {
+	struct str name;
+	void (*parse)(struct lex *l, struct search *q, struct search_key *k);
+	enum truth (*match)(const struct search *q, const struct search_key *k);
+	enum search_level level; /* where its answer is known */
+	uint32_t flag;           /* for keys that ask for one */
+	const char *rfc;
+};
+
+struct search_key {
+	const struct search_row *row;
+	struct search_key *next;  /* and … */
+	struct search_key *child; /* NOT, OR, (…) */
+	struct str needle;        /* folded (charset_fold) */
+	struct str word;          /* field name or keyword as sent */
+	uint64_t number;
+	int64_t day;
+	struct seq_set set;
+	struct uidset *seqs;      /* the set applied to the view */
+	unsigned text;            /* BODY, TEXT: bit in struct search_text.found */
+	unsigned keyword;         /* KEYWORD: its bit; STORE_KEYWORDS_MAX when the mailbox has no such */
+};
+
+/* Streams a message past the needles of BODY and TEXT keys. */
+struct search_text {
+	const struct search_key *keys[SEARCH_TEXTS_MAX];
+	unsigned n;
+	size_t longest;                 /* needle */
+	uint64_t found;                 /* by bit */
+	const struct mime_part *part;   /* NULL: at the end */
+	bool in_body;
+	uint64_t at;                    /* octets of the body decoded so far */
+	struct decoder decoder;
+	struct charset_reader *charset;
+	struct buf window;              /* folded text: the end of what was looked at, and what is new */
+};
+
+struct search {
+	unsigned returns;
+	struct str charset;
+	bool bad_charset;
+	struct search_key *keys;   /* a list: all of them */
+	unsigned nkeys;
+	unsigned depth;
+	enum search_level deepest; /* any key needs */
+	/* the walk */
+	struct imap_session *s;
+	struct command *c;
+	uint32_t next;             /* sequence number, 0: done */
+	struct store_message m;
+	enum search_level level;   /* what is at hand of the message */
+	struct letter letter;
+	struct buf header;
+	struct search_text text;
+	struct uidset found;       /* sequence numbers */
+	struct uidset told;        /* numbers or UIDs still to be written */
+	bool failed;               /* some message could not be read */
+};
+
+/* cmd_search_parse.c */
+void search_parse_key(struct lex *l, struct search *q, struct search_key *k);
+struct search_key *search_new_key(struct lex *l, struct search *q);
+
+/* search_key.c */
+const struct search_row *search_find(struct str name);
+/* The row of "(…)" and of a bare sequence set, which have no name. */
+const struct search_row *search_list_row(void);
+const struct search_row *search_set_row(void);
+enum truth search_match(const struct search *q);
+
+/* search_text.c */
+void search_text_begin(struct search_text *t, const struct mime *tree);
+/* MORE until the whole message was looked at, or every needle was found. False in *ok: it could not be read. */
+enum step search_text_step(struct search_text *t, struct letter *letter, bool *ok);
+void search_text_fini(struct search_text *t);
+/* Header text is unfolded, decoded (RFC 2047) and folded in case, then looked into. */
+bool search_in_header_text(struct str raw, struct str needle);
+
+#endif

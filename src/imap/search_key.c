@@ -1,0 +1,500 @@
+/* search_key.c - every SEARCH key: its grammar and its answer (RFC 9051 6.4.4; RECENT, NEW, OLD: RFC 3501 6.4.4). */
+#include "search.h"
+
+#include <postern/message/date.h>
+#include <postern/message/header.h>
+
+enum {
+	DAY = 86400,
+};
+
+/* --- arguments --- */
+
+static void
+parse_nothing_more(struct lex *l, struct search *q, struct search_key *k)
+{
+	(void)l;
+	(void)q;
+	(void)k;
+}
+
+/* SP astring in the charset of the command, folded. */
+static void
+parse_needle(struct lex *l, struct search *q, struct search_key *k)
+{
+	struct buf utf8;
+	struct buf folded;
+	struct str raw;
+
+	lex_sp(l);
+	raw = lex_astring(l);
+	if (raw.n > SEARCH_NEEDLE_MAX)
+		lex_fail(l, "search string too long");
+	if (!lex_ok(l))
+		return;
+	buf_init(&utf8, SIZE_MAX);
+	buf_init(&folded, SIZE_MAX);
+	charset_to_utf8(&utf8, q->charset, raw);
+	charset_fold(&folded, buf_str(&utf8));
+	k->needle = arena_str(l->arena, buf_str(&folded));
+	buf_fini(&utf8);
+	buf_fini(&folded);
+}
+
+/* BODY and TEXT: a bit in the mask of what was found. */
+static void
+parse_text(struct lex *l, struct search *q, struct search_key *k)
+{
+	parse_needle(l, q, k);
+	if (q->text.n == SEARCH_TEXTS_MAX) {
+		lex_fail(l, "too many BODY and TEXT keys");
+		return;
+	}
+	k->text = q->text.n;
+	q->text.keys[q->text.n++] = k;
+	if (k->needle.n > q->text.longest)
+		q->text.longest = k->needle.n;
+}
+
+/* SP header-fld-name SP astring */
+static void
+parse_header(struct lex *l, struct search *q, struct search_key *k)
+{
+	lex_sp(l);
+	k->word = lex_astring(l);
+	parse_needle(l, q, k);
+}
+
+static void
+parse_keyword(struct lex *l, struct search *q, struct search_key *k)
+{
+	(void)q;
+	lex_sp(l);
+	k->word = lex_atom(l);
+}
+
+static void
+parse_date(struct lex *l, struct search *q, struct search_key *k)
+{
+	(void)q;
+	lex_sp(l);
+	k->day = lex_date(l);
+}
+
+static void
+parse_number(struct lex *l, struct search *q, struct search_key *k)
+{
+	(void)q;
+	lex_sp(l);
+	k->number = lex_number64(l);
+}
+
+static void
+parse_uid(struct lex *l, struct search *q, struct search_key *k)
+{
+	(void)q;
+	lex_sp(l);
+	k->set = lex_seq_set(l);
+}
+
+static void
+parse_set(struct lex *l, struct search *q, struct search_key *k)
+{
+	(void)q;
+	k->set = lex_seq_set(l);
+}
+
+static void
+parse_not(struct lex *l, struct search *q, struct search_key *k)
+{
+	lex_sp(l);
+	k->child = search_new_key(l, q);
+	search_parse_key(l, q, k->child);
+}
+
+static void
+parse_or(struct lex *l, struct search *q, struct search_key *k)
+{
+	parse_not(l, q, k);
+	lex_sp(l);
+	k->child->next = search_new_key(l, q);
+	search_parse_key(l, q, k->child->next);
+}
+
+/* "(" search-key *(SP search-key) ")" */
+static void
+parse_list(struct lex *l, struct search *q, struct search_key *k)
+{
+	struct search_key **tail = &k->child;
+
+	lex_want(l, '(');
+	do {
+		*tail = search_new_key(l, q);
+		search_parse_key(l, q, *tail);
+		tail = &(*tail)->next;
+	} while (lex_ok(l) && lex_take(l, ' '));
+	lex_want(l, ')');
+}
+
+/* --- answers --- */
+
+static enum truth
+truth(bool yes)
+{
+	return yes ? TRUTH_YES : TRUTH_NO;
+}
+
+static enum truth
+not(enum truth t)
+{
+	return t == TRUTH_OPEN ? t : truth(t == TRUTH_NO);
+}
+
+/* A key whose level is not reached yet is open. */
+static enum truth
+match_key(const struct search *q, const struct search_key *k)
+{
+	return q->level < k->row->level ? TRUTH_OPEN : k->row->match(q, k);
+}
+
+static enum truth
+match_and(const struct search *q, const struct search_key *list)
+{
+	enum truth all = TRUTH_YES;
+
+	for (const struct search_key *k = list; k != NULL && all != TRUTH_NO; k = k->next) {
+		enum truth one = match_key(q, k);
+
+		if (one != TRUTH_YES)
+			all = one == TRUTH_NO ? TRUTH_NO : TRUTH_OPEN;
+	}
+	return all;
+}
+
+static enum truth
+match_list(const struct search *q, const struct search_key *k)
+{
+	return match_and(q, k->child);
+}
+
+static enum truth
+match_all(const struct search *q, const struct search_key *k)
+{
+	(void)q;
+	(void)k;
+	return TRUTH_YES;
+}
+
+static enum truth
+match_not(const struct search *q, const struct search_key *k)
+{
+	return not(match_key(q, k->child));
+}
+
+static enum truth
+match_or(const struct search *q, const struct search_key *k)
+{
+	enum truth a = match_key(q, k->child);
+	enum truth b = a == TRUTH_YES ? a : match_key(q, k->child->next);
+
+	if (a == TRUTH_YES || b == TRUTH_YES)
+		return TRUTH_YES;
+	return a == TRUTH_OPEN || b == TRUTH_OPEN ? TRUTH_OPEN : TRUTH_NO;
+}
+
+static enum truth
+match_flag(const struct search *q, const struct search_key *k)
+{
+	return truth(q->m.flags & k->row->flag);
+}
+
+static enum truth
+match_no_flag(const struct search *q, const struct search_key *k)
+{
+	return truth(!(q->m.flags & k->row->flag));
+}
+
+static bool
+has_keyword(const struct search *q, const struct search_key *k)
+{
+	return k->keyword < STORE_KEYWORDS_MAX && q->m.keywords >> k->keyword & 1;
+}
+
+static enum truth
+match_keyword(const struct search *q, const struct search_key *k)
+{
+	return truth(has_keyword(q, k));
+}
+
+static enum truth
+match_no_keyword(const struct search *q, const struct search_key *k)
+{
+	return truth(!has_keyword(q, k));
+}
+
+static bool
+is_recent(const struct search *q)
+{
+	return uidset_has(&q->s->box->recent, q->m.uid);
+}
+
+static enum truth
+match_recent(const struct search *q, const struct search_key *k)
+{
+	(void)k;
+	return truth(is_recent(q));
+}
+
+static enum truth
+match_new(const struct search *q, const struct search_key *k)
+{
+	(void)k;
+	return truth(is_recent(q) && !(q->m.flags & STORE_SEEN));
+}
+
+static enum truth
+match_old(const struct search *q, const struct search_key *k)
+{
+	(void)k;
+	return truth(!is_recent(q));
+}
+
+/* RFC 9051 6.4.4: dates are compared as INTERNALDATE shows them, which is in UTC here (out.c). */
+static int64_t
+internal_day(const struct search *q)
+{
+	int64_t t = q->m.internal_date;
+
+	return t >= 0 ? t / DAY : -((-t + DAY - 1) / DAY);
+}
+
+static enum truth
+match_before(const struct search *q, const struct search_key *k)
+{
+	return truth(internal_day(q) < k->day);
+}
+
+static enum truth
+match_on(const struct search *q, const struct search_key *k)
+{
+	return truth(internal_day(q) == k->day);
+}
+
+static enum truth
+match_since(const struct search *q, const struct search_key *k)
+{
+	return truth(internal_day(q) >= k->day);
+}
+
+static enum truth
+match_larger(const struct search *q, const struct search_key *k)
+{
+	return truth(q->m.size > k->number);
+}
+
+static enum truth
+match_smaller(const struct search *q, const struct search_key *k)
+{
+	return truth(q->m.size < k->number);
+}
+
+static enum truth
+match_set(const struct search *q, const struct search_key *k)
+{
+	return truth(uidset_has(k->seqs, q->next));
+}
+
+static const struct mime_envelope *
+envelope(const struct search *q)
+{
+	return q->letter.tree->root->envelope;
+}
+
+/* The day the Date field shows in its own zone; false without such a field. */
+static bool
+sent_day(const struct search *q, int64_t *day)
+{
+	struct date d;
+
+	if (!date_parse_mail(envelope(q)->date, &d))
+		return false;
+	*day = date_day(d);
+	return true;
+}
+
+static enum truth
+match_sentbefore(const struct search *q, const struct search_key *k)
+{
+	int64_t day;
+
+	return truth(sent_day(q, &day) && day < k->day);
+}
+
+static enum truth
+match_senton(const struct search *q, const struct search_key *k)
+{
+	int64_t day;
+
+	return truth(sent_day(q, &day) && day == k->day);
+}
+
+static enum truth
+match_sentsince(const struct search *q, const struct search_key *k)
+{
+	int64_t day;
+
+	return truth(sent_day(q, &day) && day >= k->day);
+}
+
+static enum truth
+match_subject(const struct search *q, const struct search_key *k)
+{
+	struct str subject = envelope(q)->subject;
+
+	return truth(subject.p != NULL && search_in_header_text(subject, k->needle));
+}
+
+/* An address as people write it: display name, then the address in brackets. */
+static bool
+in_address(const struct addrlist_item *a, struct str needle)
+{
+	struct buf text;
+	bool found;
+
+	buf_init(&text, SIZE_MAX);
+	buf_add(&text, a->display);
+	buf_add_cstr(&text, a->kind == ADDRLIST_MAILBOX ? " <" : " ");
+	buf_add(&text, a->local);
+	if (a->kind == ADDRLIST_MAILBOX) {
+		buf_add_char(&text, '@');
+		buf_add(&text, a->domain);
+		buf_add_char(&text, '>');
+	}
+	found = search_in_header_text(buf_str(&text), needle);
+	buf_fini(&text);
+	return found;
+}
+
+static enum truth
+in_addresses(const struct addrlist *list, struct str needle)
+{
+	for (const struct addrlist_item *a = list->first; a != NULL; a = a->next)
+		if (a->kind != ADDRLIST_END && in_address(a, needle))
+			return TRUTH_YES;
+	return TRUTH_NO;
+}
+
+static enum truth
+match_from(const struct search *q, const struct search_key *k)
+{
+	return in_addresses(&envelope(q)->from, k->needle);
+}
+
+static enum truth
+match_to(const struct search *q, const struct search_key *k)
+{
+	return in_addresses(&envelope(q)->to, k->needle);
+}
+
+static enum truth
+match_cc(const struct search *q, const struct search_key *k)
+{
+	return in_addresses(&envelope(q)->cc, k->needle);
+}
+
+static enum truth
+match_bcc(const struct search *q, const struct search_key *k)
+{
+	return in_addresses(&envelope(q)->bcc, k->needle);
+}
+
+/* Any field of that name; an empty string asks whether there is one. */
+static enum truth
+match_header(const struct search *q, const struct search_key *k)
+{
+	struct header_walk w = header_begin(buf_str(&q->header));
+	struct header_field f;
+
+	while (header_next(&w, &f))
+		if (str_eq_nocase(f.name, k->word) && search_in_header_text(f.value, k->needle))
+			return TRUTH_YES;
+	return TRUTH_NO;
+}
+
+static enum truth
+match_text(const struct search *q, const struct search_key *k)
+{
+	return truth(q->text.found >> k->text & 1);
+}
+
+#define FLAG(name, flag) { STR_INIT(name), parse_nothing_more, match_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4" }
+#define NO_FLAG(name, flag) { STR_INIT(name), parse_nothing_more, match_no_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4" }
+#define KEY(name, parse, match, level) { STR_INIT(name), parse, match, level, 0, "RFC 9051 6.4.4" }
+#define OLD_KEY(name, match) { STR_INIT(name), parse_nothing_more, match, LEVEL_RECORD, 0, "RFC 3501 6.4.4" }
+
+static const struct search_row rows[] = {
+	KEY("ALL", parse_nothing_more, match_all, LEVEL_RECORD),
+	FLAG("ANSWERED", STORE_ANSWERED),
+	KEY("BCC", parse_needle, match_bcc, LEVEL_ENVELOPE),
+	KEY("BEFORE", parse_date, match_before, LEVEL_RECORD),
+	KEY("BODY", parse_text, match_text, LEVEL_TEXT),
+	KEY("CC", parse_needle, match_cc, LEVEL_ENVELOPE),
+	FLAG("DELETED", STORE_DELETED),
+	FLAG("DRAFT", STORE_DRAFT),
+	FLAG("FLAGGED", STORE_FLAGGED),
+	KEY("FROM", parse_needle, match_from, LEVEL_ENVELOPE),
+	KEY("HEADER", parse_header, match_header, LEVEL_HEADER),
+	KEY("KEYWORD", parse_keyword, match_keyword, LEVEL_RECORD),
+	KEY("LARGER", parse_number, match_larger, LEVEL_RECORD),
+	OLD_KEY("NEW", match_new),
+	KEY("NOT", parse_not, match_not, LEVEL_RECORD),
+	OLD_KEY("OLD", match_old),
+	KEY("ON", parse_date, match_on, LEVEL_RECORD),
+	KEY("OR", parse_or, match_or, LEVEL_RECORD),
+	OLD_KEY("RECENT", match_recent),
+	FLAG("SEEN", STORE_SEEN),
+	KEY("SENTBEFORE", parse_date, match_sentbefore, LEVEL_ENVELOPE),
+	KEY("SENTON", parse_date, match_senton, LEVEL_ENVELOPE),
+	KEY("SENTSINCE", parse_date, match_sentsince, LEVEL_ENVELOPE),
+	KEY("SINCE", parse_date, match_since, LEVEL_RECORD),
+	KEY("SMALLER", parse_number, match_smaller, LEVEL_RECORD),
+	KEY("SUBJECT", parse_needle, match_subject, LEVEL_ENVELOPE),
+	KEY("TEXT", parse_text, match_text, LEVEL_TEXT),
+	KEY("TO", parse_needle, match_to, LEVEL_ENVELOPE),
+	KEY("UID", parse_uid, match_set, LEVEL_RECORD),
+	NO_FLAG("UNANSWERED", STORE_ANSWERED),
+	NO_FLAG("UNDELETED", STORE_DELETED),
+	NO_FLAG("UNDRAFT", STORE_DRAFT),
+	NO_FLAG("UNFLAGGED", STORE_FLAGGED),
+	KEY("UNKEYWORD", parse_keyword, match_no_keyword, LEVEL_RECORD),
+	NO_FLAG("UNSEEN", STORE_SEEN),
+};
+static const struct search_row list_row = KEY("(", parse_list, match_list, LEVEL_RECORD);
+static const struct search_row set_row = KEY("*", parse_set, match_set, LEVEL_RECORD);
+
+const struct search_row *
+search_find(struct str name)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (str_eq_nocase(rows[i].name, name))
+			return &rows[i];
+	return NULL;
+}
+
+const struct search_row *
+search_list_row(void)
+{
+	return &list_row;
+}
+
+const struct search_row *
+search_set_row(void)
+{
+	return &set_row;
+}
+
+enum truth
+search_match(const struct search *q)
+{
+	return match_and(q, q->keys);
+}

@@ -1,0 +1,153 @@
+/* sess.h - the inside of a session, for the files of this folder.
+ *
+ * A session runs one command at a time, in the order they came (RFC 9051 5.5). A command is a chain of steps: a step
+ * returns MORE (call me again, perhaps in another turn), WAIT (an answer of the store or a line of the client will
+ * come) or DONE (c->reply is set). When it is done, the selected mailbox is looked at once more, the changes are told
+ * as far as the command allows, and the tagged answer goes out. */
+#ifndef IMAP_SESS_H
+#define IMAP_SESS_H
+
+#include <postern/core/arena.h>
+#include <postern/core/buf.h>
+#include <postern/imap/session.h>
+#include <postern/store/read.h>
+#include <postern/store/request.h>
+#include <postern/store/user.h>
+
+#include "frame.h"
+#include "lex.h"
+#include "out.h"
+#include "reply.h"
+#include "view.h"
+
+struct imap_session;
+struct command;
+
+/* How mailbox names travel (RFC 9051 5.1, A.1): modified UTF-7 until the client has enabled IMAP4rev2. */
+enum names { NAMES_MUTF7, NAMES_UTF8 };
+
+enum step { STEP_MORE, STEP_WAIT, STEP_DONE };
+
+enum session_state {
+	IN_AUTH = 1 << 0,     /* logged in, nothing selected */
+	IN_SELECTED = 1 << 1,
+	IN_BOTH = IN_AUTH | IN_SELECTED,
+	IN_END = 1 << 2,      /* BYE is said */
+};
+
+enum verb_flag {
+	VERB_UID = 1 << 0,        /* has a UID form */
+	VERB_UID_ONLY = 1 << 1,   /* this row is the UID form */
+	VERB_NO_EXPUNGE = 1 << 2, /* no EXPUNGE responses while it runs (RFC 9051 7.5.1), unless it is the UID form */
+	VERB_NO_UPDATES = 1 << 3, /* what it leaves behind is not looked at */
+	VERB_WRITES = 1 << 4,     /* refused in a mailbox that is open read-only */
+};
+
+/* A command is a row. */
+struct verb {
+	struct str name;
+	unsigned where; /* session states */
+	unsigned flags;
+	/* Takes what follows the name up to the end; what it finds goes to c->args (arena). NULL: no arguments. */
+	bool (*parse)(struct lex *l, struct command *c);
+	enum step (*run)(struct imap_session *s, struct command *c);
+	const char *capability; /* NULL: part of IMAP4rev1 */
+	const char *rfc;
+};
+
+struct command {
+	char tag[LEX_TAG_MAX];
+	size_t tag_size;
+	const struct verb *verb;
+	bool uid;                      /* the UID form */
+	bool takes_lines;              /* waits for lines of the client (IDLE) */
+	bool updating;                 /* its own work is done */
+	struct arena arena;
+	void *args;
+	enum step (*step)(struct imap_session *s, struct command *c);
+	struct store_request *request; /* what the store is doing for it */
+	struct reply reply;            /* texts are static or in the arena */
+	void (*fini)(struct command *c); /* frees what args hold outside the arena; may be NULL */
+	enum names names;              /* the client's spelling of names when the command came */
+};
+
+/* The selected mailbox. */
+struct selected {
+	uint32_t mailbox;
+	uint32_t uidvalidity;
+	bool readonly;
+	bool deleted;          /* somebody deleted the mailbox: the session ends */
+	bool dirty;            /* something happened since the last look */
+	struct view view;      /* what the client knows */
+	struct uidset gone;    /* in the view, but not in the mailbox any more: to be told when EXPUNGE is allowed */
+	struct uidset recent;  /* \Recent for this session (recent.h) */
+	struct uidset saved;   /* "$" (RFC 5182) */
+	uint64_t modseq;       /* the client knows all changes up to here */
+	size_t keywords;       /* the client has been told so many */
+	struct store_watch *watch;
+	/* What this session changed itself and has told already, or was asked to keep silent about. */
+	uint64_t own_modseq;
+	struct uidset own;
+};
+
+struct append;
+struct sync;
+
+struct imap_session {
+	struct imap_session_setup setup;
+	struct buf sid;
+	struct buf client;
+	const struct imap_session_ops *ops;
+	void *ctx;
+	enum session_state state;
+	bool rev2;               /* ENABLE IMAP4rev2 */
+	bool closed;             /* ops.close was called */
+	struct frame frame;
+	struct buf out;          /* written here first; flushed at the end of a turn and in between */
+	struct command *command; /* under way, NULL: none */
+	struct append *append;   /* a literal that goes to the store */
+	struct selected *box;    /* NULL: nothing is selected */
+	struct sync *sync;       /* changes that are being told */
+	unsigned bad;            /* bad commands in a row */
+	uint64_t commands;
+	uint64_t bytes_in;
+	uint64_t bytes_out;
+};
+
+/* --- for handlers --- */
+
+/* Sets the answer; DONE. code: without brackets, "" for none. Texts must be static. */
+enum step done_ok(struct command *c, const char *text);
+enum step done_ok_code(struct command *c, struct str code, const char *text);
+enum step done_no(struct command *c, const char *code, const char *text);
+enum step done_bad(struct command *c, const char *text);
+/* The answer to a refused request; target: a missing mailbox may be created (TRYCREATE). */
+enum refused { REFUSED_HERE, REFUSED_TARGET };
+enum step done_refused(struct command *c, const struct store_result *r, enum refused where);
+/* The index cannot be read: NO [UNAVAILABLE], with the reason in the log. */
+enum step done_unreadable(struct imap_session *s, struct command *c, const struct err *e);
+
+/* WAIT for the request; its callback calls command_go_on with what comes next. */
+enum step command_wait(struct command *c, struct store_request *r);
+void command_go_on(struct imap_session *s, enum step (*next)(struct imap_session *s, struct command *c));
+/* The same when the reply is set and nothing is left to do. */
+void command_finish(struct imap_session *s);
+/* In callbacks: the command that waits, its request taken off. */
+struct command *command_answered(struct imap_session *s);
+
+/* True when so much waits for the client that work stops. */
+bool session_is_full(const struct imap_session *s);
+/* Hands what is in s->out to the role when it is much, or all of it. */
+void session_flush(struct imap_session *s);
+static inline enum names
+session_names(const struct imap_session *s)
+{
+	return s->rev2 ? NAMES_UTF8 : NAMES_MUTF7;
+}
+void session_bye(struct imap_session *s, const char *code, const char *text);
+/* Ends the connection without a word: in the middle of a literal none is possible. */
+void session_abort(struct imap_session *s, const char *why);
+void session_log_bad(const struct imap_session *s, const char *why);
+void session_again(struct imap_session *s);
+
+#endif

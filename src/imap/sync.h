@@ -1,0 +1,26 @@
+/* sync.h - telling the client what happened to the selected mailbox (RFC 9051 5.2, 7.4, 7.5). */
+#ifndef IMAP_SYNC_H
+#define IMAP_SYNC_H
+
+#include "sess.h"
+
+/* Looks at the changes since the last time and tells them as far as this command allows: EXPUNGE from the highest
+ * number down, EXISTS and RECENT, FLAGS when there are new keywords, FETCH for changed flags. MORE until all is told. */
+enum step sync_updates(struct imap_session *s, struct command *c);
+/* Forgets what is half told. */
+void sync_free(struct sync *y);
+
+/* The changes of this session's own commit: rows of this modseq are not told again. seen: all that happened before is
+ * known, because nobody else committed since the last look. */
+void sync_own(struct selected *box, const struct store_result *r);
+
+/* "* FLAGS (…)" and "* OK [PERMANENTFLAGS (…)]" for the keywords of the mailbox, which the client then knows. */
+void sync_write_flags(struct imap_session *s, struct store_view *v);
+/* "* n FETCH (UID u FLAGS (…))" */
+void sync_write_fetch(struct imap_session *s, uint32_t seq, const struct store_message *m, const struct str *keywords);
+/* Takes new messages into the view; those that are recent for this session become so. */
+void sync_take_new(struct imap_session *s, struct store_view *v);
+/* "* n EXISTS", and RECENT for IMAP4rev1. */
+void sync_write_exists(struct imap_session *s);
+
+#endif
