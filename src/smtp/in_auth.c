@@ -54,6 +54,13 @@ give_up(struct smtp_in *s, enum smtp_reply_name name)
 	return end_with(s, name);
 }
 
+/* An empty response is not "none": its pointer is not NULL. */
+static struct str
+decoded(const struct buf *raw)
+{
+	return raw->n > 0 ? buf_str(raw) : STR("");
+}
+
 /* Asks with what the client sent; the decoded secret is wiped when the op has it. */
 static struct smtp_reply
 ask(struct smtp_in *s, struct str mechanism, const struct str *encoded)
@@ -67,11 +74,10 @@ ask(struct smtp_in *s, struct str mechanism, const struct str *encoded)
 		ok = base64_decode(&raw, *encoded);
 	if (ok) {
 		in_asking(s, ASK_AUTH, on_auth);
-		buf_cstr(&raw); /* an empty response is not "none": its pointer must not be NULL */
 		if (mechanism.n > 0)
-			s->ops->auth_start(s->ctx, mechanism, encoded != NULL ? buf_str(&raw) : nothing);
+			s->ops->auth_start(s->ctx, mechanism, encoded != NULL ? decoded(&raw) : nothing);
 		else
-			s->ops->auth_step(s->ctx, buf_str(&raw));
+			s->ops->auth_step(s->ctx, decoded(&raw));
 	}
 	buf_wipe(&raw);
 	return ok ? smtp_reply_later() : smtp_reply(SMTP_AUTH_BASE64);

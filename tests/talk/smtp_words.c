@@ -5,7 +5,7 @@
  *   users ADDRESS[:PASSWORD] …               example.test is the local domain; postmaster goes to the first
  *   grant LOGIN ADDRESS                      that login may send as that address, too
  *   limits size=N recipients=N messages=N    0 bytes is no limit
- *   client ADDRESS   show client   tls off   early BYTES   relay yes
+ *   client ADDRESS   show client   offer-tls off   early BYTES   relay yes
  * At any time:
  *   refuse ADDRESS REPLY   submit REPLY   verdict later   load calm|busy|full
  *   answers now|later|held                   to what the session asks
@@ -13,7 +13,7 @@
  *   shutdown
  * What came of it:
  *   spool N          messages so far          body BYTES       of the last one, exactly, with escapes
- *   bodysize N                                prefix PATTERN   unfolded
+ *   bodysize N   body-like PATTERN   body-end BYTES            prefix PATTERN   unfolded
  *   sender, rcpt, orcpt, envid, protocol, login TEXT   of its envelope (rcpt: of the last recipient)
  *   nrcpt, notify, ret, flags N
  *   auths N          exchanges started        writes N         since the last time asked
@@ -298,6 +298,21 @@ is_body_like(struct world *w, struct str rest, struct buf *why)
 }
 
 static bool
+is_body_end(struct world *w, struct str rest, struct buf *why)
+{
+	const struct message *m = last(w, why);
+	struct buf want;
+	bool ok;
+
+	if (m == NULL)
+		return false;
+	buf_init(&want, 1 << 20);
+	ok = talk_expand(&want, rest) && str_ends(buf_str(&m->body), buf_str(&want));
+	buf_fini(&want);
+	return ok || no(why, "body", buf_str(&m->body));
+}
+
+static bool
 is_body_size(struct world *w, struct str rest, struct buf *why)
 {
 	const struct message *m = last(w, why);
@@ -326,7 +341,13 @@ is_prefix(struct world *w, struct str rest, struct buf *why)
 static bool
 is_text(struct str rest, struct str got, struct buf *why)
 {
-	return str_eq(rest, got) || no(why, "it is", got);
+	struct buf want;
+	bool ok;
+
+	buf_init(&want, 1 << 20);
+	ok = (talk_expand(&want, rest) && str_eq(buf_str(&want), got)) || no(why, "it is", got);
+	buf_fini(&want);
+	return ok;
 }
 
 static bool
@@ -429,11 +450,15 @@ in_log(const struct world *w, struct str pattern)
 {
 	struct str rest = buf_str(&w->log);
 	struct str line;
+	struct buf glob;
+	bool found = false;
 
-	while (str_cut(&rest, '\n', &line))
-		if (talk_match(pattern, line))
-			return true;
-	return false;
+	buf_init(&glob, 1 << 16);
+	found = !talk_expand(&glob, pattern);
+	while (!found && str_cut(&rest, '\n', &line))
+		found = talk_match(buf_str(&glob), line);
+	buf_fini(&glob);
+	return found;
 }
 
 static bool
@@ -458,7 +483,7 @@ static const struct {
 	{ "refuse", set_refuse },     { "submit", set_submit },     { "verdict", set_verdict },
 	{ "load", set_load },         { "answers", set_answers },   { "sink", set_sink },
 	{ "shutdown", do_shutdown },  { "spool", is_spool },        { "body", is_body },
-	{ "body-like", is_body_like },
+	{ "body-like", is_body_like }, { "body-end", is_body_end },
 	{ "bodysize", is_body_size }, { "prefix", is_prefix },      { "sender", is_sender },
 	{ "envid", is_envid },        { "protocol", is_protocol },  { "login", is_login },
 	{ "rcpt", is_rcpt },          { "orcpt", is_orcpt },        { "notify", is_notify },

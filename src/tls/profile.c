@@ -1,0 +1,54 @@
+/* profile.c - the table of what each service offers in TLS. */
+#include <postern/tls/profile.h>
+
+#include <openssl/tls1.h>
+
+/* AEAD with ephemeral keys (RFC 9325 4.2); 128 bits first, they are enough and cheaper. */
+#define AEAD                                                                                                           \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                                                   \
+	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                                                   \
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+/* What senders of mail that was never updated still have; no worse than plain text. */
+#define CBC                                                                                                            \
+	"ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:"         \
+	"ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
+
+#define CIPHERS13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+#define GROUPS "X25519:P-256:P-384"
+
+#define STRICT .min_version = TLS1_2_VERSION, .ciphers12 = AEAD, .ciphers13 = CIPHERS13, .groups = GROUPS, .tickets = 2
+#define LENIENT                                                                                                        \
+	.min_version = TLS1_2_VERSION, .ciphers12 = AEAD ":" CBC, .ciphers13 = CIPHERS13, .groups = GROUPS, .tickets = 1
+
+/* SMTP has no registered protocol id; these two are what clients of other servers were taught to send. */
+#define SMTP_ALPN .alpn = { "smtp", "esmtp" }
+
+static const struct tls_profile profiles[TLS_SERVICES] = {
+	[TLS_SMTP] = { .name = "smtp", LENIENT, SMTP_ALPN },
+	[TLS_SUBMISSION] = { .name = "submission", STRICT, SMTP_ALPN },
+	[TLS_SUBMISSIONS] = { .name = "submissions", STRICT, SMTP_ALPN, .implicit = true },
+	[TLS_IMAP] = { .name = "imap", STRICT, .alpn = { "imap" } },
+	[TLS_IMAPS] = { .name = "imaps", STRICT, .alpn = { "imap" }, .implicit = true },
+	[TLS_POP3] = { .name = "pop3", STRICT, .alpn = { "pop3" } },
+	[TLS_POP3S] = { .name = "pop3s", STRICT, .alpn = { "pop3" }, .implicit = true },
+	[TLS_SIEVE] = { .name = "sieve", STRICT, .alpn = { "managesieve" } },
+	[TLS_HTTPS] = { .name = "https", STRICT, .alpn = { "http/1.1" }, .implicit = true },
+};
+
+const struct tls_profile *
+tls_profile_of(enum tls_service service)
+{
+	return &profiles[service];
+}
+
+bool
+tls_profile_find(struct str name, enum tls_service *service)
+{
+	for (int i = 0; i < TLS_SERVICES; i++) {
+		if (!str_eq(str_of(profiles[i].name), name))
+			continue;
+		*service = (enum tls_service)i;
+		return true;
+	}
+	return false;
+}
