@@ -40,11 +40,12 @@ smtp_in_new(const struct smtp_in_ops *ops, void *ctx, const struct smtp_in_conf 
 	s->profile = profile;
 	s->address = arena_str(&s->arena, peer->address);
 	s->sid = arena_str(&s->arena, peer->sid);
+	s->user = arena_str(&s->arena, peer->user);
 	buf_init(&s->held, SMTP_BACKLOG_MAX + SMTP_FEED_MAX + SMTP_AUTH_LINE_MAX);
 	buf_init(&s->out, OUT_MAX);
 	s->state = IN_START;
 	s->reading = IN_COMMAND;
-	s->since = s->last_byte = mono_now();
+	s->since = s->last_byte = s->born = mono_now();
 	if (tls != NULL)
 		keep_tls(s, tls);
 	return s;
@@ -151,29 +152,47 @@ smtp_in_shutdown(struct smtp_in *s)
 /* --- time --- */
 
 static int64_t
-shortened(const struct smtp_in *s, int64_t seconds)
+shortened(const struct smtp_in *s, int64_t ms)
 {
 	static const int64_t divide_by[] = { [SMTP_LOAD_CALM] = 1, [SMTP_LOAD_BUSY] = 5, [SMTP_LOAD_FULL] = 30 };
 
-	return seconds * 1000 / divide_by[s->ops->load(s->ctx)];
+	return ms / divide_by[s->ops->load(s->ctx)];
 }
 
-/* A record must come whole by its deadline: a command, or so many bytes of a message. Bytes do not move the first. */
+static struct mono
+earlier(struct mono a, struct mono b)
+{
+	return mono_before(a, b) ? a : b;
+}
+
+/* A whole command, and on a submission port the login in all. */
+static struct mono
+command_deadline(const struct smtp_in *s)
+{
+	int64_t ms = s->conf->command_ms > 0 ? s->conf->command_ms : SMTP_COMMAND_SECONDS * 1000;
+	struct mono when = mono_add_ms(s->since, shortened(s, ms));
+
+	if (in_guard(s) == SMTP_OK || s->conf->login_ms == 0)
+		return when;
+	return earlier(when, mono_add_ms(s->born, s->conf->login_ms));
+}
+
+/* Some byte, and so many of them on average. */
+static struct mono
+content_deadline(const struct smtp_in *s)
+{
+	int64_t due = (int64_t)(s->arrived * 1000 / SMTP_DATA_RATE);
+
+	return earlier(mono_add_ms(s->last_byte, shortened(s, SMTP_DATA_SECONDS * 1000)),
+	    mono_add_ms(s->since, shortened(s, SMTP_DATA_GRACE_SECONDS * 1000) + due));
+}
+
 bool
 smtp_in_deadline(const struct smtp_in *s, struct mono *when)
 {
-	struct mono idle;
-
 	if (s->closed || s->ask != ASK_NONE || s->reading == IN_HANDSHAKE || s->reading == IN_OVER)
 		return false;
-	if (s->reading == IN_COMMAND || s->reading == IN_AUTH) {
-		*when = mono_add_ms(s->since, shortened(s, SMTP_COMMAND_SECONDS));
-		return true;
-	}
-	idle = mono_add_ms(s->last_byte, shortened(s, SMTP_DATA_SECONDS));
-	*when = mono_add_ms(s->since, shortened(s, SMTP_DATA_GRACE_SECONDS) + (int64_t)(s->arrived * 1000 / SMTP_DATA_RATE));
-	if (mono_before(idle, *when))
-		*when = idle;
+	*when = s->reading == IN_COMMAND || s->reading == IN_AUTH ? command_deadline(s) : content_deadline(s);
 	return true;
 }
 

@@ -8,10 +8,16 @@
 
 enum { MECHANISM_MAX = 20 }; /* RFC 4422 3.1 */
 
+static bool
+is_login_port(const struct smtp_in *s)
+{
+	return (s->profile == SMTP_SUBMISSION || s->profile == SMTP_SUBMISSIONS) && s->conf->nmechanisms > 0;
+}
+
 bool
 auth_is_offered(const struct smtp_in *s)
 {
-	return s->profile != SMTP_MX && s->has_tls && s->login.n == 0 && s->conf->nmechanisms > 0;
+	return is_login_port(s) && s->has_tls && s->login.n == 0;
 }
 
 static bool
@@ -127,9 +133,9 @@ on_auth(struct smtp_in *s)
 static enum smtp_reply_name
 refusal(const struct smtp_in *s)
 {
-	if (!s->has_tls)
+	if (!s->has_tls && s->profile != SMTP_LOCAL)
 		return SMTP_AUTH_NEEDS_TLS;
-	if (s->profile == SMTP_MX || s->conf->nmechanisms == 0)
+	if (!is_login_port(s))
 		return SMTP_NO_AUTH_HERE;
 	if (s->login.n > 0)
 		return SMTP_AUTH_TWICE;

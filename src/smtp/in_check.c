@@ -56,7 +56,9 @@ content_is_sound(struct smtp_in *s)
 static struct smtp_reply
 hops_are_few(struct smtp_in *s)
 {
-	return smtp_reply(s->tx.hops > SMTP_HOPS_MAX ? SMTP_TOO_MANY_HOPS : SMTP_OK);
+	unsigned max = s->conf->hops > 0 ? s->conf->hops : SMTP_HOPS_MAX;
+
+	return smtp_reply(s->tx.hops > max ? SMTP_TOO_MANY_HOPS : SMTP_OK);
 }
 
 static struct smtp_reply on_owner(struct smtp_in *s);

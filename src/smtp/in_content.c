@@ -160,7 +160,7 @@ envelope_flags(const struct smtp_in *s)
 		flags |= ENVELOPE_SMTPUTF8;
 	if (tx->utf8_header)
 		flags |= ENVELOPE_UTF8_HEADER;
-	if (s->login.n > 0)
+	if (in_is_submission(s))
 		flags |= ENVELOPE_SUBMITTED;
 	return flags;
 }

@@ -39,12 +39,6 @@ in_header_take(struct smtp_in *s, struct str bytes, bool *done)
 
 enum field_fate { FIELD_STAYS, FIELD_GOES };
 
-static bool
-is_submission(const struct smtp_in *s)
-{
-	return s->login.n > 0;
-}
-
 static enum field_fate
 on_received(struct smtp_in *s, struct str value)
 {
@@ -73,7 +67,7 @@ static enum field_fate
 on_bcc(struct smtp_in *s, struct str value)
 {
 	(void)value;
-	return is_submission(s) ? FIELD_GOES : FIELD_STAYS;
+	return in_is_submission(s) ? FIELD_GOES : FIELD_STAYS;
 }
 
 static void
@@ -100,7 +94,7 @@ note_owners(struct smtp_in *s, struct str value)
 {
 	struct addrlist list = { 0 };
 
-	if (!is_submission(s))
+	if (s->login.n == 0)
 		return;
 	addrlist_parse(&s->tx.arena, value, SMTP_FROM_MAX, &list);
 	if (list.malformed || list.mailboxes == 0)
@@ -265,7 +259,7 @@ in_header_end(struct smtp_in *s)
 		in_content_refuse(s, SMTP_HEADER_BIG);
 		return;
 	}
-	if (is_submission(s))
+	if (in_is_submission(s))
 		write_missing(s);
 	write_kept(s, block, cuts);
 	buf_fini(&s->tx.header);

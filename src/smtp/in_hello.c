@@ -31,7 +31,7 @@ always(const struct smtp_in *s)
 static bool
 may_start_tls(const struct smtp_in *s)
 {
-	return s->conf->tls && !s->has_tls;
+	return s->conf->tls && !s->has_tls && s->profile != SMTP_LOCAL;
 }
 
 static void
@@ -129,7 +129,7 @@ starttls_run(struct smtp_in *s, const struct in_args *a)
 	(void)a;
 	if (s->has_tls)
 		return smtp_reply(SMTP_TLS_TWICE);
-	if (!s->conf->tls)
+	if (!may_start_tls(s))
 		return smtp_reply(SMTP_NO_TLS);
 	if (s->input.n > 0)
 		return smtp_reply(SMTP_EARLY_DATA);

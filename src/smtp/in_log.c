@@ -53,7 +53,7 @@ in_log_accept(const struct smtp_in *s)
 	log_str(&l, "sid", s->sid);
 	log_cstr(&l, "qid", qid);
 	log_peer(s, &l);
-	log_str(&l, "auth", s->login);
+	log_str(&l, "auth", s->profile == SMTP_LOCAL ? s->user : s->login);
 	log_str(&l, "from", s->tx.envelope.sender);
 	log_num(&l, "nrcpt", s->tx.nrcpts);
 	log_num(&l, "size", (int64_t)s->tx.size);

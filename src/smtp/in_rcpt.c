@@ -78,6 +78,7 @@ rcpt_run(struct smtp_in *s, const struct in_args *a)
 		.sender = s->tx.envelope.sender,
 		.login = s->login,
 		.size = s->tx.announced,
+		.smtputf8 = s->tx.smtputf8,
 	};
 
 	if (!ascii_only(a->path) && !s->tx.smtputf8)

@@ -27,6 +27,10 @@ write_literal(struct buf *out, struct str address)
 static void
 write_from(const struct smtp_in *s, struct buf *out)
 {
+	if (s->profile == SMTP_LOCAL) {
+		buf_addf(out, "from local (%.*s)", STR_ARG(s->user));
+		return;
+	}
 	if (s->login.n > 0 && !s->conf->show_client) {
 		buf_add(out, STR("from submission (client hidden)"));
 		return;

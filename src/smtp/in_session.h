@@ -140,7 +140,8 @@ struct smtp_in {
 	const struct smtp_in_conf *conf;
 	enum smtp_in_profile profile;
 	struct arena arena;    /* peer, session */
-	struct str address, sid;
+	struct str address, sid, user;
+	struct mono born;
 	struct arena hello;    /* what the client said since EHLO */
 	struct str helo;
 	bool esmtp;
@@ -200,6 +201,13 @@ void in_asking(struct smtp_in *s, enum in_ask ask, in_then *then);
 void in_close(struct smtp_in *s);
 /* Withdraws question, exchange and sink. */
 void in_drop_all(struct smtp_in *s);
+
+/* Mail of our own people: edited as a submission. */
+static inline bool
+in_is_submission(const struct smtp_in *s)
+{
+	return s->login.n > 0 || s->profile == SMTP_LOCAL;
+}
 
 /* --- in_verb.c --- */
 const struct in_verb *in_verb_find(struct str name);

@@ -34,6 +34,12 @@ counts_as_error(const struct smtp_in *s, const struct smtp_reply *r)
 	return r->code >= 400 && (s->verb == NULL || !str_eq(s->verb->name, STR("RCPT")));
 }
 
+static unsigned
+errors_max(const struct smtp_in *s)
+{
+	return s->conf->errors > 0 ? s->conf->errors : SMTP_ERRORS_MAX;
+}
+
 static void
 count(struct smtp_in *s, const struct smtp_reply *r)
 {
@@ -41,7 +47,7 @@ count(struct smtp_in *s, const struct smtp_reply *r)
 		return;
 	if (s->verb != NULL && (s->verb->flags & V_CHAT) && ++s->chat > SMTP_CHAT_MAX)
 		close_with(s, SMTP_TOO_MUCH_CHAT);
-	else if (counts_as_error(s, r) && ++s->errors >= SMTP_ERRORS_MAX)
+	else if (counts_as_error(s, r) && ++s->errors >= errors_max(s))
 		close_with(s, SMTP_TOO_MANY_ERRORS);
 }
 

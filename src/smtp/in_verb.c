@@ -156,7 +156,7 @@ wrong_state(const struct smtp_in *s, const struct in_verb *v)
 enum smtp_reply_name
 in_guard(const struct smtp_in *s)
 {
-	if (s->profile == SMTP_MX || s->login.n > 0)
+	if (s->profile == SMTP_MX || s->profile == SMTP_LOCAL || s->login.n > 0)
 		return SMTP_OK;
 	return s->has_tls ? SMTP_NEED_AUTH : SMTP_NEED_TLS;
 }

@@ -69,7 +69,7 @@ on_starttls(void *ctx)
 {
 	struct world *w = ctx;
 
-	MUST(!w->tls && !w->closed);
+	MUST(!w->tls && !w->closed && w->profile != SMTP_LOCAL);
 	w->handshake = true;
 }
 
@@ -192,7 +192,7 @@ on_auth_start(void *ctx, struct str mechanism, struct str initial)
 	struct world *w = ctx;
 
 	(void)initial;
-	MUST(w->tls && w->profile != SMTP_MX && mechanism.n > 0);
+	MUST(w->tls && w->profile != SMTP_MX && w->profile != SMTP_LOCAL && mechanism.n > 0);
 	ask(w, AUTH);
 }
 
@@ -324,11 +324,19 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	static const struct smtp_in_tls facts = { .version = STR_INIT("TLSv1.3") };
 	struct str in = str_from(p, n);
 	struct world w = { .head = str_sub(in, 0, HEAD) };
-	struct smtp_in_conf conf = { STR("mx.example.test"), 20000, 100, 100, mechanisms, 3, true, false };
-	struct smtp_in_peer peer = { STR("192.0.2.7"), STR("sid") };
+	struct smtp_in_conf conf = {
+		.hostname = STR("mx.example.test"),
+		.message_size = 20000,
+		.recipients = 100,
+		.messages = 100,
+		.mechanisms = mechanisms,
+		.nmechanisms = 3,
+		.tls = true,
+	};
+	struct smtp_in_peer peer = { STR("192.0.2.7"), STR("sid"), STR("uid=1000") };
 
 	log_to(discard, NULL);
-	w.profile = (enum smtp_in_profile)decide(&w, 3);
+	w.profile = (enum smtp_in_profile)decide(&w, 4);
 	w.tls = w.profile == SMTP_SUBMISSIONS;
 	w.session = smtp_in_new(&ops, &w, &conf, w.profile, &peer, w.tls ? &facts : NULL);
 	smtp_in_start(w.session);

@@ -28,7 +28,7 @@ static void
 start(struct conn *c, const struct smtp_in_tls *tls)
 {
 	struct world *w = c->world;
-	struct smtp_in_peer peer = { .address = w->client, .sid = STR("sid0123456789") };
+	struct smtp_in_peer peer = { .address = w->client, .sid = STR("sid0123456789"), .user = STR("uid=1000") };
 
 	c->session = smtp_in_new(&fake_ops, c, &w->conf, w->profile, &peer, tls);
 	if (w->early.n > 0)

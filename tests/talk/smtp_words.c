@@ -1,10 +1,10 @@
 /* smtp_words.c - the words of SMTP transcripts: how the world is, and what must have come of it.
  *
  * Before the first line of a connection:
- *   profile mx|submission|submissions        mx unless said otherwise
+ *   profile mx|submission|submissions|local  mx unless said otherwise
  *   users ADDRESS[:PASSWORD] …               example.test is the local domain; postmaster goes to the first
  *   grant LOGIN ADDRESS                      that login may send as that address, too
- *   limits size=N recipients=N messages=N    0 bytes is no limit
+ *   limits size=N recipients=N messages=N hops=N errors=N command=SECONDS login=SECONDS      size 0 is no limit
  *   client ADDRESS   show client   offer-tls off   early BYTES   relay yes
  * At any time:
  *   refuse ADDRESS REPLY   submit REPLY   verdict later   load calm|busy|full
@@ -49,9 +49,9 @@ is_number(struct str rest, uint64_t got, struct buf *why)
 static bool
 set_profile(struct world *w, struct str rest, struct buf *why)
 {
-	static const char *const names[] = { "mx", "submission", "submissions" };
+	static const char *const names[] = { "mx", "submission", "submissions", "local" };
 
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		if (str_eq(rest, str_of(names[i]))) {
 			w->profile = (enum smtp_in_profile)i;
 			return true;
@@ -102,6 +102,14 @@ set_limits(struct world *w, struct str rest, struct buf *why)
 			w->conf.message_size = n;
 		else if (str_eq(name, STR("recipients")))
 			w->conf.recipients = (unsigned)n;
+		else if (str_eq(name, STR("hops")))
+			w->conf.hops = (unsigned)n;
+		else if (str_eq(name, STR("errors")))
+			w->conf.errors = (unsigned)n;
+		else if (str_eq(name, STR("command")))
+			w->conf.command_ms = (int64_t)n * 1000;
+		else if (str_eq(name, STR("login")))
+			w->conf.login_ms = (int64_t)n * 1000;
 		else if (str_eq(name, STR("messages")))
 			w->conf.messages = (unsigned)n;
 		else

@@ -30,12 +30,13 @@ enum smtp_in_profile {
 	SMTP_MX,          /* port 25: from everybody, for us */
 	SMTP_SUBMISSION,  /* port 587: STARTTLS, AUTH, then MAIL (RFC 6409) */
 	SMTP_SUBMISSIONS, /* port 465: TLS from the first byte (RFC 8314 3.3); the session starts after the handshake */
+	SMTP_LOCAL,       /* the local submission socket: the kernel knows the user; no TLS, no AUTH, any sender */
 };
 
 /* How busy the process is: shortens what it waits for (RFC 5321 4.5.3.2.7 wants 5 minutes of a calm one). */
 enum smtp_in_load { SMTP_LOAD_CALM, SMTP_LOAD_BUSY, SMTP_LOAD_FULL };
 
-/* Limits of the protocol, the same everywhere. */
+/* Limits of the protocol. */
 enum {
 	SMTP_FEED_MAX = 64 << 10,    /* bytes in one smtp_in_feed */
 	SMTP_BACKLOG_MAX = 32 << 10, /* more than this waiting behind a question: ops.pause */
@@ -44,15 +45,15 @@ enum {
 	SMTP_TEXT_LINE_MAX = 65536,  /* line of a message with CRLF; RFC 5321 says 1000, real mail has longer ones */
 	SMTP_HEADER_MAX = 256 << 10, /* header of a message */
 	SMTP_HEADER_FIELDS_MAX = 5000,
-	SMTP_HOPS_MAX = 100,         /* Received fields; more is a loop (RFC 5321 6.3) */
+	SMTP_HOPS_MAX = 100,         /* Received fields; more is a loop (RFC 5321 6.3); unless configured */
 	SMTP_FROM_MAX = 20,          /* addresses in From: of a submission; each is asked for */
-	SMTP_ERRORS_MAX = 20,        /* 4xx and 5xx to commands but RCPT, in a session */
+	SMTP_ERRORS_MAX = 20,        /* 4xx and 5xx to commands but RCPT, in a session; unless configured */
 	SMTP_GUESSES_MAX = 100,      /* refused RCPTs in a session without an accepted message in between */
 	SMTP_OVERSHOOT_MAX = 1000,   /* RCPTs beyond the limit in a session */
 	SMTP_CHAT_MAX = 100,         /* NOOP, RSET, VRFY … without a message in between */
 	SMTP_AUTH_FAILURES_MAX = 3,
 	SMTP_PARAMS_MAX = 20,        /* of one MAIL or RCPT */
-	SMTP_COMMAND_SECONDS = 300,  /* from the reply to the whole next command */
+	SMTP_COMMAND_SECONDS = 300,  /* from the reply to the whole next command; unless configured */
 	SMTP_DATA_SECONDS = 180,     /* without a byte */
 	SMTP_DATA_GRACE_SECONDS = 60,/* after which a message must have come at … */
 	SMTP_DATA_RATE = 500,        /* … so many bytes per second on average */
@@ -68,11 +69,16 @@ struct smtp_in_conf {
 	size_t nmechanisms;
 	bool tls;                    /* STARTTLS can be offered */
 	bool show_client;            /* put a submission's client address into Received */
+	unsigned hops;               /* 0: SMTP_HOPS_MAX */
+	unsigned errors;             /* 0: SMTP_ERRORS_MAX */
+	int64_t command_ms;          /* wait for a command, shortened under load; 0: SMTP_COMMAND_SECONDS */
+	int64_t login_ms;            /* on submission from start to login, all in all; 0: no limit of its own */
 };
 
 struct smtp_in_peer {
 	struct str address; /* "192.0.2.1", "2001:db8::1"; copied */
 	struct str sid;     /* session id for the log; copied */
+	struct str user;    /* SMTP_LOCAL: who the kernel says it is, "uid=1000"; copied */
 };
 
 /* What the handshake brought; texts are copied. Empty where there is nothing. */
@@ -94,6 +100,7 @@ struct smtp_in_resolve {
 	struct str sender;  /* "" for the null sender */
 	struct str login;   /* canonical user, or "" */
 	uint64_t size;      /* announced by SIZE, or 0 */
+	bool smtputf8;      /* the transaction has SMTPUTF8 (RFC 6531) */
 };
 
 struct smtp_in_resolved {
@@ -165,7 +172,8 @@ struct smtp_in_ops {
 	void (*auth_abort)(void *ctx);
 
 	/* The message's bytes: one sink at a time. open with the envelope, write the body piece by piece, then either
-	 * submit or abort. open and write fail with e (SMTP_SINK_FAILED counts as aborted). */
+	 * submit or abort. open and write fail with e (SMTP_SINK_FAILED counts as aborted). Behind SMTP_SINK_WAIT
+	 * smtp_in_sink_ready comes later, not from inside sink_write. */
 	bool (*sink_open)(void *ctx, const struct smtp_in_mail *mail, struct err *e);
 	enum smtp_in_sink (*sink_write)(void *ctx, struct str bytes, struct err *e);
 	void (*sink_abort)(void *ctx);
