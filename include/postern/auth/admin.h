@@ -19,7 +19,7 @@
 struct admin {
 	struct directory *dir;
 	const struct conf *conf;
-	const char *conf_file; /* for words about configured domains; NULL: "the configuration" */
+	bool part; /* conf is a role's part: its lines are not those of the file */
 };
 
 /* How a new password is given. */
@@ -45,7 +45,9 @@ bool admin_alias_add(const struct admin *ad, struct str name, const struct str *
 bool admin_alias_del(const struct admin *ad, struct str name, struct err *e);
 
 bool admin_domain_add(const struct admin *ad, struct str name, struct err *e);
-/* A domain of the configuration file is not deleted here: the words name the file and the line. */
+/* Not while accounts are in it. A domain of the configuration file is not deleted here: the words name the file and the line,
+ * where they are known. The command line, which has read the file, asks admin_domain_free before it asks a server. */
+bool admin_domain_free(const struct conf *conf, struct str name, struct err *e);
 bool admin_domain_del(const struct admin *ad, struct str name, struct err *e);
 
 /* An address as typed, in the form in which it is stored; words when it is none. The result lives in a. */

@@ -32,6 +32,7 @@ struct user {
 	int64_t created;   /* seconds since the epoch */
 	uint64_t quota;    /* bytes; 0: none; QUOTA_DEFAULT */
 	uint64_t version;  /* another one after every change of password or status, never used twice */
+	uint64_t serial;   /* accounts in the order in which they were made */
 	struct verifier verifier;
 };
 
@@ -68,7 +69,7 @@ enum directory_found directory_domain(struct directory *d, struct str name, stru
 /* The account that was made first, of those that are still there; gets postmaster's mail when nobody else is named. */
 enum directory_found directory_first_user(struct directory *d, struct arena *a, struct str *address, struct err *e);
 
-/* The changes. "exists already" and "is not there" are permanent errors. created and version of *u are set here. */
+/* The changes. "exists already" and "is not there" are permanent errors. created, version and serial of *u are set here. */
 bool directory_user_add(struct directory *d, const struct user *u, struct err *e);
 bool directory_user_del(struct directory *d, struct str address, struct err *e);
 bool directory_user_set_verifier(struct directory *d, struct str address, const struct verifier *v, struct err *e);

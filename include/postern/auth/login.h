@@ -30,6 +30,7 @@ enum login_verdict {
 	LOGIN_WRONG,     /* SMTP 535 5.7.8, IMAP NO [AUTHENTICATIONFAILED] */
 	LOGIN_FORBIDDEN, /* right, but to act as somebody else: 535 5.7.8, NO [AUTHORIZATIONFAILED] */
 	LOGIN_MALFORMED, /* 501 5.5.2, BAD */
+	LOGIN_UNKNOWN,   /* no such mechanism on this connection: 504 5.5.4, NO [CANNOT] */
 	LOGIN_LATER,     /* 454 4.7.0, NO [UNAVAILABLE] */
 };
 
@@ -47,7 +48,7 @@ struct login_answer {
 	uint64_t exchange;  /* for step and abort after CHALLENGE; 0 otherwise */
 	enum login_verdict verdict;
 	bool close;         /* the source is refused: answer and end the connection */
-	struct str data;    /* the challenge, or SASL's last words with OK */
+	struct str data;    /* CHALLENGE: decoded, may be empty */
 	struct str user;    /* OK: canonical address */
 	uint64_t quota;     /* OK: bytes in force, 0: none */
 	struct id ticket;   /* OK: for the store */
@@ -62,7 +63,7 @@ struct login;
 struct login *login_new(struct loop *loop, struct directory *dir, const struct conf *conf);
 /* Ends the hashing threads (waits for what they compute) and forgets all exchanges without an answer. */
 void login_free(struct login *l);
-/* The new configuration for what starts from now on; the number of threads stays until a restart. */
+/* The new configuration; the number of threads stays until a restart. */
 void login_reload(struct login *l, const struct conf *conf);
 
 /* on_answer is called exactly once, perhaps before login_start returns, unless login_abort or login_drop comes first. */
@@ -73,7 +74,8 @@ void login_abort(struct login *l, uint32_t owner, uint64_t exchange);
 /* The same for all of an owner's: his channel is gone. */
 void login_drop(struct login *l, uint32_t owner);
 
-/* Does one pair of user and password work? For `user check`: no penalty, no cache; takes one check. user as typed. */
+/* Does one pair of user and password work? For `user check`: no penalty, no cache; takes one check. user as typed. Unless OK, the
+ * words for the administrator are in e. */
 enum login_verdict login_check_now(struct directory *dir, const struct conf *conf, struct str user, struct str password, struct err *e);
 
 struct login_stats {

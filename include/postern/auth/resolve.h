@@ -21,6 +21,7 @@ enum {
 	RESOLVE_DEPTH_MAX = 10,     /* aliases within aliases */
 	RESOLVE_TARGETS_MAX = 1000, /* recipients that one address can become */
 	RESOLVE_CHAIN_MAX = 64,     /* lines of explanation */
+	USAGE_USERS_MAX = 1 << 20,  /* mailboxes whose size is remembered */
 };
 
 enum resolve_verdict {
@@ -78,6 +79,10 @@ void resolve(const struct resolver *r, const struct resolve_ask *ask, struct are
 
 /* True if the domain (A-labels, lower case) is ours: configured, or in the directory. LATER-like trouble counts as *failed. */
 bool resolve_own_domain(const struct resolver *r, struct str domain, bool *failed);
+/* Who gets the mail of postmaster: the configured address, else the account that was made first. */
+enum directory_found resolve_postmaster(const struct resolver *r, struct arena *a, struct str *address, struct err *e);
+/* postmaster, abuse, root: names that always reach somebody (RFC 2142, RFC 5321 4.5.1). */
+bool resolve_is_role_name(struct str local);
 
 enum may_send {
 	MAY_SEND,

@@ -2,7 +2,8 @@
  *
  * sasl_start gets the mechanism and the initial response, sasl_step each further one; both say what has to happen next. When a
  * password has to be checked or keys have to be looked up, the caller does it (login.h) and hands the result back. Bytes are
- * decoded: base64 belongs to the protocols. A mechanism is a row of the table in sasl.c. */
+ * decoded: base64 belongs to the protocols. SCRAM's last words travel as a challenge that the client answers with nothing,
+ * because neither RFC 4954 nor RFC 9051 has room for data beside success. A mechanism is a row of the table in sasl.c. */
 #ifndef POSTERN_AUTH_SASL_H
 #define POSTERN_AUTH_SASL_H
 
@@ -34,9 +35,10 @@ enum sasl_next {
 	SASL_CHALLENGE,      /* send s->out (may be empty), then step */
 	SASL_CHECK_PASSWORD, /* compare s->password for s->authcid, then sasl_checked */
 	SASL_WANT_KEYS,      /* find the SCRAM keys of s->authcid, then sasl_keys */
-	SASL_OK,             /* s->authcid is who he says; s->out goes with the success (SCRAM's v=) when not empty */
+	SASL_OK,             /* s->authcid is who he says */
 	SASL_WRONG,          /* password or proof is wrong */
-	SASL_FORBIDDEN,      /* right, but asks to act as somebody else (RFC 4616: authzid) */
+	SASL_FORBIDDEN,      /* right, but asks to act as somebody else (RFC 4616 2: authzid) */
+	SASL_UNKNOWN,        /* no such mechanism on such a channel */
 	SASL_MALFORMED,      /* no such message, or out of order; s->why says what */
 };
 
@@ -55,19 +57,22 @@ struct sasl {
 	struct buf first;    /* SCRAM: client-first-message-bare "," server-first-message */
 	struct buf header;   /* SCRAM: the GS2 header with which the client began, binding data behind it */
 	struct buf nonce;    /* SCRAM: both nonces */
+	bool other;          /* the caller found, before sasl_checked or sasl_keys, that authzid names somebody else */
 	struct scram_keys keys;
 	bool keys_real;      /* false: made up for somebody unknown; the proof cannot match */
 	const char *why;     /* static words for the log when something is not right */
 };
 
 /* Starts a new exchange in *s (init is not needed before, fini always after). initial is NULL when the client sent none; an empty one
- * is different. MALFORMED with "no such mechanism" for what is not offered on such a channel. */
+ * is different. UNKNOWN for what is not offered on such a channel. */
 enum sasl_next sasl_start(struct sasl *s, struct str mechanism, const struct str *initial, const struct sasl_channel *channel);
 enum sasl_next sasl_step(struct sasl *s, struct str response);
 /* The answer to SASL_CHECK_PASSWORD. */
 enum sasl_next sasl_checked(struct sasl *s, bool right);
 /* The answer to SASL_WANT_KEYS; real: false when the keys are fake (scram_keys_fake). */
 enum sasl_next sasl_keys(struct sasl *s, const struct scram_keys *keys, bool real);
+/* The mechanism's registered name; empty before a start that found one. */
+struct str sasl_name(const struct sasl *s);
 /* Wipes and frees. Harmless on zeroed memory and a second time. */
 void sasl_fini(struct sasl *s);
 

@@ -15,7 +15,7 @@
 
 enum {
 	VERIFIER_HASH_MAX = 255,           /* bytes of the hash string */
-	VERIFIER_MEMORY_MAX = 128 << 20,   /* an imported hash may ask for no more memory … */
+	VERIFIER_MEMORY_MAX = 1 << 30,     /* a hash may ask for no more memory … */
 	VERIFIER_PASSES_MAX = 16,          /* … argon2 passes … */
 	VERIFIER_ROUNDS_MAX = 5000000,     /* … SHA-crypt rounds … */
 	VERIFIER_BCRYPT_MAX = 14,          /* … or bcrypt cost (logarithm) than this */

@@ -17,14 +17,14 @@
 #include <postern/core/err.h>
 #include <postern/core/str.h>
 
-/* SignatureScheme, RFC 8446 4.2.3. */
+/* SignatureScheme, RFC 8446 4.2.3. In TLS 1.2 the ECDSA ones say nothing about the curve. */
 enum tls_scheme {
 	TLS_RSA_PKCS1_SHA256 = 0x0401,
 	TLS_RSA_PKCS1_SHA384 = 0x0501,
 	TLS_RSA_PKCS1_SHA512 = 0x0601,
-	TLS_ECDSA_P256_SHA256 = 0x0403,
-	TLS_ECDSA_P384_SHA384 = 0x0503,
-	TLS_ECDSA_P521_SHA512 = 0x0603,
+	TLS_ECDSA_SHA256 = 0x0403,
+	TLS_ECDSA_SHA384 = 0x0503,
+	TLS_ECDSA_SHA512 = 0x0603,
 	TLS_RSA_PSS_SHA256 = 0x0804,
 	TLS_RSA_PSS_SHA384 = 0x0805,
 	TLS_RSA_PSS_SHA512 = 0x0806,

@@ -51,6 +51,10 @@ bool tls_server_replace(struct tls_server *s, const struct tls_cert *certs, size
 /* The keys that seal and open session tickets from now on; copied. */
 void tls_server_tickets(struct tls_server *s, const struct tls_ticket_ring *ring);
 
+/* From now on clients are asked for a certificate, or not (the profile's choice before). None is demanded or verified: it is for
+ * the log and for whoever compares its key. */
+void tls_server_ask_client(struct tls_server *s, bool ask);
+
 /* State for one connection, for conn_secure. */
 SSL *tls_server_session(struct tls_server *s);
 enum tls_service tls_server_service(const struct tls_server *s);
