@@ -1,0 +1,258 @@
+/* child.c - the life of every role: take what the parent hands over, close the doors behind, work, drain.
+ *
+ * The parent sends CONF, PEER, LISTEN (and to keys the key pairs), then START. Everything before START is kept; at START the role
+ * opens its files, gives up its rights (sandbox.c) and begins. When the parent is gone, so is the role. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include <postern/core/io.h>
+#include <postern/core/log.h>
+#include <postern/core/mem.h>
+#include <postern/role/serve.h>
+
+#include <postern/role/control.h>
+#include "env.h"
+#include "sandbox.h"
+
+enum { PARENT_FD = 3 };
+
+/* The first snapshot or a new one, from text that the parent has checked. */
+static const struct conf *
+read_conf(int fd)
+{
+	struct conf_errors errors;
+	struct conf *conf;
+	struct buf text;
+
+	buf_init(&text, CONF_FILE_MAX);
+	conf_errors_init(&errors);
+	if (!io_read_fd(fd, &text))
+		log_fatal("configuration from the parent: %s", strerror(errno));
+	conf = conf_parse(buf_str(&text), "from the parent", &errors);
+	if (conf == NULL)
+		log_fatal("configuration from the parent: line %u: %s", errors.v[0].line, errors.v[0].text);
+	conf_errors_fini(&errors);
+	buf_fini(&text);
+	return conf;
+}
+
+static void
+on_conf(void *ctx, struct ipc_chan *from, const struct conf_ask *said)
+{
+	struct env *env = ctx;
+	const struct conf *was = env->conf;
+
+	(void)from;
+	env->conf = read_conf(said->text);
+	close(said->text);
+	log_setup(STDERR_FILENO, role_name(env->row->role), env->conf->log.format, env->conf->log.level);
+	if (env->started && env->row->ops->reload != NULL)
+		env->row->ops->reload(env, was);
+	conf_unref(was);
+}
+
+struct ipc_chan *
+env_chan(struct env *env, enum role peer)
+{
+	return ipc_chan_new(env->loop, env->row->role, peer, &env->handlers, env);
+}
+
+static void
+on_peer_gone(void *ctx, struct ipc_chan *c)
+{
+	struct env *env = ctx;
+
+	for (unsigned role = 0; role < ROLE_COUNT; role++)
+		if (ipc_chan_index(c) < env->npeers[role] && env->peers[role][ipc_chan_index(c)] == c &&
+		    env->row->ops->peer != NULL)
+			env->row->ops->peer(env, (enum role)role, ipc_chan_index(c), false);
+}
+
+struct ipc_chan *
+env_peer(struct env *env, enum role role, unsigned index)
+{
+	struct ipc_chan **place = &env->peers[role][index];
+
+	ASSERT(index < PEERS_MAX);
+	if (*place == NULL) {
+		*place = env_chan(env, role);
+		ipc_chan_set_index(*place, index);
+		ipc_chan_on_gone(*place, on_peer_gone, env);
+	}
+	return *place;
+}
+
+/* A second channel of the same pair, for blocking questions: keys answers it like any other. */
+static void
+take_sign_channel(struct env *env, const struct peer_ask *said)
+{
+	if (env->row->role == ROLE_KEYS) {
+		struct ipc_chan *c = env_chan(env, (enum role)said->role);
+
+		ipc_chan_set_index(c, said->index);
+		ipc_chan_attach(c, said->channel);
+		return;
+	}
+	io_close(&env->sign_fd);
+	env->sign_fd = said->channel;
+}
+
+static void
+on_peer(void *ctx, struct ipc_chan *from, const struct peer_ask *said)
+{
+	struct env *env = ctx;
+
+	(void)from;
+	if (said->channel == -1 || said->role >= ROLE_COUNT || said->index >= PEERS_MAX)
+		log_fatal("parent sent a peer that cannot be");
+	if (said->use != 0) {
+		take_sign_channel(env, said);
+		return;
+	}
+	ipc_chan_attach(env_peer(env, (enum role)said->role, said->index), said->channel);
+	if (env->npeers[said->role] <= said->index)
+		env->npeers[said->role] = said->index + 1u;
+	if (env->started && env->row->ops->peer != NULL)
+		env->row->ops->peer(env, (enum role)said->role, said->index, true);
+}
+
+static void
+on_listen(void *ctx, struct ipc_chan *from, const struct listen_ask *said)
+{
+	struct env *env = ctx;
+
+	(void)from;
+	if (str_eq(said->service, STR("control")) && env->row->ops->verbs != NULL)
+		env->control_fd = said->socket;
+	else if (env->row->ops->listen != NULL)
+		env->row->ops->listen(env, said->service, said->address, said->socket);
+	else
+		log_fatal("parent sent a socket that nobody wants here");
+}
+
+static void
+on_start(void *ctx, struct ipc_chan *from, const struct start_ask *said)
+{
+	struct env *env = ctx;
+
+	(void)from;
+	ASSERT(env->conf != NULL);
+	env->generation = said->generation;
+	if (env->row->ops->open != NULL)
+		env->row->ops->open(env);
+	sandbox_enter(env);
+	env->started = true;
+	if (env->row->ops->start != NULL)
+		env->row->ops->start(env);
+	if (env->control_fd != -1)
+		control_open(env->loop, env->row->role, env->control_fd, ipc_chan_uid(env->parent), env->row->ops->verbs,
+		    env->row->ops->admin(env));
+	say_ready(env->parent, &(struct ready_ask){ .note = STR("") });
+}
+
+_Noreturn void
+env_end(struct env *env)
+{
+	(void)env;
+	/* no clean-up that could hang or fail: what matters is on disk already */
+	_exit(0);
+}
+
+static void
+on_drain(void *ctx, struct ipc_chan *from, const struct drain_ask *said)
+{
+	struct env *env = ctx;
+
+	(void)from;
+	if (env->draining)
+		return;
+	env->draining = true;
+	if (env->row->ops->drain == NULL)
+		env_end(env);
+	env->row->ops->drain(env, said->seconds);
+}
+
+void
+counter_add(struct counters_out *out, const char *name, uint64_t value)
+{
+	ASSERT(out->n < sizeof out->names / sizeof *out->names);
+	out->names[out->n] = str_of(name);
+	out->values[out->n++] = arena_strf(out->arena, "%llu", (unsigned long long)value);
+}
+
+static void
+on_counters(void *ctx, struct ipc_question *q, const struct counters_ask *ask)
+{
+	struct env *env = ctx;
+	struct arena a;
+	struct counters_out out = { .arena = &a };
+
+	(void)ask;
+	arena_init(&a);
+	if (env->row->ops->counters != NULL)
+		env->row->ops->counters(env, &out);
+	answer_counters(q, &(struct counters_answer){ .names = { out.names, out.n }, .values = { out.values, out.n } });
+	arena_fini(&a);
+}
+
+static void
+on_parent_gone(void *ctx, struct ipc_chan *c)
+{
+	(void)ctx;
+	(void)c;
+	_exit(0);
+}
+
+static void
+ignore_signals(void)
+{
+	/* the parent decides about ending; a terminal's Ctrl-C reaches the whole group */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void
+set_up_env(struct env *env, const struct role_row *row, unsigned index)
+{
+	*env = (struct env){ .row = row, .index = index, .sign_fd = -1, .control_fd = -1 };
+	env->loop = loop_new();
+	if (row->ops->handlers != NULL)
+		env->handlers = *row->ops->handlers;
+	env->handlers.conf = on_conf;
+	env->handlers.peer = on_peer;
+	env->handlers.listen = on_listen;
+	env->handlers.start = on_start;
+	env->handlers.drain = on_drain;
+	env->handlers.counters = on_counters;
+	env->parent = env_chan(env, ROLE_PARENT);
+	ipc_chan_on_gone(env->parent, on_parent_gone, env);
+	ipc_chan_attach(env->parent, PARENT_FD);
+}
+
+int
+role_child(int argc, char **argv)
+{
+	static struct env env; /* for the life of the process */
+	uint64_t index;
+	enum role role;
+
+	if (argc != 2 || !role_from_name(str_of(argv[0]), &role) || role_row(role) == NULL ||
+	    !str_u64(str_of(argv[1]), PEERS_MAX - 1, &index) || sodium_init() == -1) {
+		log_say(LEVEL_ERROR, "fatal", "--role is for the server's own use");
+		return 2;
+	}
+	log_setup(STDERR_FILENO, role_name(role), LOG_TEXT, LEVEL_INFO);
+	close_range(PARENT_FD + 1, ~0U, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	ignore_signals();
+	set_up_env(&env, role_row(role), (unsigned)index);
+	loop_run(env.loop);
+	return 0;
+}

@@ -1,0 +1,47 @@
+/* env.h - what a running role has: its loop, configuration, channels. One per process, passed to everything. */
+#ifndef ROLE_ENV_H
+#define ROLE_ENV_H
+
+#include <postern/core/buf.h>
+#include <postern/core/loop.h>
+
+#include "table.h"
+
+/* Where counters for `postern status` are collected. */
+struct counters_out {
+	struct arena *arena;
+	struct str names[64];
+	struct str values[64];
+	uint32_t n;
+};
+void counter_add(struct counters_out *out, const char *name, uint64_t value);
+
+struct front;
+
+struct env {
+	const struct role_row *row;
+	unsigned index;
+	struct loop *loop;
+	const struct conf *conf;
+	struct ipc_chan *parent;
+	struct ipc_chan *peers[ROLE_COUNT][PEERS_MAX]; /* NULL: never there yet */
+	unsigned npeers[ROLE_COUNT];                   /* the highest index seen, plus one */
+	int sign_fd;                                   /* smtp, imap: blocking channel to keys; -1 */
+	int control_fd;                                /* listening, until start; -1 */
+	const char *root;                              /* where the role's files are: "/" once the root is closed */
+	uint32_t generation;                           /* how often the parent started this role */
+	bool started;
+	bool draining;
+	struct ipc_handlers handlers; /* the role's and the common ones */
+	struct front *front;                           /* front.c's, in roles that face clients */
+	void *role;                   /* the role's own */
+};
+
+/* The peer of that kind with that index, attached or not (questions are answered NULL then). */
+struct ipc_chan *env_peer(struct env *env, enum role role, unsigned index);
+/* Ends the process, status 0, after what is running has returned. */
+_Noreturn void env_end(struct env *env);
+/* An accepted or handed-over end of a channel whose other end is role. */
+struct ipc_chan *env_chan(struct env *env, enum role peer);
+
+#endif

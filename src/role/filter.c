@@ -1,0 +1,153 @@
+/* filter.c - the system calls of each kind of role. What is not listed ends the process: the parent logs it and starts it again. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <seccomp.h>
+
+#include <postern/core/log.h>
+
+#include "env.h"
+#include "sandbox.h"
+
+#define CALL(name) SCMP_SYS(name)
+
+static const int base_calls[] = {
+	/* descriptors that are there */
+	CALL(read), CALL(write), CALL(readv), CALL(writev), CALL(pread64), CALL(pwrite64), CALL(preadv), CALL(pwritev),
+	CALL(sendmsg), CALL(recvmsg), CALL(sendto), CALL(recvfrom), CALL(shutdown), CALL(close), CALL(dup), CALL(lseek),
+	CALL(fstat), CALL(fcntl), CALL(getsockopt), CALL(setsockopt), CALL(getsockname), CALL(getpeername),
+	CALL(sendfile), CALL(ioctl),
+	/* waiting */
+	CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_pwait2), CALL(poll), CALL(ppoll),
+	CALL(eventfd2), CALL(futex), CALL(nanosleep), CALL(clock_nanosleep), CALL(sched_yield), CALL(restart_syscall),
+	/* memory */
+	CALL(munmap), CALL(mremap), CALL(madvise), CALL(brk), CALL(mlock), CALL(munlock), CALL(memfd_create), CALL(ftruncate),
+	/* time, chance, itself */
+	CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday), CALL(time), CALL(getrandom), CALL(getpid), CALL(gettid),
+	CALL(getppid), CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid), CALL(getrusage), CALL(sysinfo), CALL(uname),
+	CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(sigaltstack), CALL(rseq), CALL(set_robust_list),
+	CALL(exit), CALL(exit_group),
+};
+
+static const int accept_calls[] = { CALL(accept4), CALL(accept), CALL(socketpair) };
+
+/* Beneath the closed root only; what leads out of it is not there. */
+static const int file_calls[] = {
+	CALL(open), CALL(openat), CALL(openat2), CALL(newfstatat), CALL(stat), CALL(lstat), CALL(statx), CALL(access), CALL(faccessat),
+	CALL(faccessat2), CALL(statfs), CALL(fstatfs), CALL(getdents64), CALL(readlinkat), CALL(readlink), CALL(mkdir), CALL(mkdirat),
+	CALL(rmdir), CALL(unlink), CALL(unlinkat), CALL(link), CALL(linkat), CALL(rename), CALL(renameat), CALL(renameat2),
+	CALL(fsync), CALL(fdatasync), CALL(sync_file_range), CALL(syncfs), CALL(msync), CALL(fallocate), CALL(flock), CALL(fchmod),
+	CALL(utimensat), CALL(fadvise64), CALL(copy_file_range), CALL(umask), CALL(pwritev2), CALL(preadv2), CALL(getcwd), CALL(accept4),
+};
+
+static const int thread_calls[] = { CALL(clone), CALL(setpriority), CALL(getpriority), CALL(sched_getaffinity), CALL(sched_setscheduler),
+	CALL(sched_getparam), CALL(sched_getscheduler), CALL(prctl), CALL(prlimit64) };
+
+#ifdef __SANITIZE_ADDRESS__
+/* what the sanitizers' runtime uses, mostly when it has something to report */
+static const int sanitizer_calls[] = { CALL(openat), CALL(open), CALL(readlink), CALL(newfstatat), CALL(stat), CALL(prctl), CALL(clone),
+	CALL(sched_getaffinity), CALL(prlimit64), CALL(getcwd), CALL(tgkill), CALL(wait4), CALL(pipe2), CALL(mincore), CALL(process_vm_readv),
+	CALL(getdents64), CALL(kill), CALL(access), CALL(socket), CALL(connect) };
+#endif
+
+static bool
+allow(scmp_filter_ctx f, const int *calls, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (calls[i] >= 0 && seccomp_rule_add(f, SCMP_ACT_ALLOW, calls[i], 0) != 0)
+			return false;
+	return true;
+}
+
+#define ALLOW(f, list) allow((f), (list), sizeof(list) / sizeof *(list))
+
+#ifndef __SANITIZE_ADDRESS__
+/* Files that are not there: an error, not an end, since libraries ask now and then (time zone, /proc). */
+static bool
+deny_files(scmp_filter_ctx f)
+{
+	static const int denied[] = { CALL(open), CALL(openat), CALL(newfstatat), CALL(stat), CALL(lstat), CALL(statx), CALL(access),
+		CALL(readlink), CALL(readlinkat), CALL(getcwd) };
+
+	/* fstat() of glibc is newfstatat with an empty path */
+	if (seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(newfstatat), 1, SCMP_A3(SCMP_CMP_EQ, 0x1000)) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof denied / sizeof *denied; i++) {
+		int r = denied[i] == CALL(newfstatat) ?
+		    seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), denied[i], 1, SCMP_A3(SCMP_CMP_NE, 0x1000)) :
+		    seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), denied[i], 0);
+
+		if (r != 0)
+			return false;
+	}
+	return true;
+}
+#endif
+
+/* Memory is never made executable; our own abort may signal us, nothing else may be signalled. */
+static bool
+allow_narrow(scmp_filter_ctx f)
+{
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0 &&
+	    seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0 &&
+	    seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0 &&
+	    seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0) == 0;
+}
+
+static bool
+fill(scmp_filter_ctx f, unsigned calls)
+{
+	if (!ALLOW(f, base_calls) || !allow_narrow(f))
+		return false;
+	if ((calls & CALLS_ACCEPT) != 0 && !ALLOW(f, accept_calls))
+		return false;
+	if ((calls & CALLS_THREADS) != 0 && !ALLOW(f, thread_calls))
+		return false;
+#ifdef __SANITIZE_ADDRESS__
+	if (!ALLOW(f, sanitizer_calls))
+		return false;
+	return (calls & CALLS_FILES) == 0 || ALLOW(f, file_calls);
+#else
+	return (calls & CALLS_FILES) != 0 ? ALLOW(f, file_calls) : deny_files(f);
+#endif
+}
+
+#ifdef __SANITIZE_ADDRESS__
+/* In test builds a forbidden call is named before the end. */
+static void
+on_forbidden(int signo, siginfo_t *info, void *context)
+{
+	(void)signo;
+	(void)context;
+	log_say(LEVEL_ERROR, "panic", "forbidden system call %d", info->si_syscall);
+	_exit(159);
+}
+#endif
+
+bool
+sandbox_filter(unsigned calls)
+{
+	uint32_t otherwise = SCMP_ACT_KILL_PROCESS;
+	scmp_filter_ctx f;
+	bool ok;
+
+#ifdef __SANITIZE_ADDRESS__
+	struct sigaction act = { .sa_sigaction = on_forbidden, .sa_flags = SA_SIGINFO };
+
+	sigaction(SIGSYS, &act, NULL);
+	otherwise = SCMP_ACT_TRAP;
+#endif
+	f = seccomp_init(otherwise);
+	if (f == NULL) {
+		errno = ENOMEM;
+		return false;
+	}
+	ok = fill(f, calls);
+	if (!ok)
+		log_fatal("system-call filter: cannot be composed");
+	ok = seccomp_load(f) == 0;
+	seccomp_release(f);
+	return ok;
+}

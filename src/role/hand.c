@@ -1,0 +1,100 @@
+/* hand.c - what the parent hands to a process: its configuration, sockets, channels, keys, ticket keys. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <postern/core/buf.h>
+#include <postern/core/io.h>
+#include <postern/core/log.h>
+
+#include "parent.h"
+
+void
+hand_conf(struct proc *p, bool reload)
+{
+	struct buf text;
+	int fd = memfd_create("postern.conf", MFD_CLOEXEC);
+
+	buf_init(&text, CONF_FILE_MAX);
+	conf_write_part(p->server->conf, p->row->conf, &text);
+	if (fd == -1 || text.over || !io_write_all(fd, buf_str(&text)))
+		log_fatal("configuration for %s: %s", role_name(p->row->role), strerror(errno));
+	say_conf(p->chan, &(struct conf_ask){ .text = fd, .reload = reload });
+	close(fd);
+	buf_fini(&text);
+}
+
+/* A channel between two processes: each gets one end. */
+static void
+join(struct proc *a, struct proc *b, bool sign)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		log_fatal("socketpair: %s", strerror(errno));
+	say_peer(a->chan, &(struct peer_ask){ .role = (uint8_t)b->row->role, .index = (uint8_t)b->index, .use = sign, .channel = pair[0] });
+	say_peer(b->chan, &(struct peer_ask){ .role = (uint8_t)a->row->role, .index = (uint8_t)a->index, .use = sign, .channel = pair[1] });
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void
+hand_channels(struct proc *p)
+{
+	struct server *s = p->server;
+
+	for (size_t i = 0; i < role_nlinks; i++) {
+		const struct role_link *l = &role_links[i];
+		enum role other = l->a == p->row->role ? l->b : l->a;
+
+		if (l->a != p->row->role && l->b != p->row->role)
+			continue;
+		for (unsigned j = 0; j < s->nprocs; j++)
+			if (s->procs[j].row->role == other && s->procs[j].pid != 0)
+				join(p, &s->procs[j], l->sign);
+	}
+}
+
+static void
+hand_sockets(struct proc *p)
+{
+	struct server *s = p->server;
+
+	for (unsigned i = 0; i < s->nsockets; i++)
+		if (s->sockets[i].role == p->row->role)
+			say_listen(p->chan, &(struct listen_ask){ .service = str_of(s->sockets[i].service),
+			    .address = s->sockets[i].address, .socket = s->sockets[i].fd });
+	if (p->control_fd != -1)
+		say_listen(p->chan, &(struct listen_ask){ .service = STR("control"), .socket = p->control_fd });
+}
+
+void
+hand_tickets(struct proc *p)
+{
+	struct server *s = p->server;
+
+	for (int i = 0; i < SERVICE_COUNT; i++) {
+		bool imap = i == SERVICE_IMAP || i == SERVICE_IMAPS;
+
+		if (p->row->role == (imap ? ROLE_IMAP : ROLE_SMTP))
+			say_ticket_key(p->chan, &(struct ticket_key_ask){ .service = str_of(conf_service_name((enum conf_service)i)),
+			    .key = str_from(&s->tickets[i], sizeof s->tickets[i]) });
+	}
+}
+
+void
+hand_everything(struct proc *p)
+{
+	struct err e;
+
+	hand_conf(p, false);
+	hand_sockets(p);
+	hand_channels(p);
+	hand_tickets(p);
+	if (p->row->role == ROLE_KEYS && !hand_keypairs(p, false, &e))
+		log_say(LEVEL_ERROR, "keys", "%s", e.log);
+	say_start(p->chan, &(struct start_ask){ .generation = p->generation });
+}

@@ -1,0 +1,211 @@
+/* keys.c - the keys role: private keys in, signatures out, certificates to those who speak TLS. No files, no network. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <postern/core/log.h>
+#include <postern/core/map.h>
+#include <postern/core/mem.h>
+#include <postern/tls/keystore.h>
+
+#include "env.h"
+#include "roles.h"
+
+/* A pair as the configuration names it. */
+struct pair {
+	char *name; /* for which server name; "" for the default */
+	bool fallback;
+	unsigned round; /* in which KEYPAIR round it was last named */
+};
+
+struct keys {
+	struct keystore *store;
+	struct map pairs; /* id → struct pair */
+	unsigned round;
+	bool failed;      /* a pair of this round was refused */
+	uint64_t signatures;
+	uint64_t refusals;
+};
+
+static struct keys *
+keys_of(struct env *env)
+{
+	if (env->role == NULL) {
+		struct keys *k = NEW(struct keys);
+
+		if (!keystore_lock_memory())
+			log_say(LEVEL_WARN, "keys", "memory for keys cannot be locked: raise RLIMIT_MEMLOCK");
+		k->store = keystore_new();
+		map_init(&k->pairs);
+		env->role = k;
+	}
+	return env->role;
+}
+
+static void
+note_pair(struct keys *k, const struct keypair_ask *said)
+{
+	struct pair *p = map_get(&k->pairs, said->id);
+
+	if (p == NULL) {
+		p = NEW(struct pair);
+		map_put(&k->pairs, said->id, p);
+	}
+	free(p->name);
+	p->name = mem_cstr(said->names.n > 0 ? said->names.v[0] : STR(""));
+	p->fallback = said->fallback != 0;
+	p->round = k->round;
+}
+
+static void
+on_keypair(void *ctx, struct ipc_chan *from, const struct keypair_ask *said)
+{
+	static const uint32_t callers = 1u << ROLE_SMTP | 1u << ROLE_IMAP;
+	struct keys *k = keys_of(ctx);
+	char *origin = mem_cstr(said->origin);
+	struct err e;
+
+	(void)from;
+	if (!keystore_load_fds(k->store, said->id, callers, said->chain, said->key, origin, &e)) {
+		bool kept = keystore_chain(k->store, said->id).n > 0;
+
+		log_say(LEVEL_ERROR, "keys", "%s%s", e.log, kept ? "; the old pair stays" : "");
+		k->failed = true;
+	}
+	if (keystore_chain(k->store, said->id).n > 0)
+		note_pair(k, said);
+	free(origin);
+	close(said->chain);
+	close(said->key);
+}
+
+/* All certificates to one who speaks TLS; the default first. */
+static void
+tell(struct env *env, struct ipc_chan *to)
+{
+	struct keys *k = keys_of(env);
+
+	for (int fallback = 1; fallback >= 0; fallback--) {
+		size_t at = 0;
+		struct str id;
+		void *value;
+
+		while (map_next(&k->pairs, &at, &id, &value)) {
+			const struct pair *p = value;
+			struct str name = str_of(p->name);
+
+			if (p->fallback == (fallback == 1))
+				say_certificate(to, &(struct certificate_ask){ .key = id, .names = { &name, name.n > 0 },
+				    .fallback = p->fallback, .chain = keystore_chain(k->store, id) });
+		}
+	}
+	say_certificates_end(to, &(struct certificates_end_ask){ .unused = 0 });
+}
+
+static bool
+speaks_tls(enum role role)
+{
+	return role == ROLE_SMTP || role == ROLE_IMAP;
+}
+
+static void
+tell_all(struct env *env)
+{
+	for (unsigned role = 0; role < ROLE_COUNT; role++)
+		for (unsigned i = 0; speaks_tls((enum role)role) && i < env->npeers[role]; i++)
+			tell(env, env_peer(env, (enum role)role, i));
+}
+
+static void
+drop_unnamed(struct keys *k)
+{
+	size_t at = 0;
+	struct str id;
+	void *value;
+
+	while (map_next(&k->pairs, &at, &id, &value)) {
+		struct pair *p = value;
+
+		if (p->round == k->round)
+			continue;
+		keystore_forget(k->store, id);
+		map_del(&k->pairs, id);
+		free(p->name);
+		free(p);
+	}
+}
+
+static void
+on_keypairs_end(void *ctx, struct ipc_chan *from, const struct keypairs_end_ask *said)
+{
+	struct env *env = ctx;
+	struct keys *k = keys_of(env);
+
+	(void)from;
+	(void)said;
+	if (!k->failed)
+		drop_unnamed(k); /* after a failure what was there may be needed still */
+	k->round++;
+	if (env->started)
+		tell_all(env);
+}
+
+static void
+start(struct env *env)
+{
+	struct keys *k = keys_of(env);
+
+	/* at the very first start a pair that does not fit is the operator's to mend, before anybody connects */
+	if (env->generation == 0 && (k->failed || keystore_count(k->store) == 0))
+		log_fatal("certificates: mend what the lines above name, then start again");
+	k->failed = false;
+	tell_all(env);
+}
+
+static void
+on_peer(struct env *env, enum role role, unsigned index, bool there)
+{
+	if (there && speaks_tls(role))
+		tell(env, env_peer(env, role, index));
+}
+
+/* Who asks is known by the channel, not by the message. */
+static unsigned
+caller_of(struct ipc_question *q)
+{
+	return (unsigned)ipc_chan_peer(ipc_question_from(q));
+}
+
+static void
+on_sign(void *ctx, struct ipc_question *q, const struct sign_ask *ask)
+{
+	struct keys *k = keys_of(ctx);
+	struct sign_answer answer = { .ok = 0 };
+	struct buf sig;
+	struct err e;
+
+	buf_init(&sig, TLS_SIGNATURE_MAX);
+	answer.ok = keystore_sign(k->store, caller_of(q), ask->key, (enum tls_scheme)ask->scheme, ask->data, &sig, &e);
+	if (answer.ok) {
+		answer.signature = buf_str(&sig);
+		k->signatures++;
+	} else {
+		log_say(LEVEL_WARN, "sign", "refused for %s: %s", role_name(caller_of(q)), e.log);
+		k->refusals++;
+	}
+	answer_sign(q, &answer);
+	buf_wipe(&sig);
+}
+
+static void
+counters(struct env *env, struct counters_out *out)
+{
+	const struct keys *k = keys_of(env);
+
+	counter_add(out, "keys", keystore_count(k->store));
+	counter_add(out, "signatures", k->signatures);
+	counter_add(out, "refused", k->refusals);
+}
+
+static const struct ipc_handlers handlers = { .keypair = on_keypair, .keypairs_end = on_keypairs_end, .sign = on_sign };
+
+const struct role_ops keys_ops = { .handlers = &handlers, .start = start, .peer = on_peer, .counters = counters };

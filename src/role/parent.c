@@ -1,0 +1,368 @@
+/* parent.c - `postern serve`: starting, restarting, stopping.
+ *
+ * Start: directories, sockets, one process after the other. Run: a process that ends is started again, at once if it had lived
+ * for a while, else after a growing pause, and its neighbours get new channels. Stop: those who face clients first, then
+ * queue, then the rest, each step with its time. */
+#include "parent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include <postern/core/log.h>
+#include <postern/core/mem.h>
+#include <postern/role/serve.h>
+
+static void start_proc(void *ctx);
+
+static void
+announce_if_ready(struct server *s)
+{
+	struct log_line l;
+
+	for (unsigned i = 0; i < s->nprocs; i++)
+		if (!s->procs[i].ready)
+			return;
+	if (s->announced)
+		return;
+	s->announced = true;
+	log_begin(&l, LEVEL_INFO, "ready");
+	log_cstr(&l, "version", POSTERN_VERSION);
+	log_str(&l, "hostname", s->conf->hostname);
+	log_num(&l, "processes", s->nprocs);
+	log_end(&l);
+	notify_systemd("READY=1");
+}
+
+static void
+on_ready(void *ctx, struct ipc_chan *from, const struct ready_ask *said)
+{
+	struct proc *p = ctx;
+
+	(void)from;
+	(void)said;
+	p->ready = true;
+	p->was_ready = true;
+	announce_if_ready(p->server);
+}
+
+static const struct ipc_handlers parent_handlers = { .ready = on_ready };
+
+static void
+end_server(struct server *s, int status)
+{
+	s->status = status;
+	loop_stop(s->loop);
+}
+
+/* The first start either works or says why; later the server stays up and tries again. */
+static void
+give_up(struct server *s)
+{
+	log_say(LEVEL_ERROR, "stop", "a role could not start; the lines above say why");
+	for (unsigned i = 0; i < s->nprocs; i++)
+		if (s->procs[i].pid != 0)
+			kill(s->procs[i].pid, SIGKILL);
+	end_server(s, 1);
+}
+
+static void
+plan_restart(struct proc *p)
+{
+	int64_t lived = mono_ms_between(mono_now(), p->started);
+
+	if (lived >= RESTART_CALM_MS)
+		p->backoff_ms = 0;
+	loop_timer_start(&p->restart, p->backoff_ms);
+	p->backoff_ms = p->backoff_ms == 0 ? RESTART_FIRST_MS : p->backoff_ms * 2;
+	if (p->backoff_ms > RESTART_LAST_MS)
+		p->backoff_ms = RESTART_LAST_MS;
+}
+
+static void
+start_proc(void *ctx)
+{
+	struct proc *p = ctx;
+	struct err e;
+
+	if (p->server->draining)
+		return;
+	if (!spawn(p, &e)) {
+		log_say(LEVEL_ERROR, "start", "%s %u: %s", role_name(p->row->role), p->index, e.log);
+		plan_restart(p);
+		return;
+	}
+	hand_everything(p);
+	p->generation++;
+}
+
+static struct proc *
+proc_of(struct server *s, pid_t pid)
+{
+	for (unsigned i = 0; i < s->nprocs; i++)
+		if (s->procs[i].pid == pid)
+			return &s->procs[i];
+	return NULL;
+}
+
+static void
+log_exit(const struct proc *p, pid_t pid, int status)
+{
+	struct log_line l;
+	bool expected = p->server->draining && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+	log_begin(&l, expected ? LEVEL_INFO : LEVEL_ERROR, "exit");
+	log_cstr(&l, "of", role_name(p->row->role));
+	log_num(&l, "index", p->index);
+	log_num(&l, "pid", pid);
+	if (WIFSIGNALED(status))
+		log_fmt(&l, "why", "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		log_fmt(&l, "why", "ended with status %d", WEXITSTATUS(status));
+	log_end(&l);
+}
+
+/* --- stopping --- */
+
+static unsigned
+running_in_step(const struct server *s, int step)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->nprocs; i++)
+		n += s->procs[i].pid != 0 && s->procs[i].row->drain_step == step;
+	return n;
+}
+
+static void
+drain_on(struct server *s)
+{
+	while (s->drain_step <= 2 && running_in_step(s, s->drain_step) == 0)
+		s->drain_step++;
+	if (s->drain_step > 2) {
+		end_server(s, s->status);
+		return;
+	}
+	for (unsigned i = 0; i < s->nprocs; i++)
+		if (s->procs[i].pid != 0 && s->procs[i].row->drain_step == s->drain_step)
+			say_drain(s->procs[i].chan, &(struct drain_ask){ .seconds = DRAIN_SECONDS });
+	/* a second more than they were given, then no more asking */
+	loop_timer_start(&s->drain_limit, (DRAIN_SECONDS + 1) * 1000);
+}
+
+static void
+drain_by_force(void *ctx)
+{
+	struct server *s = ctx;
+
+	for (unsigned i = 0; i < s->nprocs; i++)
+		if (s->procs[i].pid != 0 && s->procs[i].row->drain_step == s->drain_step)
+			kill(s->procs[i].pid, SIGKILL);
+}
+
+void
+parent_drain(struct server *s)
+{
+	if (s->draining)
+		return;
+	s->draining = true;
+	log_say(LEVEL_INFO, "stop", "ending: open sessions get %d seconds", DRAIN_SECONDS);
+	notify_systemd("STOPPING=1");
+	drain_on(s);
+}
+
+static void
+on_exit_of(struct server *s, pid_t pid, int status)
+{
+	struct proc *p = proc_of(s, pid);
+
+	if (p == NULL)
+		return; /* as process 1 of a container we also bury others */
+	p->pid = 0;
+	ipc_chan_detach(p->chan);
+	log_exit(p, pid, status);
+	if (s->draining) {
+		if (running_in_step(s, s->drain_step) == 0)
+			drain_on(s);
+	} else if (!p->was_ready && !s->announced) {
+		give_up(s);
+	} else {
+		p->ready = false;
+		plan_restart(p);
+	}
+}
+
+static void
+on_child_signal(void *ctx, int signo)
+{
+	pid_t pid;
+	int status;
+
+	(void)signo;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		on_exit_of(ctx, pid, status);
+}
+
+static void
+on_stop_signal(void *ctx, int signo)
+{
+	struct server *s = ctx;
+
+	(void)signo;
+	if (s->draining)
+		drain_by_force(s); /* asked twice: now */
+	else
+		parent_drain(s);
+}
+
+static void
+on_reload_signal(void *ctx, int signo)
+{
+	struct err e;
+
+	(void)signo;
+	if (!parent_reload(ctx, &e))
+		log_say(LEVEL_ERROR, "reload", "the old configuration stays: %s", e.log);
+}
+
+/* --- starting --- */
+
+static void
+rotate_tickets(void *ctx)
+{
+	struct server *s = ctx;
+
+	for (int i = 0; i < SERVICE_COUNT; i++)
+		tls_ticket_rotate(&s->tickets[i]);
+	for (unsigned i = 0; i < s->nprocs; i++)
+		hand_tickets(&s->procs[i]);
+	loop_timer_start(&s->rotate, TLS_TICKET_ROTATE_MS);
+}
+
+static bool
+add_proc(struct server *s, const struct role_row *row, unsigned index, struct err *e)
+{
+	char name[32];
+	struct proc *p;
+
+	if (s->nprocs == PROCS_MAX)
+		return err_perm(e, "", "more than %d processes", PROCS_MAX);
+	p = &s->procs[s->nprocs++];
+	*p = (struct proc){ .server = s, .row = row, .index = index, .control_fd = -1 };
+	p->chan = ipc_chan_new(s->loop, ROLE_PARENT, row->role, &parent_handlers, p);
+	loop_timer_init(&p->restart, s->loop, start_proc, p);
+	if (row->ops->verbs == NULL)
+		return true;
+	snprintf(name, sizeof name, row->role == ROLE_STORE ? "%s.%u" : "%s", role_name(row->role), index);
+	p->control_fd = sockets_control(s, name, e);
+	return p->control_fd != -1;
+}
+
+static bool
+add_procs(struct server *s, struct err *e)
+{
+	for (const struct role_row *row = role_row_next(NULL); row != NULL; row = role_row_next(row))
+		for (unsigned i = 0; i < row->count(s->conf); i++)
+			if (!add_proc(s, row, i, e))
+				return false;
+	return true;
+}
+
+static bool
+set_up(struct server *s, struct err *e)
+{
+	int fd;
+
+	s->exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (s->exe_fd == -1)
+		return err_perm(e, "", "cannot open /proc/self/exe: %s", strerror(errno));
+	if (!state_prepare(s, e) || !keypairs_prepare(s, e) || !sockets_open(s, e) || !add_procs(s, e))
+		return false;
+	fd = sockets_control(s, "parent", e);
+	if (fd == -1)
+		return false;
+	s->control = control_open(s->loop, ROLE_PARENT, fd, getuid(), parent_verbs, s);
+	for (int i = 0; i < SERVICE_COUNT; i++)
+		tls_ticket_init(&s->tickets[i]);
+	s->key_files = keypairs_fingerprint(s->conf);
+	return true;
+}
+
+static void
+watch_signals(struct server *s)
+{
+	signal(SIGPIPE, SIG_IGN);
+	loop_signal(s->loop, SIGCHLD, on_child_signal, s);
+	loop_signal(s->loop, SIGTERM, on_stop_signal, s);
+	loop_signal(s->loop, SIGINT, on_stop_signal, s);
+	loop_signal(s->loop, SIGHUP, on_reload_signal, s);
+	loop_timer_init(&s->rotate, s->loop, rotate_tickets, s);
+	loop_timer_start(&s->rotate, TLS_TICKET_ROTATE_MS);
+	loop_timer_init(&s->watch, s->loop, parent_watch, s);
+	loop_timer_start(&s->watch, WATCH_MS);
+	loop_timer_init(&s->drain_limit, s->loop, drain_by_force, s);
+}
+
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+static int
+run(struct server *s)
+{
+	struct err e;
+
+	raise_descriptor_limit();
+	umask(022);
+	if (!set_up(s, &e)) {
+		log_say(LEVEL_ERROR, "fatal", "%s", e.log);
+		return 1;
+	}
+	if (geteuid() != 0)
+		log_say(LEVEL_WARN, "sandbox", "not started as root: all roles share one user, and no root is closed");
+	watch_signals(s);
+	for (unsigned i = 0; i < s->nprocs; i++)
+		start_proc(&s->procs[i]);
+	loop_run(s->loop);
+	log_say(LEVEL_INFO, "stop", "ended");
+	return s->status;
+}
+
+int
+role_serve(const char *conf_path)
+{
+	static struct server s; /* for the life of the process */
+	struct conf_errors errors;
+	struct buf text;
+
+	if (sodium_init() == -1)
+		return 1;
+	log_setup(STDERR_FILENO, "parent", LOG_TEXT, LEVEL_INFO);
+	conf_errors_init(&errors);
+	s = (struct server){ .conf_path = conf_path, .lock_fd = -1, .exe_fd = -1, .started = mono_now() };
+	s.conf = conf_load(conf_path, &errors);
+	if (s.conf == NULL) {
+		buf_init(&text, 1 << 20);
+		conf_errors_write(&errors, &text);
+		fputs(buf_cstr(&text), stderr);
+		return 1;
+	}
+	log_setup(STDERR_FILENO, "parent", s.conf->log.format, s.conf->log.level);
+	s.loop = loop_new();
+	return run(&s);
+}

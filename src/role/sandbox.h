@@ -1,0 +1,24 @@
+/* sandbox.h - giving up rights: once, for good, before the first byte from outside. */
+#ifndef ROLE_SANDBOX_H
+#define ROLE_SANDBOX_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct env;
+struct role_row;
+
+/* Closes the root, drops the uid, forbids what the row does not name. As an ordinary user (development, tests) only what needs no
+ * root happens. A layer that the kernel or container lacks is skipped and logged; a failure that would leave more rights than
+ * meant ends the process. Sets env->root. */
+void sandbox_enter(struct env *env);
+
+/* The uid and gid of a role's user: from the system's user list, else the fixed ones (SANDBOX_UID_BASE + number of the role).
+ * True if the list had it. */
+enum { SANDBOX_UID_BASE = 61180 };
+bool sandbox_user(const struct role_row *row, uid_t *uid, gid_t *gid);
+
+/* The system-call filter alone, with the calls (enum role_calls) beyond the base. False: the kernel has none. */
+bool sandbox_filter(unsigned calls);
+
+#endif

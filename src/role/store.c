@@ -1,0 +1,109 @@
+/* store.c - the store role: the mail of its users. Deliveries, sessions and commands of a user meet in this one process. */
+#include "store.h"
+
+#include <postern/core/log.h>
+#include <postern/core/mem.h>
+#include <postern/message/charset.h>
+#include <postern/store/deliver.h>
+
+#include "roles.h"
+#include "store_cache.h"
+
+enum { SYNC_THREADS = 2 };
+
+static void
+on_usage(void *ctx, struct str user, uint64_t bytes)
+{
+	struct store_role *r = ctx;
+
+	say_usage(env_peer(r->env, ROLE_AUTH, 0), &(struct usage_ask){ .user = user, .bytes = bytes });
+}
+
+/* What needs files outside the root to be. */
+static void
+open_outside(struct env *env)
+{
+	(void)env;
+	charset_init();
+	store_prepare();
+}
+
+static void
+start(struct env *env)
+{
+	struct store_role *r = NEW(struct store_role);
+	struct store_config config = { .loop = env->loop, .root = env->root, .host = env->conf->hostname.p, .threads = SYNC_THREADS,
+		.free_min = env->conf->limits.disk_reserve, .make_cache = store_make_cache, .on_usage = on_usage, .ctx = r };
+	struct err e;
+
+	r->env = env;
+	LIST_INIT(&r->sessions);
+	r->tickets = ticket_table_new();
+	env->role = r;
+	r->store = store_open(&config, &e);
+	if (r->store == NULL)
+		log_fatal("mail store: %s", e.log);
+}
+
+static void
+on_peer(struct env *env, enum role role, unsigned index, bool there)
+{
+	(void)index;
+	/* whoever asked to prepare will not come back for it: his ledger decides, under the same ids */
+	if (role == ROLE_QUEUE && !there)
+		store_drop_all(store_role_of(env)->store);
+}
+
+static void
+end_when_settled(void *ctx)
+{
+	struct store_role *r = ctx;
+
+	store_close(r->store);
+	env_end(r->env);
+}
+
+static void
+drain(struct env *env, unsigned seconds)
+{
+	struct store_role *r = store_role_of(env);
+
+	(void)seconds;
+	store_mail_shutdown(r, "the server stops");
+	loop_defer(env->loop, end_when_settled, r);
+}
+
+static void
+counters(struct env *env, struct counters_out *out)
+{
+	const struct store_role *r = store_role_of(env);
+
+	counter_add(out, "sessions", r->nsessions);
+	counter_add(out, "logins", r->logins);
+	counter_add(out, "delivered", r->delivered);
+}
+
+static void *
+admin(struct env *env)
+{
+	return env->role;
+}
+
+static const struct ipc_handlers handlers = {
+	.deliver = store_on_deliver,
+	.settle = store_on_settle,
+	.ticket = store_on_ticket,
+	.open_mail = store_on_open_mail,
+	.close_mail = store_on_close_mail,
+};
+
+const struct role_ops store_ops = {
+	.handlers = &handlers,
+	.verbs = store_verbs,
+	.admin = admin,
+	.open = open_outside,
+	.start = start,
+	.peer = on_peer,
+	.drain = drain,
+	.counters = counters,
+};

@@ -1,0 +1,300 @@
+/* store_mail.c - logged-in IMAP sessions: a stream from the imap role, the user's store, the session value between them.
+ *
+ * imap shows the ticket that auth sent us for this user; without it nobody's mail is opened, whatever a front says. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <postern/core/log.h>
+#include <postern/core/mem.h>
+#include <postern/imap/session.h>
+#include <postern/net/conn.h>
+#include <postern/store/request.h>
+#include <postern/store/user.h>
+
+#include "store.h"
+
+enum { SID_MAX = 32, CLIENT_MAX = 80, TAG_MAX = 256 };
+
+struct mail_session {
+	LIST_ENTRY(mail_session) link;
+	struct store_role *role;
+	const struct conf *conf; /* the one it began with */
+	struct ipc_question *question; /* until the user is open */
+	unsigned front;                /* which imap process it came from */
+	char *user_name;
+	char sid[SID_MAX];
+	char client[CLIENT_MAX];
+	char tag[TAG_MAX];
+	uint64_t quota;
+	int fd; /* until conn has it */
+	struct store_user *user;
+	struct conn *conn;
+	struct imap_session *imap;
+	struct loop_timer again;
+	struct loop_timer idle;
+	bool closing;
+	bool over; /* shut down before the user was open */
+};
+
+static void
+free_session(struct mail_session *m)
+{
+	LIST_REMOVE(m, link);
+	m->role->nsessions--;
+	if (m->imap != NULL)
+		imap_session_free(m->imap);
+	if (m->conn != NULL)
+		conn_free(m->conn);
+	if (m->user != NULL)
+		store_user_unref(m->user);
+	loop_timer_fini(&m->again);
+	loop_timer_fini(&m->idle);
+	io_close(&m->fd);
+	conf_unref(m->conf);
+	free(m->user_name);
+	free(m);
+}
+
+/* --- what the session value asks for --- */
+
+static void
+op_write(void *ctx, struct str bytes)
+{
+	conn_write(((struct mail_session *)ctx)->conn, bytes);
+}
+
+static size_t
+op_pending(void *ctx)
+{
+	return conn_queued(((struct mail_session *)ctx)->conn);
+}
+
+static void
+op_again(void *ctx)
+{
+	loop_timer_start(&((struct mail_session *)ctx)->again, 0);
+}
+
+static void
+op_close(void *ctx)
+{
+	struct mail_session *m = ctx;
+
+	m->closing = true;
+	loop_timer_stop(&m->again);
+	loop_timer_stop(&m->idle);
+	conn_close(m->conn);
+}
+
+static const struct imap_session_ops session_ops = { .write = op_write, .pending = op_pending, .again = op_again, .close = op_close };
+
+/* --- the stream --- */
+
+static void
+go_on_reading(struct mail_session *m)
+{
+	if (!m->closing && imap_session_wants(m->imap))
+		conn_resume(m->conn);
+}
+
+static void
+on_again(void *ctx)
+{
+	struct mail_session *m = ctx;
+
+	imap_session_run(m->imap);
+	go_on_reading(m);
+}
+
+static void
+on_idle(void *ctx)
+{
+	imap_session_timeout(((struct mail_session *)ctx)->imap);
+}
+
+static size_t
+on_data(void *ctx, struct str bytes)
+{
+	struct mail_session *m = ctx;
+	size_t used;
+
+	if (m->closing || m->imap == NULL)
+		return m->closing ? bytes.n : 0;
+	loop_timer_start(&m->idle, m->conf->limits.imap_ms);
+	used = imap_session_input(m->imap, bytes);
+	if (!m->closing && used < bytes.n && !imap_session_wants(m->imap))
+		conn_pause(m->conn);
+	return m->closing ? bytes.n : used;
+}
+
+static void
+on_drained(void *ctx)
+{
+	struct mail_session *m = ctx;
+
+	if (m->imap == NULL || m->closing)
+		return;
+	imap_session_drained(m->imap);
+	go_on_reading(m);
+}
+
+static void
+on_end(void *ctx, enum conn_end why)
+{
+	(void)why;
+	free_session(ctx);
+}
+
+static const struct conn_ops conn_callbacks = { .on_data = on_data, .on_drained = on_drained, .on_end = on_end };
+
+/* --- opening --- */
+
+void
+store_on_ticket(void *env, struct ipc_chan *from, const struct ticket_ask *said)
+{
+	struct store_role *r = store_role_of(env);
+
+	(void)from;
+	if (said->user.n <= TICKET_USER_MAX)
+		ticket_table_add(r->tickets, said->ticket, said->user, said->quota, mono_now());
+}
+
+static void
+give_up(struct mail_session *m, const char *words)
+{
+	answer_open_mail(m->question, &(struct open_mail_answer){ .verdict = 1, .words = str_of(words) });
+	free_session(m);
+}
+
+static void
+begin(struct mail_session *m)
+{
+	struct imap_session_setup setup = { .user = m->user, .sid = str_of(m->sid), .client = str_of(m->client), .tag = str_of(m->tag),
+		.message_max = m->conf->limits.message_size, .quota = m->quota };
+
+	answer_open_mail(m->question, &(struct open_mail_answer){ .verdict = 0 });
+	m->question = NULL;
+	m->role->logins++;
+	m->conn = conn_new(m->role->env->loop, m->fd, &conn_callbacks, m);
+	m->fd = -1;
+	m->imap = imap_session_new(&setup, &session_ops, m);
+	loop_timer_start(&m->idle, m->conf->limits.imap_ms);
+}
+
+static void
+on_defaults(void *ctx, const struct store_result *r)
+{
+	struct mail_session *m = ctx;
+
+	if (r->code != STORE_OK)
+		log_say(LEVEL_WARN, "store", "default folders of %s: %s", m->user_name, r->err->log);
+	if (m->over)
+		give_up(m, "the server stops");
+	else
+		begin(m);
+}
+
+static void
+on_user_open(void *ctx, struct store_user *u, const struct err *e)
+{
+	struct mail_session *m = ctx;
+
+	m->user = u;
+	if (u == NULL) {
+		log_say(LEVEL_WARN, "store", "mail of %s cannot be opened: %s", m->user_name, e->log);
+		give_up(m, e->say);
+		return;
+	}
+	store_make_defaults(u, (struct store_done){ on_defaults, m });
+}
+
+static void
+copy(char *to, size_t size, struct str s)
+{
+	snprintf(to, size, "%.*s", STR_ARG(s));
+}
+
+static unsigned
+sessions_of(const struct store_role *r, struct str user)
+{
+	const struct mail_session *m;
+	unsigned n = 0;
+
+	LIST_FOREACH(m, &r->sessions, link)
+		n += str_eq(str_of(m->user_name), user);
+	return n;
+}
+
+static void
+refuse(struct ipc_question *q, const struct open_mail_ask *ask, const char *words)
+{
+	int fd = ask->stream;
+
+	io_close(&fd);
+	answer_open_mail(q, &(struct open_mail_answer){ .verdict = 1, .words = str_of(words) });
+}
+
+void
+store_on_open_mail(void *ctx, struct ipc_question *q, const struct open_mail_ask *ask)
+{
+	struct env *env = ctx;
+	struct store_role *r = store_role_of(env);
+	struct mail_session *m;
+	uint64_t quota;
+
+	if (ask->stream == -1 || ask->tag.n >= TAG_MAX || !ticket_table_take(r->tickets, ask->ticket, ask->user, &quota, mono_now())) {
+		refuse(q, ask, "no such login");
+		return;
+	}
+	if (env->draining || sessions_of(r, ask->user) >= env->conf->limits.sessions_per_user) {
+		refuse(q, ask, env->draining ? "the server stops" : "too many sessions of this user");
+		return;
+	}
+	m = NEW(struct mail_session);
+	m->role = r;
+	m->conf = conf_ref(env->conf);
+	m->question = q;
+	m->front = ipc_chan_index(ipc_question_from(q));
+	m->user_name = mem_cstr(ask->user);
+	m->quota = quota;
+	m->fd = ask->stream;
+	copy(m->sid, sizeof m->sid, ask->sid);
+	copy(m->client, sizeof m->client, ask->client);
+	copy(m->tag, sizeof m->tag, ask->tag);
+	loop_timer_init(&m->again, env->loop, on_again, m);
+	loop_timer_init(&m->idle, env->loop, on_idle, m);
+	LIST_INSERT_HEAD(&r->sessions, m, link);
+	r->nsessions++;
+	store_user_open(r->store, str_of(m->user_name), on_user_open, m);
+}
+
+static void
+shut(struct mail_session *m, const char *why)
+{
+	if (m->imap == NULL)
+		m->over = true;
+	else if (!m->closing)
+		imap_session_shutdown(m->imap, why);
+}
+
+void
+store_mail_shutdown(struct store_role *r, const char *why)
+{
+	struct mail_session *m;
+
+	LIST_FOREACH(m, &r->sessions, link)
+		shut(m, why);
+}
+
+void
+store_on_close_mail(void *env, struct ipc_chan *from, const struct close_mail_ask *said)
+{
+	struct store_role *r = store_role_of(env);
+	struct mail_session *m;
+
+	LIST_FOREACH(m, &r->sessions, link)
+		if (m->front == ipc_chan_index(from) && (said->sid.n == 0 || str_eq(said->sid, str_of(m->sid))))
+			shut(m, "the server stops");
+}

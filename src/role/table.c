@@ -1,0 +1,71 @@
+/* table.c - the roles and who talks to whom. */
+#include "table.h"
+
+#include "roles.h"
+
+static unsigned
+one(const struct conf *conf)
+{
+	(void)conf;
+	return 1;
+}
+
+static unsigned
+smtp_count(const struct conf *conf)
+{
+	return conf->smtp.processes;
+}
+
+static unsigned
+imap_count(const struct conf *conf)
+{
+	return conf->imap.processes;
+}
+
+static unsigned
+store_count(const struct conf *conf)
+{
+	return conf->store.processes;
+}
+
+/* In the order of starting: who is asked before who asks. */
+static const struct role_row rows[] = {
+	{ ROLE_KEYS, CONF_KEYS, "_postern-key", NULL, 0, one, &keys_ops, 2 },
+	{ ROLE_AUTH, CONF_AUTH, "_postern-auth", "auth", CALLS_FILES | CALLS_THREADS, one, &auth_ops, 2 },
+	{ ROLE_STORE, CONF_STORE, "_postern-mail", "mail", CALLS_FILES | CALLS_THREADS, store_count, &store_ops, 2 },
+	{ ROLE_QUEUE, CONF_QUEUE, "_postern-queue", "queue", CALLS_FILES | CALLS_THREADS, one, &queue_ops, 1 },
+	{ ROLE_SMTP, CONF_SMTP, "_postern-net", NULL, CALLS_ACCEPT, smtp_count, &smtp_ops, 0 },
+	{ ROLE_IMAP, CONF_IMAP, "_postern-net", NULL, CALLS_ACCEPT, imap_count, &imap_ops, 0 },
+};
+
+const struct role_row *
+role_row(unsigned role)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (rows[i].role == role)
+			return &rows[i];
+	return NULL;
+}
+
+const struct role_row *
+role_row_next(const struct role_row *r)
+{
+	if (r == NULL)
+		return rows;
+	return r + 1 < rows + sizeof rows / sizeof *rows ? r + 1 : NULL;
+}
+
+const struct role_link role_links[] = {
+	{ ROLE_SMTP, ROLE_AUTH, false },
+	{ ROLE_SMTP, ROLE_QUEUE, false },
+	{ ROLE_SMTP, ROLE_KEYS, false },
+	{ ROLE_SMTP, ROLE_KEYS, true },
+	{ ROLE_IMAP, ROLE_AUTH, false },
+	{ ROLE_IMAP, ROLE_STORE, false },
+	{ ROLE_IMAP, ROLE_KEYS, false },
+	{ ROLE_IMAP, ROLE_KEYS, true },
+	{ ROLE_QUEUE, ROLE_AUTH, false },
+	{ ROLE_QUEUE, ROLE_STORE, false },
+	{ ROLE_AUTH, ROLE_STORE, false },
+};
+const size_t role_nlinks = sizeof role_links / sizeof *role_links;

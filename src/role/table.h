@@ -1,0 +1,64 @@
+/* table.h - what each role is: one row per kind of process, one row per pair that may talk. */
+#ifndef ROLE_TABLE_H
+#define ROLE_TABLE_H
+
+#include <postern/conf/conf.h>
+#include <postern/ipc/ipc.h>
+
+struct env;
+struct control_verb;
+struct counters_out;
+
+enum { PEERS_MAX = 32 }; /* processes of one kind */
+
+/* What a role does; every pointer may be NULL. */
+struct role_ops {
+	const struct ipc_handlers *handlers;
+	/* The verbs of its control socket, and what they run on (after start). NULL: it has no such socket. */
+	const struct control_verb *verbs;
+	void *(*admin)(struct env *env);
+	/* Files are still there, rights too: open what must be opened by path outside the root to be. */
+	void (*open)(struct env *env);
+	/* Inside the closed root, without rights: begin. env->conf, peers and listeners are complete. */
+	void (*start)(struct env *env);
+	/* A new snapshot is in env->conf; was is the one before. */
+	void (*reload)(struct env *env, const struct conf *was);
+	/* A peer (re)appeared or went. */
+	void (*peer)(struct env *env, enum role role, unsigned index, bool there);
+	/* A listening socket for the service arrived (before start). */
+	void (*listen)(struct env *env, struct str service, struct str address, int fd);
+	/* Take nothing new, finish what is open, then call env_end(); at the latest after so many seconds. */
+	void (*drain)(struct env *env, unsigned seconds);
+	/* Adds "name value" pairs for `postern status`. */
+	void (*counters)(struct env *env, struct counters_out *out);
+};
+
+/* Which system calls beyond the base a role needs (sandbox.c). */
+enum role_calls { CALLS_FILES = 1, CALLS_THREADS = 2, CALLS_ACCEPT = 4 };
+
+struct role_row {
+	enum role role;
+	enum conf_role conf;     /* which keys it gets */
+	const char *user;        /* whom it runs as */
+	const char *root;        /* directory under the state that becomes its root; NULL: the empty one */
+	unsigned calls;          /* enum role_calls */
+	unsigned (*count)(const struct conf *conf);
+	const struct role_ops *ops;
+	int drain_step;          /* who ends first: 0 before 1 before 2 */
+};
+
+/* NULL for the parent and the command line. */
+const struct role_row *role_row(unsigned role);
+/* All rows in the order of starting: NULL gives the first, the last gives NULL. */
+const struct role_row *role_row_next(const struct role_row *r);
+
+/* Pairs that may talk; the channel is made by the parent. sign: a channel of its own for blocking signatures. */
+struct role_link {
+	enum role a;
+	enum role b;
+	bool sign;
+};
+extern const struct role_link role_links[];
+extern const size_t role_nlinks;
+
+#endif
