@@ -183,7 +183,7 @@ mail_zone(struct cur *c, struct date *out)
 		return;
 	}
 	number = cur_while(c, ascii_is_digit);
-	if (number.n == 4 && str_u64(number, 9999, &hhmm))
+	if ((number.n == 4 || number.n == 3) && str_u64(number, 9999, &hhmm))
 		set_zone(out, sign, (int)hhmm);
 }
 

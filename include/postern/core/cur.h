@@ -20,7 +20,7 @@ struct cur {
 static inline struct cur
 cur_init(struct str s)
 {
-	return (struct cur){ s.p, s.p + s.n, NULL };
+	return (struct cur){ s.p, s.n > 0 ? s.p + s.n : s.p, NULL }; /* NULL + 0 is undefined */
 }
 
 static inline bool
