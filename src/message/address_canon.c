@@ -160,7 +160,8 @@ address_write_local(struct buf *out, struct str raw)
 
 		if (c == '"' || c == '\\')
 			buf_add_char(out, '\\');
-		buf_add_char(out, ascii_is_print(c) || (unsigned char)c >= 0x80 ? c : '?'); /* no quoting helps a control */
+		/* no quoting helps a control character */
+		buf_add_char(out, ascii_is_print(c) || (unsigned char)c >= 0x80 ? c : '?');
 	}
 	buf_add_char(out, '"');
 }

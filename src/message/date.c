@@ -32,7 +32,8 @@ month_length(int year, int month)
 	return length[month - 1] + (month == 2 && is_leap(year));
 }
 
-/* Days since 1970-01-01 of a day of the Gregorian calendar; years are counted from March so that the leap day is last. */
+/* Days since 1970-01-01 of a day of the Gregorian calendar; years are counted from March so that the leap day is
+ * last. */
 static int64_t
 to_days(int year, int month, int day)
 {
@@ -160,8 +161,8 @@ named_zone(struct str name, struct date *out)
 	static const struct {
 		char name[4];
 		int hours;
-	} zones[] = { { "UT", 0 }, { "GMT", 0 }, { "UTC", 0 }, { "EDT", -4 }, { "EST", -5 }, { "CDT", -5 }, { "CST", -6 },
-		{ "MDT", -6 }, { "MST", -7 }, { "PDT", -7 }, { "PST", -8 } };
+	} zones[] = { { "UT", 0 }, { "GMT", 0 }, { "UTC", 0 }, { "EDT", -4 }, { "EST", -5 }, { "CDT", -5 },
+		{ "CST", -6 }, { "MDT", -6 }, { "MST", -7 }, { "PDT", -7 }, { "PST", -8 } };
 
 	for (size_t i = 0; i < sizeof zones / sizeof *zones; i++) {
 		if (str_eq_nocase(name, str_of(zones[i].name))) {

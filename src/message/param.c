@@ -70,8 +70,8 @@ split_name(struct str name, struct raw *r)
 	return r->base.n > 0;
 }
 
-/* Whether "name =" comes next: some mailers forget the semicolon. No look beyond blanks, lest it be done again and again
- * over the same long comment. */
+/* Whether "name =" comes next: some mailers forget the semicolon. No look beyond blanks, lest it be done again and
+ * again over the same long comment. */
 static bool
 at_parameter(struct cur c)
 {
@@ -312,7 +312,8 @@ take_params(struct arena *a, struct cur *c)
 }
 
 bool
-param_parse_type(struct arena *a, struct str value, struct str *type, struct str *subtype, const struct param **params)
+param_parse_type(struct arena *a, struct str value, struct str *type, struct str *subtype,
+    const struct param **params)
 {
 	struct cur c = cur_init(value);
 	struct str main, sub;

@@ -1,5 +1,6 @@
-/* message_mime.c - whole messages under any bytes: the tree is sound and does not depend on the cuts, its record reads back
- * as the same tree, and ENVELOPE, BODY and BODYSTRUCTURE keep to the grammar. The first byte chooses LF and the cut. */
+/* message_mime.c - whole messages under any bytes: the tree is sound and does not depend on the cuts, its record
+ * reads back as the same tree, and ENVELOPE, BODY and BODYSTRUCTURE keep to the grammar. The first byte chooses LF
+ * and the cut. */
 #include <stdlib.h>
 
 #include <postern/message/charset.h>

@@ -26,8 +26,8 @@ void crlf_reader_init(struct crlf_reader *r, int fd, bool lf);
  * errno when reading fails. */
 bool crlf_read(struct crlf_reader *r, uint64_t at, size_t n, struct buf *out);
 
-/* Replaces each NUL by 0x80, as UW-IMAP, Cyrus and Dovecot do: an IMAP literal must not hold NUL (RFC 9051 9, CHAR8), and
- * sizes must not change. */
+/* Replaces each NUL by 0x80, as UW-IMAP, Cyrus and Dovecot do: an IMAP literal must not hold NUL (RFC 9051 9, CHAR8),
+ * and sizes must not change. */
 void crlf_mask_nul(char *p, size_t n);
 
 #endif

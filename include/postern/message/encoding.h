@@ -3,8 +3,8 @@
  * base64: bytes outside the alphabet are skipped; "=" ends a group, what follows starts anew (bodies glued together
  * decode on); a rest of two or three characters at the end gives its bytes. quoted-printable: "=" that introduces
  * neither two hexadecimal digits (either case) nor a line end stays; blanks at line ends are dropped (up to
- * ENCODING_HELD_MAX in a row); soft line ends vanish, CRLF or LF; line ends stay as they are. The result does not depend
- * on where the input is cut. */
+ * ENCODING_HELD_MAX in a row); soft line ends vanish, CRLF or LF; line ends stay as they are. The result does not
+ * depend on where the input is cut. */
 #ifndef POSTERN_MESSAGE_ENCODING_H
 #define POSTERN_MESSAGE_ENCODING_H
 

@@ -1,7 +1,7 @@
 /* imapdata.h - envelope and structure of a message as one compact record, for the store's cache.
  *
- * The record is a byte string with a version; a record of another version, or one that is damaged, reads as false and is
- * made anew from the message. */
+ * The record is a byte string with a version; a record of another version, or one that is damaged, reads as NULL and
+ * is made anew from the message. */
 #ifndef POSTERN_MESSAGE_IMAPDATA_H
 #define POSTERN_MESSAGE_IMAPDATA_H
 
@@ -16,8 +16,8 @@ enum { IMAPDATA_VERSION = 1 };
 
 /* Adds the record of the tree. */
 void imapdata_write(struct buf *out, const struct mime *m);
-/* Builds the tree again; its strings are views into the record, its nodes are in the arena. NULL: other version or damaged
- * (every byte string is safe to read). */
+/* Builds the tree again; its strings are views into the record, its nodes are in the arena. NULL: other version or
+ * damaged (every byte string is safe to read). */
 const struct mime *imapdata_read(struct arena *a, struct str record);
 
 #endif

@@ -1,9 +1,9 @@
 /* imaptext.h - ENVELOPE, BODY and BODYSTRUCTURE in IMAP's words: RFC 9051 7.5.2 and 9.
  *
- * Whatever a message holds, the output is a sentence of the grammar. A string is quoted when it is ASCII without CR, LF
- * and NUL; else it is a literal, whose octets are not changed except that NUL, which no literal may hold, becomes 0x80
- * (crlf.h). 8-bit text therefore always travels in literals, whether or not the client enabled UTF8=ACCEPT or IMAP4rev2: that
- * is right for every client (RFC 6855 3 forbids quoted UTF-8 before ENABLE), and one form serves all.
+ * Whatever a message holds, the output is a sentence of the grammar. A string is quoted when it is ASCII without CR,
+ * LF and NUL; else it is a literal, whose octets are not changed except that NUL, which no literal may hold, becomes
+ * 0x80 (crlf.h). 8-bit text therefore always travels in literals, whether or not the client enabled UTF8=ACCEPT or
+ * IMAP4rev2: that is right for every client (RFC 6855 3 forbids quoted UTF-8 before ENABLE), and one form serves all.
  * An address without domain or local part gets "MISSING_DOMAIN" or "MISSING_MAILBOX", for NIL there means a group. */
 #ifndef POSTERN_MESSAGE_IMAPTEXT_H
 #define POSTERN_MESSAGE_IMAPTEXT_H

@@ -1,9 +1,9 @@
 /* mime.h - the structure of a message: RFC 2045, RFC 2046, in one streaming pass.
  *
- * Bytes go in in pieces of any size; the tree comes out, the same however they were cut. Offsets and sizes are in octets
- * of the message as IMAP shows it. With MIME_LF a bare LF counts as CRLF (a file with LF line ends; crlf.h reads such a file
- * with the same offsets). Everything a stranger can make grow has a limit below; what lies beyond is text without
- * structure, and sizes stay exact.
+ * Bytes go in in pieces of any size; the tree comes out, the same however they were cut. Offsets and sizes are in
+ * octets of the message as IMAP shows it. With MIME_LF a bare LF counts as CRLF (a file with LF line ends; crlf.h
+ * reads such a file with the same offsets). Everything a stranger can make grow has a limit below; what lies beyond
+ * is text without structure, and sizes stay exact.
  *
  * How the doubtful is decided, once for all:
  * - A header ends with the first empty line only; without one all is header. A boundary line ends a header, too.
@@ -34,8 +34,8 @@ enum {
 	MIME_MEMORY_MAX = 8 * 1024 * 1024, /* arena bytes of a tree; beyond it fields are left out */
 };
 
-/* The fields of ENVELOPE (RFC 9051 7.5.2), unfolded, encoded words as they are. p is NULL where the field is absent. The
- * defaults for sender and reply-to are made by the writer. */
+/* The fields of ENVELOPE (RFC 9051 7.5.2), unfolded, encoded words as they are. p is NULL where the field is absent.
+ * The defaults for sender and reply-to are made by the writer. */
 struct mime_envelope {
 	struct str date;
 	struct str subject;
@@ -125,11 +125,12 @@ struct mime_span {
 	uint64_t size;
 };
 
-/* The part a section number names; n is 0: the message itself. NULL: no such part. For BINARY this is the part whose body
- * is to be decoded. */
+/* The part a section number names; n is 0: the message itself. NULL: no such part. For BINARY this is the part whose
+ * body is to be decoded. */
 const struct mime_part *mime_find(const struct mime *m, const uint32_t *number, size_t n);
 /* Where the section's octets are. False: there is no such section (IMAP answers NIL). */
-bool mime_section(const struct mime *m, const uint32_t *number, size_t n, enum mime_section what, struct mime_span *out);
+bool mime_section(const struct mime *m, const uint32_t *number, size_t n, enum mime_section what,
+    struct mime_span *out);
 /* The next part of a walk in document order (part before its children), NULL at the end: for SEARCH BODY. */
 const struct mime_part *mime_next(const struct mime_part *part);
 

@@ -5,9 +5,9 @@
 #include <postern/core/buf.h>
 #include <postern/core/str.h>
 
-/* Adds the header text as UTF-8: folds removed, encoded words decoded, the blanks between adjacent ones dropped, bytes of
- * characters that were split over words of one charset put together again. What looks like an encoded word but is none
- * stays as it is; raw 8-bit bytes are read as UTF-8, else as ISO-8859-1. Tolerant of blanks and wrong
+/* Adds the header text as UTF-8: folds removed, encoded words decoded, the blanks between adjacent ones dropped,
+ * bytes of characters that were split over words of one charset put together again. What looks like an encoded word
+ * but is none stays as it is; raw 8-bit bytes are read as UTF-8, else as ISO-8859-1. Tolerant of blanks and wrong
  * characters inside encoded words and of missing blanks between them. Linear. */
 void word_decode(struct buf *out, struct str raw);
 

@@ -43,77 +43,46 @@ paths(void **state)
 		unsigned options;
 		const char *local, *domain; /* NULL: refused */
 	} rows[] = {
-		{ "<bob@example.test>", 0, "bob", "example.test" },
-		{ "<b.o-b+x=y@a.b>", 0, "b.o-b+x=y", "a.b" },
+		{ "<bob@example.test>", 0, "bob", "example.test" }, { "<b.o-b+x=y@a.b>", 0, "b.o-b+x=y", "a.b" },
 		{ "<bob@example.test.>", 0, "bob", "example.test." },
-		{ "<\"b\\\" o\\\\b\"@x>", 0, "\"b\\\" o\\\\b\"", "x" },
-		{ "<\"\"@local>", 0, "\"\"", "local" },
-		{ "<\" \"@local>", 0, "\" \"", "local" },
-		{ "<bob@[192.0.2.1]>", 0, "bob", "[192.0.2.1]" },
+		{ "<\"b\\\" o\\\\b\"@x>", 0, "\"b\\\" o\\\\b\"", "x" }, { "<\"\"@local>", 0, "\"\"", "local" },
+		{ "<\" \"@local>", 0, "\" \"", "local" }, { "<bob@[192.0.2.1]>", 0, "bob", "[192.0.2.1]" },
 		{ "<bob@[IPv6:2001:db8::1]>", 0, "bob", "[IPv6:2001:db8::1]" },
 		{ "<bob@[IPv6:::ffff:192.0.2.1]>", 0, "bob", "[IPv6:::ffff:192.0.2.1]" },
-		{ "<@a.test:u@foreign>", 0, "u", "foreign" },
-		{ "<@a.test,@[10.0.0.1]:u@foreign>", 0, "u", "foreign" },
-		{ "<u%foreign@local>", 0, "u%foreign", "local" },
-		{ "<foreign!u@local>", 0, "foreign!u", "local" },
+		{ "<@a.test:u@foreign>", 0, "u", "foreign" }, { "<@a.test,@[10.0.0.1]:u@foreign>", 0, "u", "foreign" },
+		{ "<u%foreign@local>", 0, "u%foreign", "local" }, { "<foreign!u@local>", 0, "foreign!u", "local" },
 		{ "<|id@local>", 0, "|id", "local" },
 		{ "<\"$(touch${IFS}/tmp/p)\"@local>", 0, "\"$(touch${IFS}/tmp/p)\"", "local" },
-		{ "<>", ADDRESS_NULL, "", "" },
-		{ "<PostMaster>", ADDRESS_POSTMASTER, "PostMaster", "" },
+		{ "<>", ADDRESS_NULL, "", "" }, { "<PostMaster>", ADDRESS_POSTMASTER, "PostMaster", "" },
 		{ "<postmaster@x>", ADDRESS_POSTMASTER, "postmaster", "x" },
 		{ "<d\xc3\xb6rte@s\xc3\xb6rens.example>", ADDRESS_UTF8, "d\xc3\xb6rte", "s\xc3\xb6rens.example" },
-		{ "<\"\xc3\xb6 x\"@x>", ADDRESS_UTF8, "\"\xc3\xb6 x\"", "x" },
-		{ "<>", 0, NULL, NULL },
-		{ "<postmaster>", 0, NULL, NULL },
-		{ "<bob>", ADDRESS_POSTMASTER, NULL, NULL },
-		{ "bob@x", 0, NULL, NULL },
-		{ "<bob@x", 0, NULL, NULL },
-		{ "<bob@x>>", 0, NULL, NULL },
-		{ "< bob@x>", 0, NULL, NULL },
-		{ "<bob@>", 0, NULL, NULL },
-		{ "<@x>", 0, NULL, NULL },
-		{ "<@x:>", 0, NULL, NULL },
-		{ "<@x,:u@y>", 0, NULL, NULL },
-		{ "<bob@@x>", 0, NULL, NULL },
-		{ "<b@o@b>", 0, NULL, NULL },
-		{ "<.bob@x>", 0, NULL, NULL },
-		{ "<bob.@x>", 0, NULL, NULL },
-		{ "<b..ob@x>", 0, NULL, NULL },
-		{ "<bob@.x>", 0, NULL, NULL },
-		{ "<bob@x..y>", 0, NULL, NULL },
-		{ "<bob@x..>", 0, NULL, NULL },
-		{ "<bob@-x>", 0, NULL, NULL },
-		{ "<bob@x->", 0, NULL, NULL },
-		{ "<bob@x_y>", 0, NULL, NULL },
-		{ "<bob@x y>", 0, NULL, NULL },
-		{ "<b ob@x>", 0, NULL, NULL },
-		{ "<\"bob@x>", 0, NULL, NULL },
-		{ "<\"\\\"@local>", 0, NULL, NULL },
-		{ "<\"a\rb\"@x>", 0, NULL, NULL },
-		{ "<\"a\\\nb\"@x>", 0, NULL, NULL },
-		{ "<\"a\x7f\"@x>", 0, NULL, NULL },
-		{ "<a\x01@x>", 0, NULL, NULL },
-		{ "<;for i in 0 1;do read r;done;sh;exit 0;>", 0, NULL, NULL },
-		{ "<:include:x@local>", 0, NULL, NULL },
-		{ "<bob@[192.0.2.256]>", 0, NULL, NULL },
-		{ "<bob@[192.0.2]>", 0, NULL, NULL },
-		{ "<bob@[192.0.2.1>", 0, NULL, NULL },
-		{ "<bob@[IPv6:1::2::3]>", 0, NULL, NULL },
-		{ "<bob@[2001:db8::1]>", 0, NULL, NULL },
-		{ "<bob@[tag:x]>", 0, NULL, NULL },
-		{ "<bob@[]>", 0, NULL, NULL },
-		{ "<d\xc3\xb6rte@x>", 0, NULL, NULL },
-		{ "<bob@s\xc3\xb6rens.example>", 0, NULL, NULL },
-		{ "<a\xc3>", ADDRESS_UTF8, NULL, NULL },
-		{ "<a\xc3@x>", ADDRESS_UTF8, NULL, NULL },
-		{ "<a\xc0\xaf@x>", ADDRESS_UTF8, NULL, NULL },
-		{ "<admin\xe2\x80\x8b@x>", ADDRESS_UTF8, NULL, NULL },     /* zero width space */
-		{ "<\xe2\x80\xaenimda@x>", ADDRESS_UTF8, NULL, NULL },     /* right-to-left override */
-		{ "<admin\xef\xbb\xbf@x>", ADDRESS_UTF8, NULL, NULL },     /* byte order mark */
-		{ "<admin\xe2\x80\x8d@x>", ADDRESS_UTF8, NULL, NULL },     /* joiner after ASCII */
-		{ "<a\xc2\xa0""b@x>", ADDRESS_UTF8, NULL, NULL },          /* no-break space */
-		{ "<a\xc2\x85@x>", ADDRESS_UTF8, NULL, NULL },             /* C1 control */
-		{ "<admin\xef\xbc\xa0local>", ADDRESS_UTF8, NULL, NULL },  /* full-width @ */
+		{ "<\"\xc3\xb6 x\"@x>", ADDRESS_UTF8, "\"\xc3\xb6 x\"", "x" }, { "<>", 0, NULL, NULL },
+		{ "<postmaster>", 0, NULL, NULL }, { "<bob>", ADDRESS_POSTMASTER, NULL, NULL },
+		{ "bob@x", 0, NULL, NULL }, { "<bob@x", 0, NULL, NULL }, { "<bob@x>>", 0, NULL, NULL },
+		{ "< bob@x>", 0, NULL, NULL }, { "<bob@>", 0, NULL, NULL }, { "<@x>", 0, NULL, NULL },
+		{ "<@x:>", 0, NULL, NULL }, { "<@x,:u@y>", 0, NULL, NULL }, { "<bob@@x>", 0, NULL, NULL },
+		{ "<b@o@b>", 0, NULL, NULL }, { "<.bob@x>", 0, NULL, NULL }, { "<bob.@x>", 0, NULL, NULL },
+		{ "<b..ob@x>", 0, NULL, NULL }, { "<bob@.x>", 0, NULL, NULL }, { "<bob@x..y>", 0, NULL, NULL },
+		{ "<bob@x..>", 0, NULL, NULL }, { "<bob@-x>", 0, NULL, NULL }, { "<bob@x->", 0, NULL, NULL },
+		{ "<bob@x_y>", 0, NULL, NULL }, { "<bob@x y>", 0, NULL, NULL }, { "<b ob@x>", 0, NULL, NULL },
+		{ "<\"bob@x>", 0, NULL, NULL }, { "<\"\\\"@local>", 0, NULL, NULL }, { "<\"a\rb\"@x>", 0, NULL, NULL },
+		{ "<\"a\\\nb\"@x>", 0, NULL, NULL }, { "<\"a\x7f\"@x>", 0, NULL, NULL }, { "<a\x01@x>", 0, NULL, NULL },
+		{ "<;for i in 0 1;do read r;done;sh;exit 0;>", 0, NULL, NULL }, { "<:include:x@local>", 0, NULL, NULL },
+		{ "<bob@[192.0.2.256]>", 0, NULL, NULL }, { "<bob@[192.0.2]>", 0, NULL, NULL },
+		{ "<bob@[192.0.2.1>", 0, NULL, NULL }, { "<bob@[IPv6:1::2::3]>", 0, NULL, NULL },
+		{ "<bob@[2001:db8::1]>", 0, NULL, NULL }, { "<bob@[tag:x]>", 0, NULL, NULL },
+		{ "<bob@[]>", 0, NULL, NULL }, { "<d\xc3\xb6rte@x>", 0, NULL, NULL },
+		{ "<bob@s\xc3\xb6rens.example>", 0, NULL, NULL }, { "<a\xc3>", ADDRESS_UTF8, NULL, NULL },
+		{ "<a\xc3@x>", ADDRESS_UTF8, NULL, NULL }, { "<a\xc0\xaf@x>", ADDRESS_UTF8, NULL, NULL },
+		{ "<admin\xe2\x80\x8b@x>", ADDRESS_UTF8, NULL, NULL }, /* zero width space */
+		{ "<\xe2\x80\xaenimda@x>", ADDRESS_UTF8, NULL, NULL }, /* right-to-left override */
+		{ "<admin\xef\xbb\xbf@x>", ADDRESS_UTF8, NULL, NULL }, /* byte order mark */
+		{ "<admin\xe2\x80\x8d@x>", ADDRESS_UTF8, NULL, NULL }, /* joiner after ASCII */
+		{ "<a\xc2\xa0"
+		  "b@x>",
+		    ADDRESS_UTF8, NULL, NULL }, /* no-break space */
+		{ "<a\xc2\x85@x>", ADDRESS_UTF8, NULL, NULL }, /* C1 control */
+		{ "<admin\xef\xbc\xa0local>", ADDRESS_UTF8, NULL, NULL }, /* full-width @ */
 	};
 
 	(void)state;
@@ -133,7 +102,8 @@ paths(void **state)
 static void
 no_nul(void **state)
 {
-	static const char *const texts[] = { "<b?b@x.test>", "<\"b?b\"@x>", "<\"b\\?b\"@x>", "<bob@x?y>", "<bob@x>?", "<bob@[?]>" };
+	static const char *const texts[] = { "<b?b@x.test>", "<\"b?b\"@x>", "<\"b\\?b\"@x>", "<bob@x?y>", "<bob@x>?",
+		"<bob@[?]>" };
 	struct address got;
 
 	(void)state;
@@ -174,14 +144,17 @@ limits(void **state)
 		size_t room = ADDRESS_PATH_MAX + extra - strlen("<a@>");
 
 		assert_int_equal(address_parse(arena_strf(&f->a, "%s@x", local.p), 0, &got), extra == 0);
-		assert_int_equal(address_parse(arena_strf(&f->a, "\"%.*s\"@x", (int)local.n - 2, local.p), 0, &got), extra == 0);
+		assert_int_equal(
+		    address_parse(arena_strf(&f->a, "\"%.*s\"@x", (int)local.n - 2, local.p), 0, &got), extra == 0);
 		assert_int_equal(address_parse(arena_strf(&f->a, "a@%s.y", label.p), 0, &got), extra == 0);
 		c = cur_init(labels(&f->a, ADDRESS_DOMAIN_MAX + extra));
 		assert_int_equal(address_parse_domain(&c, 0, &domain), extra == 0);
 		assert_int_equal(path(arena_strf(&f->a, "<a@%s>", labels(&f->a, room).p).p, 0, &got), extra == 0);
-		assert_int_equal(path(arena_strf(&f->a, "<@%s:a@b>", labels(&f->a, room - 3).p).p, 0, &got), extra == 0);
+		assert_int_equal(
+		    path(arena_strf(&f->a, "<@%s:a@b>", labels(&f->a, room - 3).p).p, 0, &got), extra == 0);
 	}
-	assert_true(path(arena_strf(&f->a, "<a@%sx>", repeated(&f->a, "a.", 125).p).p, 0, &got)); /* 126 labels fill a path */
+	assert_true(
+	    path(arena_strf(&f->a, "<a@%sx>", repeated(&f->a, "a.", 125).p).p, 0, &got)); /* 126 labels fill a path */
 	c = cur_init(arena_strf(&f->a, "%sx", repeated(&f->a, "a.", 126).p));
 	assert_true(address_parse_domain(&c, 0, &domain) && cur_end(&c)); /* 127 labels */
 }
@@ -194,20 +167,30 @@ domains(void **state)
 	} rows[] = {
 		{ "Example.TEST", "example.test" },
 		{ "example.test.", "example.test" },
-		{ "b\xc3\xbc""cher.example", "xn--bcher-kva.example" },
-		{ "B\xc3\x9c""CHER.Example.", "xn--bcher-kva.example" },
-		{ "bu\xcc\x88""cher.example", "xn--bcher-kva.example" },       /* NFD */
+		{ "b\xc3\xbc"
+		  "cher.example",
+		    "xn--bcher-kva.example" },
+		{ "B\xc3\x9c"
+		  "CHER.Example.",
+		    "xn--bcher-kva.example" },
+		{ "bu\xcc\x88"
+		  "cher.example",
+		    "xn--bcher-kva.example" }, /* NFD */
 		{ "XN--BCHER-KVA.example", "xn--bcher-kva.example" },
-		{ "fa\xc3\x9f.example", "xn--fa-hia.example" },                /* sharp s is itself in IDNA2008 */
-		{ "\xd0\xb0pple.example", "xn--pple-43d.example" },            /* Cyrillic a: another name */
+		{ "fa\xc3\x9f.example", "xn--fa-hia.example" }, /* sharp s is itself in IDNA2008 */
+		{ "\xd0\xb0pple.example", "xn--pple-43d.example" }, /* Cyrillic a: another name */
 		{ "[192.0.2.1]", "[192.0.2.1]" },
 		{ "[IPV6:2001:DB8:0:0::1]", "[IPv6:2001:db8::1]" },
-		{ "\xe2\x93\x90""dmin.test", NULL },                           /* circled a */
-		{ "\xef\xbd\x81""dmin.test", NULL },                           /* full-width a */
-		{ "\xef\xac\x81nd.test", NULL },                               /* ligature fi */
-		{ "\xe2\x84\xaa.test", NULL },                                 /* Kelvin sign */
-		{ "\xc4\xb0.test", NULL },                                     /* dotted capital I */
-		{ "a\xe3\x80\x82test", NULL },                                 /* ideographic full stop */
+		{ "\xe2\x93\x90"
+		  "dmin.test",
+		    NULL }, /* circled a */
+		{ "\xef\xbd\x81"
+		  "dmin.test",
+		    NULL }, /* full-width a */
+		{ "\xef\xac\x81nd.test", NULL }, /* ligature fi */
+		{ "\xe2\x84\xaa.test", NULL }, /* Kelvin sign */
+		{ "\xc4\xb0.test", NULL }, /* dotted capital I */
+		{ "a\xe3\x80\x82test", NULL }, /* ideographic full stop */
 		{ "a\xe2\x80\x8b.test", NULL },
 		{ "", NULL },
 		{ ".", NULL },
@@ -224,7 +207,8 @@ domains(void **state)
 		if (ok)
 			ASSERT_STR(got, str_of(rows[i].canon), rows[i].text);
 	}
-	assert_false(address_canon_domain(&f->a, arena_strf(&f->a, "%s.test", repeated(&f->a, "\xc3\xb6", 60).p), &(struct str){ 0 }));
+	assert_false(address_canon_domain(
+	    &f->a, arena_strf(&f->a, "%s.test", repeated(&f->a, "\xc3\xb6", 60).p), &(struct str){ 0 }));
 }
 
 static void
@@ -242,11 +226,24 @@ accounts(void **state)
 		{ "\"\"@x", "\"\"@x", "\"\"@x" },
 		{ "J\xc3\x96rg@x", "j\xc3\xb6rg@x", "J\xc3\x96rg@x" },
 		{ "jo\xcc\x88rg@x", "j\xc3\xb6rg@x", "jo\xcc\x88rg@x" },
-		{ "\xe2\x93\x90""dmin@x", NULL, "\xe2\x93\x90""dmin@x" },
+		{ "\xe2\x93\x90"
+		  "dmin@x",
+		    NULL,
+		    "\xe2\x93\x90"
+		    "dmin@x" },
 		{ "\xef\xac\x81na@x", NULL, "\xef\xac\x81na@x" },
-		{ "\xe2\x84\xaa""ate@x", NULL, "\xe2\x84\xaa""ate@x" },
+		{ "\xe2\x84\xaa"
+		  "ate@x",
+		    NULL,
+		    "\xe2\x84\xaa"
+		    "ate@x" },
 		{ "adm\xc4\xb0n@x", NULL, "adm\xc4\xb0n@x" },
-		{ "\xd0\xb0""dmin@x", "\xd0\xb0""dmin@x", "\xd0\xb0""dmin@x" },
+		{ "\xd0\xb0"
+		  "dmin@x",
+		    "\xd0\xb0"
+		    "dmin@x",
+		    "\xd0\xb0"
+		    "dmin@x" },
 	};
 	struct fixture *f = *state;
 

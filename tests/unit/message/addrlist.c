@@ -38,7 +38,8 @@ static const struct {
 	{ "\"Joe Q. Public\" <john.q.public@example.com>", "m|Joe Q. Public|-|john.q.public|example.com\n" },
 	{ "Mary Smith <mary@x.test>, jdoe@example.org, Who? <one@y.test>",
 	    "m|Mary Smith|-|mary|x.test\nm|-|-|jdoe|example.org\nm|Who?|-|one|y.test\n" },
-	{ "<boss@nil.test>, \"Giant; \\\"Big\\\" Box\" <s@e.net>", "m|-|-|boss|nil.test\nm|Giant; \"Big\" Box|-|s|e.net\n" },
+	{ "<boss@nil.test>, \"Giant; \\\"Big\\\" Box\" <s@e.net>",
+	    "m|-|-|boss|nil.test\nm|Giant; \"Big\" Box|-|s|e.net\n" },
 	{ "A Group:Ed Jones <c@a.test>,joe@where.test,John <jdoe@one.test>;",
 	    "g|-|-|A Group|-\nm|Ed Jones|-|c|a.test\nm|-|-|joe|where.test\nm|John|-|jdoe|one.test\ne|-|-|-|-\n" },
 	{ "Undisclosed recipients:;", "g|-|-|Undisclosed recipients|-\ne|-|-|-|-\n" },
@@ -46,7 +47,8 @@ static const struct {
 	{ "Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>", "m|Pete|-|pete|silly.test\n" },
 	{ "A Group(Some people)\r\n    :Chris Jones <c@(Chris's host.)public.example>,\r\n joe@example.org,\r\n"
 	  "  John <jdoe@one.test> (my dear friend); (the end of the group)",
-	    "g|-|-|A Group|-\nm|Chris Jones|-|c|public.example\nm|-|-|joe|example.org\nm|John|-|jdoe|one.test\ne|-|-|-|-\n" },
+	    "g|-|-|A Group|-\nm|Chris "
+	    "Jones|-|c|public.example\nm|-|-|joe|example.org\nm|John|-|jdoe|one.test\ne|-|-|-|-\n" },
 	{ "(Empty list)(start)Hidden recipients  :(nobody(that I know))  ;", "g|-|-|Hidden recipients|-\ne|-|-|-|-\n" },
 	{ "Joe Q. Public <john.q.public@example.com>", "m|Joe Q. Public|-|john.q.public|example.com\n" },
 	{ "Mary Smith <@node.test:mary@example.net>, , jdoe@test  . example",
@@ -152,8 +154,8 @@ truncated(void **state)
 static void
 linear(void **state)
 {
-	static const char *const units[] = { "(", "<", ">", "\"", "\\", "a@b,", "a@b, ", "<><><>", "a:b,;", "<@", "<@a,", "\"(", "[", "a@[",
-		":", ";", "<@(c)", "a(", "@", " a", ".", "a b@", "=?" };
+	static const char *const units[] = { "(", "<", ">", "\"", "\\", "a@b,", "a@b, ", "<><><>", "a:b,;", "<@",
+		"<@a,", "\"(", "[", "a@[", ":", ";", "<@(c)", "a(", "@", " a", ".", "a b@", "=?" };
 	struct arena a;
 	struct mono start = mono_now();
 

@@ -27,7 +27,9 @@ static const struct {
 	{ "big5", "\xa7\x41\xa6\x6e", "\xe4\xbd\xa0\xe5\xa5\xbd" },
 	{ "shift_jis", "\x82\xb1\x82\xf1", "\xe3\x81\x93\xe3\x82\x93" },
 	{ "euc-jp", "\xa4\xb3\xa4\xf3", "\xe3\x81\x93\xe3\x82\x93" },
-	{ "iso-2022-jp", "a\x1b$B$3$s\x1b(Bb", "a\xe3\x81\x93\xe3\x82\x93" "b" },
+	{ "iso-2022-jp", "a\x1b$B$3$s\x1b(Bb",
+	    "a\xe3\x81\x93\xe3\x82\x93"
+	    "b" },
 	{ "euc-kr", "\xb0\xa1", "\xea\xb0\x80" },
 	{ "ks_c_5601-1987", "\xb0\xa1", "\xea\xb0\x80" },
 	{ "iso-2022-kr", "\x1b$)C\x0e\x30\x21\x0f", "\xea\xb0\x80" },
@@ -142,11 +144,11 @@ folding(void **state)
 	} pairs[] = {
 		{ "Hello", "hELLO", true },
 		{ "J\xc3\x96RG", "j\xc3\xb6rg", true },
-		{ "jo\xcc\x88rg", "J\xc3\x96RG", true },                /* NFD */
-		{ "\xce\xa3", "\xcf\x82", true },                       /* final sigma */
+		{ "jo\xcc\x88rg", "J\xc3\x96RG", true }, /* NFD */
+		{ "\xce\xa3", "\xcf\x82", true }, /* final sigma */
 		{ "\xd0\x9f\xd0\xa0", "\xd0\xbf\xd1\x80", true },
-		{ "\xef\xac\x81", "fi", false },                        /* title case makes no capital of the ligature's letters */
-		{ "\xef\xbd\x81", "a", true },                          /* full-width */
+		{ "\xef\xac\x81", "fi", false }, /* title case makes no capital of the ligature's letters */
+		{ "\xef\xbd\x81", "a", true }, /* full-width */
 		{ "a", "b", false },
 		{ "\xff", "\xfe", false },
 	};

@@ -101,7 +101,10 @@ nul(void **state)
 
 	(void)state;
 	crlf_mask_nul(text, 4);
-	assert_memory_equal(text, "a\x80" "b\x80", 4);
+	assert_memory_equal(text,
+	    "a\x80"
+	    "b\x80",
+	    4);
 	crlf_mask_nul(text, 0);
 }
 

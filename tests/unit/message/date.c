@@ -11,7 +11,8 @@ static const struct {
 	{ "Tue, 1 Jul 2003 10:52:37 +0200", "Tue, 1 Jul 2003 10:52:37 +0200" },
 	{ "Fri, 21 Nov 1997 09:55:06 -0600", "Fri, 21 Nov 1997 09:55:06 -0600" },
 	{ "Thu, 13 Feb 1969 23:32:54 -0330", "Thu, 13 Feb 1969 23:32:54 -0330" },
-	{ "Thu,\r\n   13\r\n  Feb\r\n    1969\r\n  23:32\r\n  -0330 (Newfoundland Time)", "Thu, 13 Feb 1969 23:32:00 -0330" },
+	{ "Thu,\r\n   13\r\n  Feb\r\n    1969\r\n  23:32\r\n  -0330 (Newfoundland Time)",
+	    "Thu, 13 Feb 1969 23:32:00 -0330" },
 	{ " 1 Jul 2003 (comment about date) 10:52:37 +0200", "Tue, 1 Jul 2003 10:52:37 +0200" },
 	{ "Tue, 1 Jul 2003 ((tricky)\n comment) 10:52:37 +0200", "Tue, 1 Jul 2003 10:52:37 +0200" },
 	{ " Wed, 27 Jun 99 04:11 +0900 ", "Sun, 27 Jun 1999 04:11:00 +0900" },
@@ -81,10 +82,12 @@ mail(void **state)
 static void
 imap(void **state)
 {
-	static const char *const good[] = { "17-Jul-1996 02:44:25 -0700", " 7-Jul-1996 23:59:59 +1345", "01-Jan-1970 00:00:00 +0000" };
-	static const char *const bad[] = { "", "7-Jul-1996 02:44:25 -0700", "17-Jul-1996 02:44:25", "17-Jul-96 02:44:25 -0700",
-		"17-Jul-1996 02:44 -0700", "17-Jul-1996 02:44:25 PDT", "17-Jul-1996 02:44:25 -0799", "17-Jul-1996 02:44:25 +0060",
-		"31-Jun-1996 02:44:25 -0700", "17-Jul-1996  02:44:25 -0700", "17-Jul-1996 02:44:25 -0700 ", "17-Jux-1996 02:44:25 -0700" };
+	static const char *const good[] = { "17-Jul-1996 02:44:25 -0700", " 7-Jul-1996 23:59:59 +1345",
+		"01-Jan-1970 00:00:00 +0000" };
+	static const char *const bad[] = { "", "7-Jul-1996 02:44:25 -0700", "17-Jul-1996 02:44:25",
+		"17-Jul-96 02:44:25 -0700", "17-Jul-1996 02:44 -0700", "17-Jul-1996 02:44:25 PDT",
+		"17-Jul-1996 02:44:25 -0799", "17-Jul-1996 02:44:25 +0060", "31-Jun-1996 02:44:25 -0700",
+		"17-Jul-1996  02:44:25 -0700", "17-Jul-1996 02:44:25 -0700 ", "17-Jux-1996 02:44:25 -0700" };
 	struct date d;
 	struct buf b;
 
@@ -136,8 +139,8 @@ calendar(void **state)
 		struct date back;
 
 		gmtime_r(&t, &tm);
-		snprintf(want, sizeof want, "%.3s, %d %.3s %d 01:00:01 +0000", &"SunMonTueWedThuFriSat"[tm.tm_wday * 3], tm.tm_mday,
-		    &"JanFebMarAprMayJunJulAugSepOctNovDec"[tm.tm_mon * 3], tm.tm_year + 1900);
+		snprintf(want, sizeof want, "%.3s, %d %.3s %d 01:00:01 +0000", &"SunMonTueWedThuFriSat"[tm.tm_wday * 3],
+		    tm.tm_mday, &"JanFebMarAprMayJunJulAugSepOctNovDec"[tm.tm_mon * 3], tm.tm_year + 1900);
 		buf_clear(&b);
 		date_write_mail(&b, (struct date){ t, 0, true });
 		assert_string_equal(buf_cstr(&b), want);

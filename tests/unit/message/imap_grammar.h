@@ -1,5 +1,5 @@
-/* imap_grammar.h - a strict reader of ENVELOPE and BODYSTRUCTURE, written from RFC 9051 9 alone: what a client that forgives
- * nothing would accept. For unit tests and the fuzz target. */
+/* imap_grammar.h - a strict reader of ENVELOPE and BODYSTRUCTURE, written from RFC 9051 9 alone: what a client that
+ * forgives nothing would accept. For unit tests and the fuzz target. */
 #ifndef TESTS_UNIT_MESSAGE_IMAP_GRAMMAR_H
 #define TESTS_UNIT_MESSAGE_IMAP_GRAMMAR_H
 
@@ -176,7 +176,7 @@ grammar_single(struct cur *c, bool extended, int depth)
 {
 	bool text = str_starts_nocase(cur_rest(c), STR("\"text\""));
 	bool message = str_starts_nocase(cur_rest(c), STR("\"message\" \"rfc822\"")) ||
-	    str_starts_nocase(cur_rest(c), STR("\"message\" \"global\""));
+		       str_starts_nocase(cur_rest(c), STR("\"message\" \"global\""));
 
 	grammar_string(c);
 	cur_want(c, " ");

@@ -89,7 +89,8 @@ damaged(void **state)
 		}
 		free(copy);
 	}
-	assert_null(imapdata_read(&scratch, (struct str){ arena_cstr(&a, record), record.n + 1 })); /* its NUL is one too many */
+	assert_null(imapdata_read(
+	    &scratch, (struct str){ arena_cstr(&a, record), record.n + 1 })); /* its NUL is one too many */
 	arena_fini(&scratch);
 	arena_fini(&a);
 }
@@ -108,7 +109,8 @@ strings(void **state)
 		{ STR_INIT("a\tb\x7f"), "\"a\tb\x7f\"" },
 		{ STR_INIT("a\rb"), "{3}\r\na\rb" },
 		{ STR_INIT("a\nb"), "{3}\r\na\nb" },
-		{ STR_INIT("a\0b"), "{3}\r\na\x80" "b" },
+		{ STR_INIT("a\0b"), "{3}\r\na\x80"
+				    "b" },
 		{ STR_INIT("\xc3\xb6"), "{2}\r\n\xc3\xb6" },
 	};
 	struct buf b;
@@ -134,7 +136,7 @@ missing(void **state)
 	buf_init(&b, 1000);
 	imaptext_envelope(&b, mime_parse(&a, STR("From: <>, joe\r\nTo: :;\r\n\r\n"), 0)->root->envelope);
 	assert_true(str_search(buf_str(&b), STR("((NIL NIL \"MISSING_MAILBOX\" \"MISSING_DOMAIN\")"
-	    "(NIL NIL \"joe\" \"MISSING_DOMAIN\"))")) < b.n);
+						"(NIL NIL \"joe\" \"MISSING_DOMAIN\"))")) < b.n);
 	assert_true(str_search(buf_str(&b), STR("((NIL NIL \"\" NIL)(NIL NIL NIL NIL))")) < b.n);
 	assert_true(imap_grammar_envelope(buf_str(&b)));
 	buf_fini(&b);

@@ -110,9 +110,12 @@ static const struct {
 } structures[] = {
 	{ "", "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL)" },
 	{ "\r\n", "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL)" },
-	{ "Subject: x\r\n\r\na\r\nb", "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 4 1 NIL NIL NIL NIL)" },
-	{ "Content-Type: text\r\n\r\na", "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL)" },
-	{ "Content-Type: TEXT/HTML\r\nContent-ID: <i@x>\r\nContent-Description: a\r\n b\r\nContent-Transfer-Encoding: 8Bit\r\n"
+	{ "Subject: x\r\n\r\na\r\nb",
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 4 1 NIL NIL NIL NIL)" },
+	{ "Content-Type: text\r\n\r\na",
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL)" },
+	{ "Content-Type: TEXT/HTML\r\nContent-ID: <i@x>\r\nContent-Description: a\r\n b\r\nContent-Transfer-Encoding: "
+	  "8Bit\r\n"
 	  "Content-MD5: Q2hlY2s=\r\nContent-Disposition: INLINE; filename=x\r\nContent-Language: de, en (c)\r\n"
 	  "Content-Location: http://\r\n x/\r\n\r\na\r\n",
 	    "(\"text\" \"html\" NIL \"<i@x>\" \"a b\" \"8bit\" 3 1 \"Q2hlY2s=\" (\"inline\" (\"filename\" \"x\")) "
@@ -128,18 +131,26 @@ static const struct {
 	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL) 2 NIL NIL NIL NIL) "
 	    "\"digest\" (\"boundary\" \"b\") NIL NIL NIL)" },
 	/* IMAP has no multipart without parts */
-	{ "Content-Type: multipart/mixed; boundary=b\r\n\r\nx\r\n", "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1 NIL NIL NIL NIL)" },
-	{ "Content-Type: multipart/mixed\r\n\r\n--\r\n\r\nx\r\n", "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 9 3 NIL NIL NIL NIL)" },
-	{ "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b--\r\n", "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 7 1 NIL NIL NIL NIL)" },
+	{ "Content-Type: multipart/mixed; boundary=b\r\n\r\nx\r\n",
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1 NIL NIL NIL NIL)" },
+	{ "Content-Type: multipart/mixed\r\n\r\n--\r\n\r\nx\r\n",
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 9 3 NIL NIL NIL NIL)" },
+	{ "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b--\r\n",
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 7 1 NIL NIL NIL NIL)" },
 	/* boundaries in headers, blanks after them, one that begins like another, none at the end */
-	{ "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b \t\r\nContent-Type: image/gif\r\n--b\r\n\r\n--bb\r\n--b--x\r\n--b",
+	{ "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b \t\r\nContent-Type: "
+	  "image/gif\r\n--b\r\n\r\n--bb\r\n--b--x\r\n--b",
 	    "((\"image\" \"gif\" NIL NIL NIL \"7bit\" 0 NIL NIL NIL NIL)"
 	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 12 1 NIL NIL NIL NIL)"
-	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL) \"mixed\" (\"boundary\" \"b\") NIL NIL NIL)" },
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL) \"mixed\" "
+	    "(\"boundary\" \"b\") NIL NIL NIL)" },
 	/* an outer boundary ends inner parts */
-	{ "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\nx\r\n--o\r\n\r\ny\r\n--o--\r\n",
-	    "(((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL) \"mixed\" (\"boundary\" \"i\") NIL NIL NIL)"
-	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL) \"mixed\" (\"boundary\" \"o\") NIL NIL NIL)" },
+	{ "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/mixed; "
+	  "boundary=i\r\n\r\n--i\r\n\r\nx\r\n--o\r\n\r\ny\r\n--o--\r\n",
+	    "(((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL) \"mixed\" "
+	    "(\"boundary\" \"i\") NIL NIL NIL)"
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL) \"mixed\" "
+	    "(\"boundary\" \"o\") NIL NIL NIL)" },
 	/* a message part without a body holds an empty message */
 	{ "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: message/rfc822\r\n--o--\r\n",
 	    "((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 0 (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) "
@@ -219,8 +230,9 @@ lf_files(void **state)
 static void
 envelopes(void **state)
 {
-	struct str text = STR("Date: Fri, 21 Nov 1997 09:55:06 -0600\r\nsubject: one\r\n two\r\nSubject: second\r\n"
-	                      "From: =?UTF-8?Q?J?= <j@x>\r\nTo: a@x\r\nTo: b@x\r\nCc:\r\nMessage-ID: <m@x>\r\nIn-Reply-To:\r\n\r\n");
+	struct str text =
+	    STR("Date: Fri, 21 Nov 1997 09:55:06 -0600\r\nsubject: one\r\n two\r\nSubject: second\r\n"
+		"From: =?UTF-8?Q?J?= <j@x>\r\nTo: a@x\r\nTo: b@x\r\nCc:\r\nMessage-ID: <m@x>\r\nIn-Reply-To:\r\n\r\n");
 	struct arena a;
 	struct buf b;
 
@@ -228,9 +240,12 @@ envelopes(void **state)
 	arena_init(&a);
 	buf_init(&b, 10000);
 	imaptext_envelope(&b, mime_parse(&a, text, 0)->root->envelope);
-	ASSERT_STR(buf_str(&b), STR("(\"Fri, 21 Nov 1997 09:55:06 -0600\" \"one two\" "
-	    "((\"=?UTF-8?Q?J?=\" NIL \"j\" \"x\")) ((\"=?UTF-8?Q?J?=\" NIL \"j\" \"x\")) ((\"=?UTF-8?Q?J?=\" NIL \"j\" \"x\")) "
-	    "((NIL NIL \"a\" \"x\")(NIL NIL \"b\" \"x\")) NIL NIL \"\" \"<m@x>\")"), "envelope");
+	ASSERT_STR(buf_str(&b),
+	    STR("(\"Fri, 21 Nov 1997 09:55:06 -0600\" \"one two\" "
+		"((\"=?UTF-8?Q?J?=\" NIL \"j\" \"x\")) ((\"=?UTF-8?Q?J?=\" NIL \"j\" \"x\")) ((\"=?UTF-8?Q?J?=\" NIL "
+		"\"j\" \"x\")) "
+		"((NIL NIL \"a\" \"x\")(NIL NIL \"b\" \"x\")) NIL NIL \"\" \"<m@x>\")"),
+	    "envelope");
 	buf_fini(&b);
 	arena_fini(&a);
 }
@@ -268,8 +283,10 @@ depth(void **state)
 	(void)state;
 	arena_init(&a);
 	for (int kind = 0; kind < 2; kind++) {
-		for (size_t levels = MIME_DEPTH_MAX - 2; levels < 10001; levels = levels < MIME_DEPTH_MAX + 2 ? levels + 1 : levels * 9) {
-			struct str text = kind == 0 ? deep_multiparts(&a, levels) : repeated(&a, "Content-Type: message/rfc822\r\n\r\n", levels);
+		for (size_t levels = MIME_DEPTH_MAX - 2; levels < 10001;
+		     levels = levels < MIME_DEPTH_MAX + 2 ? levels + 1 : levels * 9) {
+			struct str text = kind == 0 ? deep_multiparts(&a, levels)
+						    : repeated(&a, "Content-Type: message/rfc822\r\n\r\n", levels);
 			const struct mime *m = mime_parse(&a, text, 0);
 			size_t deepest = 0;
 
@@ -293,7 +310,8 @@ flat_parts(void **state)
 	(void)state;
 	arena_init(&a);
 	for (size_t n = MIME_PARTS_MAX - 2; n < 100001; n = n < MIME_PARTS_MAX + 1 ? n + 1 : n * 9) {
-		struct str text = arena_strf(&a, "Content-Type: multipart/mixed; boundary=b\r\n\r\n%s", repeated(&a, "--b\r\n\r\nx\r\n", n).p);
+		struct str text = arena_strf(
+		    &a, "Content-Type: multipart/mixed; boundary=b\r\n\r\n%s", repeated(&a, "--b\r\n\r\nx\r\n", n).p);
 		const struct mime *m = mime_parse(&a, text, 0);
 
 		tree_check(m, text);
@@ -326,8 +344,10 @@ bounded(void **state)
 		{ "", "a", 30000000 },
 		{ "", "\r\n", 1000000 },
 		{ "Content-Type: multipart/mixed; boundary=b\r\n\r\n", "--c\r\n", 1000000 },
-		{ "Content-Type: multipart/mixed; boundary=b\r\n\r\n", "--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n", 100000 },
-		{ "Content-Type: multipart/digest; boundary=b\r\n\r\n", "--b\r\n\r\nSubject: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n", 100000 },
+		{ "Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+		    "--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n", 100000 },
+		{ "Content-Type: multipart/digest; boundary=b\r\n\r\n",
+		    "--b\r\n\r\nSubject: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n", 100000 },
 	};
 	struct mono start = mono_now();
 	struct arena a, tree;

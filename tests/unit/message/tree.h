@@ -71,7 +71,8 @@ tree_check_part(const struct mime_part *part, struct str text)
 	assert_true(part->type.n > 0 && part->subtype.n > 0 && part->encoding.n > 0);
 	assert_int_equal(part->is_message, part->envelope != NULL);
 	assert_int_equal(part->child != NULL, part->kind != MIME_LEAF);
-	assert_true(part->kind != MIME_MESSAGE || (part->child->next == NULL && part->child->header_at == part->body_at));
+	assert_true(
+	    part->kind != MIME_MESSAGE || (part->child->next == NULL && part->child->header_at == part->body_at));
 	for (const struct mime_part *c = part->child; c != NULL; c = c->next) {
 		assert_ptr_equal(c->parent, part);
 		assert_true(c->header_at >= after);

@@ -23,17 +23,23 @@ static const struct {
 	{ "=?ISO-8859-1?Q?a?=  \r\n  =?ISO-8859-1?Q?b?=", "ab" },
 	{ "=?ISO-8859-1?Q?a_b?=", "a b" },
 	{ "=?ISO-8859-1?Q?a?= =?ISO-8859-2?Q?_b?=", "a b" },
-	{ "=?iso-8859-8?b?7eXs+SDv4SDp7Oj08A==?=", "\xd7\x9d\xd7\x95\xd7\x9c\xd7\xa9 \xd7\x9f\xd7\x91 \xd7\x99\xd7\x9c\xd7\x98\xd7\xa4\xd7\xa0" },
-	{ "=?utf-8?Q?=C3?= =?utf-8?Q?=B6?=", "\xc3\xb6" },                 /* a character cut in two */
+	{ "=?iso-8859-8?b?7eXs+SDv4SDp7Oj08A==?=",
+	    "\xd7\x9d\xd7\x95\xd7\x9c\xd7\xa9 \xd7\x9f\xd7\x91 \xd7\x99\xd7\x9c\xd7\x98\xd7\xa4\xd7\xa0" },
+	{ "=?utf-8?Q?=C3?= =?utf-8?Q?=B6?=", "\xc3\xb6" }, /* a character cut in two */
 	{ "=?utf-8?q?this is some text?=", "this is some text" },
 	{ "a=?utf-8?q?b?=c", "abc" },
 	{ "=?utf-8?q?a?==?utf-8?q?b?=", "ab" },
 	{ "=?utf-8?q?==?=", "=" },
 	{ "=?utf-8?q?=4?=", "=4" },
-	{ "=?utf-8?q?" "?= x", " x" },
+	{ "=?utf-8?q?"
+	  "?= x",
+	    " x" },
 	{ "=?utf-8?x?abc?=", "=?utf-8?x?abc?=" },
 	{ "=?utf-8?q?abc", "=?utf-8?q?abc" },
-	{ "=?" "?q?abc?=", "=?" "?q?abc?=" },
+	{ "=?"
+	  "?q?abc?=",
+	    "=?"
+	    "?q?abc?=" },
 	{ "=?utf-8?q", "=?utf-8?q" },
 	{ "=?", "=?" },
 	{ "=? =?utf-8?q?a?=", "=? a" },
@@ -45,7 +51,8 @@ static const struct {
 	{ "raw \xc3\xb6", "raw \xc3\xb6" },
 	{ "raw \xf6", "raw \xc3\xb6" },
 	{ "=?gb2312?B?xOO6ww==?=", "\xe4\xbd\xa0\xe5\xa5\xbd" },
-	{ "=?iso-2022-jp?B?GyRCJDMkcyRLJEEkTxsoQg==?=", "\xe3\x81\x93\xe3\x82\x93\xe3\x81\xab\xe3\x81\xa1\xe3\x81\xaf" },
+	{ "=?iso-2022-jp?B?GyRCJDMkcyRLJEEkTxsoQg==?=",
+	    "\xe3\x81\x93\xe3\x82\x93\xe3\x81\xab\xe3\x81\xa1\xe3\x81\xaf" },
 };
 
 static void
@@ -78,10 +85,14 @@ decoding(void **state)
 static void
 encoding(void **state)
 {
-	static const char *const texts[] = { "plain", "plain, with comma \"and\" quotes", "J\xc3\xb6rg", "=?utf-8?q?no?=", "a\r\nb",
-		"\xe3\x81\x93\xe3\x82\x93\xe3\x81\xab\xe3\x81\xa1\xe3\x81\xaf \xe3\x81\x93\xe3\x82\x93\xe3\x81\xab\xe3\x81\xa1\xe3\x81\xaf"
-		"\xe3\x81\x93\xe3\x82\x93\xe3\x81\xab\xe3\x81\xa1\xe3\x81\xaf\xe3\x81\x93\xe3\x82\x93\xe3\x81\xab\xe3\x81\xa1\xe3\x81\xaf",
-		"many words with one \xc3\xb6, many words with one \xc3\xb6, many words with one \xc3\xb6 and no end", "_=?\xc3\xb6" };
+	static const char *const texts[] = { "plain", "plain, with comma \"and\" quotes", "J\xc3\xb6rg",
+		"=?utf-8?q?no?=", "a\r\nb",
+		"\xe3\x81\x93\xe3\x82\x93\xe3\x81\xab\xe3\x81\xa1\xe3\x81\xaf "
+		"\xe3\x81\x93\xe3\x82\x93\xe3\x81\xab\xe3\x81\xa1\xe3\x81\xaf"
+		"\xe3\x81\x93\xe3\x82\x93\xe3\x81\xab\xe3\x81\xa1\xe3\x81\xaf\xe3\x81\x93\xe3\x82\x93\xe3\x81\xab\xe3"
+		"\x81\xa1\xe3\x81\xaf",
+		"many words with one \xc3\xb6, many words with one \xc3\xb6, many words with one \xc3\xb6 and no end",
+		"_=?\xc3\xb6" };
 	struct buf text, back;
 
 	(void)state;
@@ -116,7 +127,8 @@ encoding(void **state)
 static void
 linear(void **state)
 {
-	static const char *const units[] = { "=?", "=?a?q?", "=?a?q?x ", " =?a?q?x", "?=", "=?a?q?b?= ", "=?a?b?", "\xc3" };
+	static const char *const units[] = { "=?", "=?a?q?", "=?a?q?x ", " =?a?q?x", "?=", "=?a?q?b?= ", "=?a?b?",
+		"\xc3" };
 	struct mono start = mono_now();
 	struct arena a;
 	struct buf b;
