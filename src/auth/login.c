@@ -121,7 +121,8 @@ login_end(struct login *l, struct exchange *x, enum login_verdict verdict, bool 
 
 	log_login(x, verdict == LOGIN_OK, why);
 	exchange_free(l, x);
-	fn(ctx, &a);
+	if (fn != NULL) /* none while it is the client's turn */
+		fn(ctx, &a);
 }
 
 static void
@@ -274,8 +275,7 @@ login_abort(struct login *l, uint32_t owner, uint64_t exchange)
 
 	if (x == NULL || x->owner != owner)
 		return;
-	log_login(x, false, "cancelled by the client");
-	exchange_free(l, x);
+	login_end(l, x, LOGIN_LATER, false, login_words_later, "cancelled by the client");
 	login_pump(l);
 }
 
@@ -325,9 +325,8 @@ static void
 act(struct login *l, struct exchange *x)
 {
 	switch (x->stage) {
-	case STAGE_CLIENT: /* no answer is due; a later step finds nothing */
-		log_login(x, false, "the client took too long");
-		exchange_free(l, x);
+	case STAGE_CLIENT: /* a later step finds nothing */
+		login_end(l, x, LOGIN_LATER, false, login_words_later, "the client took too long");
 		break;
 	case STAGE_DELAYED:
 		login_go_on(l, x);

@@ -66,12 +66,12 @@ void login_free(struct login *l);
 /* The new configuration; the number of threads stays until a restart. */
 void login_reload(struct login *l, const struct conf *conf);
 
-/* on_answer is called exactly once, perhaps before login_start returns, unless login_abort or login_drop comes first. */
+/* on_answer is called exactly once, perhaps before login_start returns, unless login_drop comes first. */
 void login_start(struct login *l, const struct login_ask *ask, login_fn *on_answer, void *ctx);
 void login_step(struct login *l, uint32_t owner, uint64_t exchange, struct str response, login_fn *on_answer, void *ctx);
-/* The client cancelled or is gone; an unknown number is ignored. An answer still due is not given. */
+/* The client cancelled or is gone; an unknown number is ignored. An answer still due is given now: LATER. */
 void login_abort(struct login *l, uint32_t owner, uint64_t exchange);
-/* The same for all of an owner's: his channel is gone. */
+/* Ends all of an owner's; his channel is gone, so no answers are given. */
 void login_drop(struct login *l, uint32_t owner);
 
 /* Does one pair of user and password work? For `user check`: no penalty, no cache; takes one check. user as typed. Unless OK, the

@@ -440,14 +440,20 @@ strangers_and_aborts(void **state)
 	late = (struct got){ 0 };
 	login_step(f.login, 7, g.exchange, ALICE, on_answer, &late);
 	login_abort(f.login, 7, g.exchange); /* while it is hashed */
+	assert_true(late.answers == 1 && late.verdict == LOGIN_LATER);
 	while (stats(&f).hashing > 0)
 		loop_once(f.loop);
-	assert_int_equal(late.answers, 0);
+	assert_int_equal(late.answers, 1);
 	for (int i = 0; i < 100; i++) {
 		start_plain(&f, &late, "192.0.2.1", ALICE);
 		login_drop(f.login, 7);
 	}
 	assert_int_equal(stats(&f).exchanges, 0);
+	assert_int_equal(late.answers, 0);
+	late = (struct got){ 0 };
+	login_start(f.login, &q, on_answer, &g);
+	login_abort(f.login, 7, g.exchange); /* the client's turn: no answer is due */
+	assert_int_equal(g.answers, 2);
 	assert_int_equal(plain(&f, "192.0.2.1", ALICE), LOGIN_OK);
 	done(&f);
 }
