@@ -138,7 +138,7 @@ linear(void **state)
 	buf_init(&b, 1 << 24);
 	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
 		for (int ended = 0; ended < 2; ended++) {
-			struct str text = repeated(&a, units[i], 1000000 / strlen(units[i]));
+			struct str text = repeated(&a, units[i], 300000 / strlen(units[i]));
 
 			buf_clear(&b);
 			word_decode(&b, ended ? arena_strf(&a, "%s =?x?=", text.p) : text);
