@@ -20,7 +20,8 @@ struct listener {
 	int fd;
 	int spare; /* given away for a moment when there is no other descriptor left */
 	bool paused;
-	bool *freed; /* told when listener_free comes inside a callback */
+	bool accepting; /* on_accept may free us: then the memory goes after it */
+	bool freed;
 	struct loop_io io;
 	struct loop_timer rest;
 };
@@ -197,15 +198,15 @@ static void
 on_ready(void *ctx, int ready)
 {
 	struct listener *l = ctx;
-	bool freed = false;
 
 	(void)ready;
-	l->freed = &freed;
-	for (int i = 0; i < LISTEN_BATCH && !l->paused; i++)
-		if (accept_one(l) == STEP_DONE || freed)
+	l->accepting = true;
+	for (int i = 0; i < LISTEN_BATCH && !l->paused && !l->freed; i++)
+		if (accept_one(l) == STEP_DONE)
 			break;
-	if (!freed)
-		l->freed = NULL;
+	l->accepting = false;
+	if (l->freed)
+		free(l);
 }
 
 struct listener *
@@ -225,12 +226,12 @@ listener_new(struct loop *loop, int fd, struct listen_gate *g, const struct list
 void
 listener_free(struct listener *l)
 {
-	if (l->freed != NULL)
-		*l->freed = true;
 	loop_io_fini(&l->io);
 	loop_timer_fini(&l->rest);
 	io_close(&l->spare);
-	free(l);
+	l->freed = true;
+	if (!l->accepting)
+		free(l);
 }
 
 void

@@ -169,6 +169,17 @@ hello_name(SSL *ssl, struct str *name)
 	return tls_server_parse_sni(str_from(p, n), name);
 }
 
+/* Fetched once: a search by name costs more than the hash. */
+static const EVP_MD *
+context_hash(void)
+{
+	static EVP_MD *md;
+
+	if (md == NULL)
+		md = EVP_MD_fetch(tls_lib(), "SHA256", NULL);
+	return md;
+}
+
 /* Where a session belongs: service and server name, as the 32 bytes that OpenSSL compares on resumption. */
 static bool
 set_session_context(SSL *ssl, const struct tls_server *s, struct str name)
@@ -179,7 +190,7 @@ set_session_context(SSL *ssl, const struct tls_server *s, struct str name)
 
 	for (int i = 0; i < n; i++)
 		text[i] = ascii_lower(text[i]);
-	return EVP_Q_digest(tls_lib(), "SHA256", NULL, text, (size_t)n, hash, NULL) == 1 &&
+	return EVP_Digest(text, (size_t)n, hash, NULL, context_hash(), NULL) == 1 &&
 	    SSL_set_session_id_context(ssl, hash, sizeof hash) == 1;
 }
 

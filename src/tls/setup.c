@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <postern/core/log.h>
@@ -77,13 +78,23 @@ on_server_name(SSL *ssl, int *alert, void *arg)
 	"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"                 \
 	"RSA+SHA256:RSA+SHA384:RSA+SHA512"
 
+/* OpenSSL's macros for these lists cast const away. */
+static bool
+set_list(SSL_CTX *ctx, int what, const char *list)
+{
+	char copy[256];
+	int n = snprintf(copy, sizeof copy, "%s", list);
+
+	return n > 0 && (size_t)n < sizeof copy && SSL_CTX_ctrl(ctx, what, 0, copy) == 1;
+}
+
 static bool
 apply_lists(SSL_CTX *ctx, const struct tls_profile *p)
 {
 	return SSL_CTX_set_min_proto_version(ctx, p->min_version) == 1 &&
 	    SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 && SSL_CTX_set_cipher_list(ctx, p->ciphers12) == 1 &&
-	    SSL_CTX_set_ciphersuites(ctx, p->ciphers13) == 1 && SSL_CTX_set1_groups_list(ctx, p->groups) == 1 &&
-	    SSL_CTX_set1_sigalgs_list(ctx, SIGALGS) == 1 && SSL_CTX_set_num_tickets(ctx, p->tickets) == 1;
+	    SSL_CTX_set_ciphersuites(ctx, p->ciphers13) == 1 && set_list(ctx, SSL_CTRL_SET_GROUPS_LIST, p->groups) &&
+	    set_list(ctx, SSL_CTRL_SET_SIGALGS_LIST, SIGALGS) && SSL_CTX_set_num_tickets(ctx, p->tickets) == 1;
 }
 
 static void

@@ -88,7 +88,7 @@ ciphers(void **state)
 static void
 set_groups(SSL_CTX *client, const char *value)
 {
-	assert_int_equal(SSL_CTX_set1_groups_list(client, value), 1);
+	site_set_list(client, SSL_CTRL_SET_GROUPS_LIST, value);
 }
 
 static void

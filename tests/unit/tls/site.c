@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -123,6 +124,15 @@ site_close(struct site *s)
 	tls_server_free(s->server);
 	keystore_free(s->keys);
 	loop_free(s->loop);
+}
+
+void
+site_set_list(SSL_CTX *ctx, int what, const char *list)
+{
+	char copy[256];
+
+	snprintf(copy, sizeof copy, "%s", list);
+	assert_int_equal(SSL_CTX_ctrl(ctx, what, 0, copy), 1);
 }
 
 static size_t

@@ -38,6 +38,9 @@ struct tls_cert site_cert(struct site *s, const char *id, const char *kind, cons
 void site_open(struct site *s, enum tls_service service);
 void site_close(struct site *s);
 
+/* SSL_CTX_set1_groups_list and _sigalgs_list (whose macros cast const away): what is SSL_CTRL_SET_..._LIST. */
+void site_set_list(SSL_CTX *ctx, int what, const char *list);
+
 /* One connection: the server side is a conn, the client an SSL of OpenSSL's own. */
 struct link {
 	struct site *site;
