@@ -96,7 +96,8 @@ smtp_in_feed(struct smtp_in *s, struct str bytes)
 		s->early = true;
 		return;
 	}
-	if (s->reading == IN_HANDSHAKE) { /* plain bytes where only TLS may come: the role mixed them up, or was made to */
+	if (s->reading ==
+	    IN_HANDSHAKE) { /* plain bytes where only TLS may come: the role mixed them up, or was made to */
 		in_reply(s, smtp_reply(SMTP_EARLY_DATA));
 		in_turn(s);
 		return;
@@ -169,7 +170,7 @@ earlier(struct mono a, struct mono b)
 static struct mono
 command_deadline(const struct smtp_in *s)
 {
-	int64_t ms = s->conf->command_ms > 0 ? s->conf->command_ms : SMTP_COMMAND_SECONDS * 1000;
+	int64_t ms = s->conf->command_ms > 0 ? s->conf->command_ms : SMTP_COMMAND_SECONDS * INT64_C(1000);
 	struct mono when = mono_add_ms(s->since, shortened(s, ms));
 
 	if (in_guard(s) == SMTP_OK || s->conf->login_ms == 0)
@@ -183,8 +184,8 @@ content_deadline(const struct smtp_in *s)
 {
 	int64_t due = (int64_t)(s->arrived * 1000 / SMTP_DATA_RATE);
 
-	return earlier(mono_add_ms(s->last_byte, shortened(s, SMTP_DATA_SECONDS * 1000)),
-	    mono_add_ms(s->since, shortened(s, SMTP_DATA_GRACE_SECONDS * 1000) + due));
+	return earlier(mono_add_ms(s->last_byte, shortened(s, SMTP_DATA_SECONDS * INT64_C(1000))),
+	    mono_add_ms(s->since, shortened(s, SMTP_DATA_GRACE_SECONDS * INT64_C(1000)) + due));
 }
 
 bool

@@ -37,8 +37,9 @@ in_log_refuse(const struct smtp_in *s, const struct smtp_reply *r)
 	log_str(&l, "to", recipient(s));
 	log_num(&l, "code", r->code);
 	log_str(&l, "reply", r->text);
-	log_fmt(&l, "why", "%.*s%s%s", s->verb != NULL ? (int)s->verb->name.n : 0, s->verb != NULL ? s->verb->name.p : "",
-	    s->verb != NULL && r->why != NULL ? ": " : "", r->why != NULL ? r->why : "");
+	log_fmt(&l, "why", "%.*s%s%s", s->verb != NULL ? (int)s->verb->name.n : 0,
+	    s->verb != NULL ? s->verb->name.p : "", s->verb != NULL && r->why != NULL ? ": " : "",
+	    r->why != NULL ? r->why : "");
 	log_end(&l);
 }
 

@@ -41,8 +41,10 @@ decode_plus(struct cur *c, char *out)
 	int high = pair.n == 2 ? hex_digit(pair.p[0]) : -1;
 	int low = pair.n == 2 ? hex_digit(pair.p[1]) : -1;
 
-	*out = (char)(unsigned)(high << 4 | low);
-	return high >= 0 && low >= 0;
+	if (high < 0 || low < 0)
+		return false;
+	*out = (char)(unsigned char)(high * 16 + low);
+	return true;
 }
 
 /* What the xtext stands for; false on anything that is no xtext, or stands for something unprintable: decoded control
@@ -219,8 +221,8 @@ orcpt_parse(struct str value, struct in_args *a)
 	for (size_t i = 0; i < type.n; i++)
 		if (!is_keyword(type.p[i]))
 			return false;
-	ok = str_eq_nocase(type, STR("utf-8")) ? decode_utf8_addr(a->arena, rest, &address) :
-	                                         decode_xtext(a->arena, rest, ENVELOPE_ORCPT_MAX, &address);
+	ok = str_eq_nocase(type, STR("utf-8")) ? decode_utf8_addr(a->arena, rest, &address)
+					       : decode_xtext(a->arena, rest, ENVELOPE_ORCPT_MAX, &address);
 	a->orcpt = arena_strf(a->arena, "%.*s;%.*s", STR_ARG(type), STR_ARG(address));
 	return ok && address.n > 0;
 }
@@ -261,7 +263,7 @@ take_param(struct str keyword, const struct str *value, enum in_param_of of, str
 		if ((a->params & rows[i].bit) || (value != NULL) != (rows[i].need == WITH_VALUE))
 			return bad(a, SMTP_BAD_PARAM);
 		a->params |= rows[i].bit;
-		return rows[i].parse == NULL || rows[i].parse(*value, a) || bad(a, SMTP_BAD_PARAM);
+		return value == NULL || rows[i].parse(*value, a) || bad(a, SMTP_BAD_PARAM);
 	}
 	return bad(a, SMTP_UNKNOWN_PARAM);
 }

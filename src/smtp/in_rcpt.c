@@ -14,9 +14,9 @@ rcpt_parse(struct cur *c, struct in_args *a)
 	a->bad = SMTP_BAD_RCPT;
 	if (!address_parse_path(c, ADDRESS_UTF8 | ADDRESS_POSTMASTER, &a->address))
 		return false;
-	a->path = a->address.domain.n == 0 ?
-	    a->address.local :
-	    arena_strf(a->arena, "%.*s@%.*s", STR_ARG(a->address.local), STR_ARG(a->address.domain));
+	a->path = a->address.domain.n == 0
+		      ? a->address.local
+		      : arena_strf(a->arena, "%.*s@%.*s", STR_ARG(a->address.local), STR_ARG(a->address.domain));
 	return in_params_parse(c, PARAM_OF_RCPT, a);
 }
 

@@ -6,7 +6,8 @@
 const char *
 in_protocol(const struct smtp_in *s)
 {
-	static const char *const names[2][2][2] = { /* [SMTPUTF8][TLS][AUTH] */
+	static const char *const names[2][2][2] = {
+		/* [SMTPUTF8][TLS][AUTH] */
 		{ { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
 		{ { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } },
 	};

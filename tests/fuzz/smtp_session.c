@@ -23,10 +23,10 @@ struct world {
 	bool tls, handshake, paused, closed, sink;
 };
 
-#define MUST(cond)                   \
-	do {                         \
-		if (!(cond))         \
-			abort();     \
+#define MUST(cond)                                                                                                     \
+	do {                                                                                                           \
+		if (!(cond))                                                                                           \
+			abort();                                                                                       \
 	} while (0)
 
 static unsigned

@@ -211,11 +211,26 @@ static const struct {
 	const char *word;
 	enum talk_word (*run)(struct live *v, struct str rest);
 } words[] = {
-	{ "profile", word_profile }, { "users", word_users },     { "spool", word_unseen },     { "body", word_unseen },
-	{ "bodysize", word_unseen }, { "body-like", word_unseen }, { "body-end", word_unseen }, { "prefix", word_unseen },
-	{ "sender", word_unseen },   { "rcpt", word_unseen },     { "orcpt", word_unseen },     { "envid", word_unseen },
-	{ "protocol", word_unseen }, { "login", word_unseen },    { "nrcpt", word_unseen },     { "notify", word_unseen },
-	{ "ret", word_unseen },      { "flags", word_unseen },    { "auths", word_unseen },     { "log", word_unseen },
+	{ "profile", word_profile },
+	{ "users", word_users },
+	{ "spool", word_unseen },
+	{ "body", word_unseen },
+	{ "bodysize", word_unseen },
+	{ "body-like", word_unseen },
+	{ "body-end", word_unseen },
+	{ "prefix", word_unseen },
+	{ "sender", word_unseen },
+	{ "rcpt", word_unseen },
+	{ "orcpt", word_unseen },
+	{ "envid", word_unseen },
+	{ "protocol", word_unseen },
+	{ "login", word_unseen },
+	{ "nrcpt", word_unseen },
+	{ "notify", word_unseen },
+	{ "ret", word_unseen },
+	{ "flags", word_unseen },
+	{ "auths", word_unseen },
+	{ "log", word_unseen },
 	{ "nolog", word_unseen },
 };
 

@@ -181,7 +181,8 @@ on_resolve(void *ctx, const struct smtp_in_resolve *q)
 		u = NULL;
 	if (u != NULL) {
 		c->target = (struct envelope_target){ .kind = ENVELOPE_LOCAL, .address = u->address };
-	} else if (is_foreign(q->address) && (q->login.n > 0 || w->relay || w->profile == SMTP_LOCAL) && w->refused.n == 0) {
+	} else if (is_foreign(q->address) && (q->login.n > 0 || w->relay || w->profile == SMTP_LOCAL) &&
+		   w->refused.n == 0) {
 		c->target.kind = ENVELOPE_REMOTE;
 		c->target.address = arena_str(&w->arena, q->address);
 	} else {

@@ -80,8 +80,15 @@ struct world {
 
 /* Lets everything go on that can: answers, input. */
 void conn_drive(struct conn *c);
-/* The peer's words (smtp_words.c). */
+/* The peer's words (smtp_words.c), and those of them that look at what came of it (smtp_look.c). */
+struct world_word {
+	const char *word;
+	bool (*run)(struct world *w, struct str rest, struct buf *why);
+};
 enum talk_word world_word(void *ctx, struct str word, struct str rest, struct buf *why);
+enum talk_word world_look(struct world *w, struct str word, struct str rest, struct buf *why);
+/* Says in why what there is instead; false. */
+bool world_no(struct buf *why, const char *what, struct str got);
 
 /* A reply from "451 4.3.0 words". */
 struct smtp_reply world_reply(struct world *w, struct str text);

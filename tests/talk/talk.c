@@ -15,7 +15,7 @@ enum { FILE_MAX = 16 << 20, OUT_MAX = 64 << 20 };
 struct side {
 	bool open;
 	bool closed_by_us;
-	struct buf said;    /* by the server, not yet expected */
+	struct buf said; /* by the server, not yet expected */
 	struct buf pending; /* from the client, goes out in one write */
 };
 
@@ -263,8 +263,13 @@ static const struct {
 	const char *word;
 	enum talk_result (*run)(struct talk *t, unsigned conn, struct str rest);
 } words[] = {
-	{ "rule", word_rule },     { "tls", word_tls },     { "closed", word_closed }, { "close", word_close },
-	{ "wait", word_wait },     { "split", word_split }, { "whole", word_whole },
+	{ "rule", word_rule },
+	{ "tls", word_tls },
+	{ "closed", word_closed },
+	{ "close", word_close },
+	{ "wait", word_wait },
+	{ "split", word_split },
+	{ "whole", word_whole },
 };
 
 static enum talk_result

@@ -38,8 +38,10 @@ expand_hex(struct buf *out, struct cur *c)
 	int high = pair.n == 2 ? hex_digit(pair.p[0]) : -1;
 	int low = pair.n == 2 ? hex_digit(pair.p[1]) : -1;
 
-	buf_add_char(out, (char)(unsigned)(high << 4 | low));
-	return high >= 0 && low >= 0;
+	if (high < 0 || low < 0)
+		return false;
+	buf_add_char(out, (char)(unsigned char)(high * 16 + low));
+	return true;
 }
 
 static bool

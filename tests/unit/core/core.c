@@ -56,6 +56,23 @@ str_comparing(void **state)
 }
 
 static void
+ascii_at_every_place(void **state)
+{
+	char bytes[20];
+
+	(void)state;
+	memset(bytes, 0x7f, sizeof(bytes));
+	for (size_t n = 0; n <= sizeof(bytes); n++)
+		assert_true(ascii_only(str_from(bytes, n)));
+	for (size_t at = 0; at < sizeof(bytes); at++) {
+		bytes[at] = (char)0x80;
+		for (size_t n = 0; n <= sizeof(bytes); n++)
+			assert_int_equal(ascii_only(str_from(bytes, n)), n <= at);
+		bytes[at] = 0;
+	}
+}
+
+static void
 str_numbers(void **state)
 {
 	uint64_t v = 7;
@@ -416,6 +433,7 @@ main(void)
 		cmocka_unit_test(str_cutting),
 		cmocka_unit_test(str_comparing),
 		cmocka_unit_test(str_numbers),
+		cmocka_unit_test(ascii_at_every_place),
 		cmocka_unit_test(buf_without_ceiling),
 		cmocka_unit_test(buf_ceiling),
 		cmocka_unit_test(arena_growth),
