@@ -38,7 +38,8 @@ admin_quota(const struct conf *conf, const struct user *u)
 static bool
 missing(struct str name, struct err *e)
 {
-	return err_perm(e, "no such account", "there is no account %.*s; `postern user list` shows those there are", STR_ARG(name));
+	return err_perm(
+	    e, "no such account", "there is no account %.*s; `postern user list` shows those there are", STR_ARG(name));
 }
 
 static bool
@@ -54,7 +55,8 @@ want_own_domain(const struct admin *ad, struct str address, struct err *e)
 	if (failed)
 		return err_temp(e, SAY_LATER, "the directory does not answer: try again");
 	return err_perm(e, "not a local domain",
-	    "%.*s is not a domain of this server: add it first with `postern domain add %.*s`, or to `domains` in the configuration",
+	    "%.*s is not a domain of this server: add it first with `postern domain add %.*s`, or to `domains` in the "
+	    "configuration",
 	    STR_ARG(domain), STR_ARG(domain));
 }
 
@@ -78,7 +80,8 @@ want_no_user(const struct admin *ad, struct str name, struct arena *a, struct er
 		return true;
 	case DIRECTORY_FOUND:
 		return err_perm(e, "exists already",
-		    "%.*s is an account already: `postern user passwd %.*s` gives it another password", STR_ARG(name), STR_ARG(name));
+		    "%.*s is an account already: `postern user passwd %.*s` gives it another password", STR_ARG(name),
+		    STR_ARG(name));
 	case DIRECTORY_FAILED:
 		break;
 	}
@@ -95,8 +98,8 @@ want_no_alias(const struct admin *ad, struct str name, struct arena *a, struct e
 		return true;
 	case DIRECTORY_FOUND:
 		return err_perm(e, "exists already",
-		    "%.*s is an alias and would keep the account's mail: delete it first with `postern alias del %.*s`", STR_ARG(name),
-		    STR_ARG(name));
+		    "%.*s is an alias and would keep the account's mail: delete it first with `postern alias del %.*s`",
+		    STR_ARG(name), STR_ARG(name));
 	case DIRECTORY_FAILED:
 		break;
 	}
@@ -113,17 +116,19 @@ want_no_tag(const struct admin *ad, struct str name, struct err *e)
 	if (ad->conf->auth.tag == '\0' || !address_split(name, &local, &domain) || !str_has(local, ad->conf->auth.tag))
 		return true;
 	return err_perm(e, "tag in an account name",
-	    "%.*s: \"%c\" starts a tag (auth { tag }), so it cannot be part of an account's name", STR_ARG(name), ad->conf->auth.tag);
+	    "%.*s: \"%c\" starts a tag (auth { tag }), so it cannot be part of an account's name", STR_ARG(name),
+	    ad->conf->auth.tag);
 }
 
 static bool
-add(const struct admin *ad, struct str typed, const struct admin_secret *secret, uint64_t quota, struct arena *a, struct err *e)
+add(const struct admin *ad, struct str typed, const struct admin_secret *secret, uint64_t quota, struct arena *a,
+    struct err *e)
 {
 	struct user u = { .quota = quota };
 	bool ok;
 
-	if (!admin_address(typed, a, &u.address, e) || !want_own_domain(ad, u.address, e) || !want_no_tag(ad, u.address, e) ||
-	    !want_no_user(ad, u.address, a, e) || !want_no_alias(ad, u.address, a, e))
+	if (!admin_address(typed, a, &u.address, e) || !want_own_domain(ad, u.address, e) ||
+	    !want_no_tag(ad, u.address, e) || !want_no_user(ad, u.address, a, e) || !want_no_alias(ad, u.address, a, e))
 		return false;
 	ok = make_verifier(ad, secret, &u.verifier, e) && directory_user_add(ad->dir, &u, e);
 	mem_wipe(&u, sizeof u);
@@ -131,7 +136,8 @@ add(const struct admin *ad, struct str typed, const struct admin_secret *secret,
 }
 
 bool
-admin_user_add(const struct admin *ad, struct str name, const struct admin_secret *secret, uint64_t quota, struct err *e)
+admin_user_add(
+    const struct admin *ad, struct str name, const struct admin_secret *secret, uint64_t quota, struct err *e)
 {
 	struct arena a;
 	bool ok;
@@ -203,7 +209,8 @@ bool
 admin_user_passwd(const struct admin *ad, struct str name, const struct admin_secret *secret, struct err *e)
 {
 	struct verifier v;
-	bool ok = make_verifier(ad, secret, &v, e) && with_user(ad, name, &(struct deed){ .run = run_passwd, .verifier = &v }, e);
+	bool ok = make_verifier(ad, secret, &v, e) &&
+		  with_user(ad, name, &(struct deed){ .run = run_passwd, .verifier = &v }, e);
 
 	mem_wipe(&v, sizeof v);
 	return ok;

@@ -55,7 +55,8 @@ is_among(struct str name, const struct str *list, size_t n)
 }
 
 static bool
-read_targets(const struct admin *ad, const struct str *typed, size_t n, struct alias *al, struct arena *a, struct err *e)
+read_targets(
+    const struct admin *ad, const struct str *typed, size_t n, struct alias *al, struct arena *a, struct err *e)
 {
 	struct str *v = arena_array(a, n, sizeof *v);
 	struct str name;
@@ -84,12 +85,14 @@ want_user(const struct admin *ad, struct str name, struct arena *a, struct err *
 	enum directory_found found = is_user(ad, name, a, e);
 
 	if (found == DIRECTORY_MISSING)
-		return err_perm(e, "no such account", "%.*s cannot be a sender: there is no such account", STR_ARG(name));
+		return err_perm(
+		    e, "no such account", "%.*s cannot be a sender: there is no such account", STR_ARG(name));
 	return found == DIRECTORY_FOUND;
 }
 
 static bool
-read_senders(const struct admin *ad, const struct str *typed, size_t n, struct alias *al, struct arena *a, struct err *e)
+read_senders(
+    const struct admin *ad, const struct str *typed, size_t n, struct alias *al, struct arena *a, struct err *e)
 {
 	struct str *v = arena_array(a, n, sizeof *v);
 
@@ -126,14 +129,16 @@ want_place(const struct admin *ad, const struct alias *al, struct arena *a, stru
 	enum directory_found found;
 
 	if (!is_own(ad, al->address, &failed))
-		return failed ? err_temp(e, SAY_LATER, "the directory does not answer: try again") :
-				err_perm(e, "not a local domain",
-				    "%.*s is not in a domain of this server: `postern domain list` shows those there are",
-				    STR_ARG(al->address));
+		return failed
+			   ? err_temp(e, SAY_LATER, "the directory does not answer: try again")
+			   : err_perm(e, "not a local domain",
+				 "%.*s is not in a domain of this server: `postern domain list` shows those there are",
+				 STR_ARG(al->address));
 	found = is_user(ad, al->address, a, e);
 	if (found == DIRECTORY_FOUND && !is_among(al->address, al->targets, al->ntargets))
 		return err_perm(e, "would hide an account",
-		    "%.*s is an account, and the alias would take its mail away: name it among the targets, too, or delete it first",
+		    "%.*s is an account, and the alias would take its mail away: name it among the targets, too, or "
+		    "delete it first",
 		    STR_ARG(al->address));
 	if (found == DIRECTORY_MISSING && is_among(al->address, al->targets, al->ntargets))
 		return err_perm(e, "alias loop", "%.*s is an alias for itself", STR_ARG(al->address));
@@ -148,7 +153,8 @@ want_new(const struct admin *ad, struct str name, struct arena *a, struct err *e
 
 	if (found == DIRECTORY_FOUND)
 		return err_perm(e, "exists already",
-		    "%.*s is an alias already: delete it first with `postern alias del %.*s`", STR_ARG(name), STR_ARG(name));
+		    "%.*s is an alias already: delete it first with `postern alias del %.*s`", STR_ARG(name),
+		    STR_ARG(name));
 	return found == DIRECTORY_MISSING;
 }
 
@@ -156,17 +162,18 @@ static bool
 fits(size_t ntargets, size_t nsenders, struct err *e)
 {
 	if (ntargets == 0)
-		return err_perm(e, "no target", "an alias needs at least one target: `postern alias add ALIAS TARGET…`");
+		return err_perm(
+		    e, "no target", "an alias needs at least one target: `postern alias add ALIAS TARGET…`");
 	if (ntargets > ALIAS_TARGETS_MAX || nsenders > ALIAS_SENDERS_MAX)
 		return err_perm(e, "too many targets",
-		    "an alias has at most %d targets and %d senders: make several and an alias for those", ALIAS_TARGETS_MAX,
-		    ALIAS_SENDERS_MAX);
+		    "an alias has at most %d targets and %d senders: make several and an alias for those",
+		    ALIAS_TARGETS_MAX, ALIAS_SENDERS_MAX);
 	return true;
 }
 
 bool
-admin_alias_add(const struct admin *ad, struct str name, const struct str *targets, size_t ntargets, const struct str *senders,
-    size_t nsenders, struct err *e)
+admin_alias_add(const struct admin *ad, struct str name, const struct str *targets, size_t ntargets,
+    const struct str *senders, size_t nsenders, struct err *e)
 {
 	struct alias al = { 0 };
 	struct arena a;
@@ -174,9 +181,9 @@ admin_alias_add(const struct admin *ad, struct str name, const struct str *targe
 
 	arena_init(&a);
 	ok = fits(ntargets, nsenders, e) && alias_name(name, &a, &al.address, e) && want_new(ad, al.address, &a, e) &&
-	    read_targets(ad, targets, ntargets, &al, &a, e) && want_place(ad, &al, &a, e) &&
-	    (nsenders > 0 ? read_senders(ad, senders, nsenders, &al, &a, e) : default_senders(ad, &al, &a, e)) &&
-	    directory_alias_add(ad->dir, &al, e);
+	     read_targets(ad, targets, ntargets, &al, &a, e) && want_place(ad, &al, &a, e) &&
+	     (nsenders > 0 ? read_senders(ad, senders, nsenders, &al, &a, e) : default_senders(ad, &al, &a, e)) &&
+	     directory_alias_add(ad->dir, &al, e);
 	arena_fini(&a);
 	return ok;
 }
@@ -190,8 +197,8 @@ del_alias(const struct admin *ad, struct str typed, struct arena *a, struct err 
 	if (!alias_name(typed, a, &name, e))
 		return false;
 	if (directory_alias(ad->dir, name, a, &al, e) == DIRECTORY_MISSING)
-		return err_perm(e, "no such alias", "there is no alias %.*s; `postern alias list` shows those there are",
-		    STR_ARG(name));
+		return err_perm(e, "no such alias",
+		    "there is no alias %.*s; `postern alias list` shows those there are", STR_ARG(name));
 	return directory_alias_del(ad->dir, name, e);
 }
 

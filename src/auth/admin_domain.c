@@ -35,9 +35,9 @@ want_free(const struct conf *conf, bool part, struct str name, struct arena *a, 
 {
 	struct str where = where_configured(conf, part, name, a);
 
-	return where.n == 0 ||
-	    err_perm(e, "a configured domain", "%.*s is a domain by %.*s: take it out of `domains` there and run `postern reload`",
-		STR_ARG(name), STR_ARG(where));
+	return where.n == 0 || err_perm(e, "a configured domain",
+				   "%.*s is a domain by %.*s: take it out of `domains` there and run `postern reload`",
+				   STR_ARG(name), STR_ARG(where));
 }
 
 bool
@@ -64,7 +64,8 @@ add_domain(const struct admin *ad, struct str typed, struct arena *a, struct err
 		return false;
 	where = where_configured(ad->conf, ad->part, name, a);
 	if (where.n > 0)
-		return err_perm(e, "exists already", "%.*s is a domain of this server already, by %.*s", STR_ARG(name), STR_ARG(where));
+		return err_perm(e, "exists already", "%.*s is a domain of this server already, by %.*s", STR_ARG(name),
+		    STR_ARG(where));
 	if (directory_domain(ad->dir, name, a, &row, e) == DIRECTORY_FOUND)
 		return err_perm(e, "exists already", "%.*s is a domain of this server already", STR_ARG(name));
 	return directory_domain_add(ad->dir, name, e);
@@ -106,8 +107,9 @@ want_empty(const struct admin *ad, struct str domain, struct err *e)
 		ok = directory_users(ad->dir, after, &a, &page, users, e);
 		for (size_t i = 0; ok && i < page.n; i++)
 			if (is_in(users[i].address, domain))
-				ok = err_perm(e, "not empty", "%.*s still has accounts, such as %.*s: delete them first",
-				    STR_ARG(domain), STR_ARG(users[i].address));
+				ok =
+				    err_perm(e, "not empty", "%.*s still has accounts, such as %.*s: delete them first",
+					STR_ARG(domain), STR_ARG(users[i].address));
 		if (page.n > 0)
 			after = users[page.n - 1].address;
 	}
@@ -126,8 +128,8 @@ del_domain(const struct admin *ad, struct str typed, struct arena *a, struct err
 	if (!admin_domain(typed, a, &name, e) || !want_free(ad->conf, ad->part, name, a, e))
 		return false;
 	if (directory_domain(ad->dir, name, a, &row, e) == DIRECTORY_MISSING)
-		return err_perm(e, "no such domain", "%.*s is not a domain of this server; `postern domain list` shows those there are",
-		    STR_ARG(name));
+		return err_perm(e, "no such domain",
+		    "%.*s is not a domain of this server; `postern domain list` shows those there are", STR_ARG(name));
 	return want_empty(ad, name, e) && directory_domain_del(ad->dir, name, e);
 }
 

@@ -113,7 +113,8 @@ open_all(struct directory *d, const char *dir, const char *path, struct err *e)
 	if (rc != 0)
 		return directory_trouble(e, path, rc);
 	if (schema != DIRECTORY_SCHEMA)
-		return err_perm(e, SAY_LATER, "directory: %s was written by a newer postern (schema %llu, this one knows %d)", path,
+		return err_perm(e, SAY_LATER,
+		    "directory: %s was written by a newer postern (schema %llu, this one knows %d)", path,
 		    (unsigned long long)schema, DIRECTORY_SCHEMA);
 	rc = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &d->reader);
 	if (rc != 0)

@@ -40,7 +40,8 @@ MDB_txn *directory_look(struct directory *d, struct err *e);
 void directory_look_end(struct directory *d);
 
 /* The row of key in the caller's transaction; the bytes are valid until it ends. */
-enum directory_found directory_row(struct directory *d, MDB_txn *txn, enum table t, struct str key, struct str *row, struct err *e);
+enum directory_found directory_row(
+    struct directory *d, MDB_txn *txn, enum table t, struct str key, struct str *row, struct err *e);
 
 uint64_t directory_number(struct str row);
 

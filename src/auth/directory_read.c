@@ -173,7 +173,8 @@ static const struct list alias_list = { &alias_kind, start_alias, damage_alias }
 static const struct list domain_list = { &domain_kind, start_domain, damage_domain };
 
 static int
-walk(MDB_cursor *cursor, const struct list *l, struct str after, struct arena *a, struct directory_page *page, void *out)
+walk(
+    MDB_cursor *cursor, const struct list *l, struct str after, struct arena *a, struct directory_page *page, void *out)
 {
 	MDB_val key;
 	MDB_val row;
@@ -191,8 +192,8 @@ walk(MDB_cursor *cursor, const struct list *l, struct str after, struct arena *a
 }
 
 static bool
-read_page(struct directory *d, const struct list *l, struct str after, struct arena *a, struct directory_page *page, void *out,
-    struct err *e)
+read_page(struct directory *d, const struct list *l, struct str after, struct arena *a, struct directory_page *page,
+    void *out, struct err *e)
 {
 	MDB_txn *txn = directory_look(d, e);
 	MDB_cursor *cursor;
@@ -212,21 +213,22 @@ read_page(struct directory *d, const struct list *l, struct str after, struct ar
 }
 
 bool
-directory_users(struct directory *d, struct str after, struct arena *a, struct directory_page *page, struct user *out, struct err *e)
+directory_users(struct directory *d, struct str after, struct arena *a, struct directory_page *page, struct user *out,
+    struct err *e)
 {
 	return read_page(d, &user_list, after, a, page, out, e);
 }
 
 bool
-directory_aliases(struct directory *d, struct str after, struct arena *a, struct directory_page *page, struct alias *out,
-    struct err *e)
+directory_aliases(struct directory *d, struct str after, struct arena *a, struct directory_page *page,
+    struct alias *out, struct err *e)
 {
 	return read_page(d, &alias_list, after, a, page, out, e);
 }
 
 bool
-directory_domains(struct directory *d, struct str after, struct arena *a, struct directory_page *page, struct domain *out,
-    struct err *e)
+directory_domains(struct directory *d, struct str after, struct arena *a, struct directory_page *page,
+    struct domain *out, struct err *e)
 {
 	return read_page(d, &domain_list, after, a, page, out, e);
 }
@@ -245,6 +247,7 @@ directory_count(struct directory *d, struct directory_counts *c, struct err *e)
 	directory_look_end(d);
 	if (rc != 0)
 		return directory_trouble(e, "counting", rc);
-	*c = (struct directory_counts){ st[TABLE_USER].ms_entries, st[TABLE_ALIAS].ms_entries, st[TABLE_DOMAIN].ms_entries };
+	*c = (struct directory_counts){ st[TABLE_USER].ms_entries, st[TABLE_ALIAS].ms_entries,
+		st[TABLE_DOMAIN].ms_entries };
 	return true;
 }

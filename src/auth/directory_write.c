@@ -85,7 +85,7 @@ static bool
 name_fits(struct str name, struct err *e)
 {
 	return (name.n > 0 && name.n <= DIRECTORY_NAME_MAX) ||
-	    err_perm(e, "name too long", "a name has 1 to %d bytes", DIRECTORY_NAME_MAX);
+	       err_perm(e, "name too long", "a name has 1 to %d bytes", DIRECTORY_NAME_MAX);
 }
 
 /* --- users --- */
@@ -146,7 +146,8 @@ find_oldest(MDB_cursor *cursor, struct str *oldest)
 	int rc;
 
 	*oldest = STR("");
-	for (rc = mdb_cursor_get(cursor, &key, &row, MDB_FIRST); rc == 0; rc = mdb_cursor_get(cursor, &key, &row, MDB_NEXT)) {
+	for (rc = mdb_cursor_get(cursor, &key, &row, MDB_FIRST); rc == 0;
+	     rc = mdb_cursor_get(cursor, &key, &row, MDB_NEXT)) {
 		struct user u;
 
 		if (row_parse_user(str_of_val(row), &u) && u.serial < lowest) {
@@ -272,7 +273,8 @@ directory_user_set_verifier(struct directory *d, struct str address, const struc
 }
 
 bool
-directory_user_upgrade(struct directory *d, struct str address, uint64_t version, const struct verifier *v, struct err *e)
+directory_user_upgrade(
+    struct directory *d, struct str address, uint64_t version, const struct verifier *v, struct err *e)
 {
 	return change(d, run_edit,
 	    &(struct edit){ .address = address, .edit = edit_upgrade, .verifier = v, .number = version }, e);
@@ -287,7 +289,8 @@ directory_user_set_quota(struct directory *d, struct str address, uint64_t quota
 bool
 directory_user_set_disabled(struct directory *d, struct str address, bool disabled, struct err *e)
 {
-	return change(d, run_edit, &(struct edit){ .address = address, .edit = edit_disabled, .disabled = disabled }, e);
+	return change(
+	    d, run_edit, &(struct edit){ .address = address, .edit = edit_disabled, .disabled = disabled }, e);
 }
 
 /* --- aliases and domains --- */
@@ -298,8 +301,9 @@ alias_fits(const struct alias *al, struct err *e)
 	if (al->ntargets == 0)
 		return err_perm(e, "no target", "an alias needs at least one target");
 	if (al->ntargets > ALIAS_TARGETS_MAX || al->nsenders > ALIAS_SENDERS_MAX)
-		return err_perm(e, "too many targets", "an alias has at most %d targets and %d senders; nest aliases for more",
-		    ALIAS_TARGETS_MAX, ALIAS_SENDERS_MAX);
+		return err_perm(e, "too many targets",
+		    "an alias has at most %d targets and %d senders; nest aliases for more", ALIAS_TARGETS_MAX,
+		    ALIAS_SENDERS_MAX);
 	for (size_t i = 0; i < al->ntargets; i++)
 		if (!name_fits(al->targets[i], e))
 			return false;

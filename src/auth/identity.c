@@ -11,7 +11,7 @@ identity_of_address(struct str text, bool utf8, struct arena *a, struct str *can
 	struct address parsed;
 
 	return address_parse(text, utf8 ? ADDRESS_UTF8 : 0, &parsed) && !address_is_literal(&parsed) &&
-	    address_canon_user(a, &parsed, canonical) && canonical->n <= DIRECTORY_NAME_MAX;
+	       address_canon_user(a, &parsed, canonical) && canonical->n <= DIRECTORY_NAME_MAX;
 }
 
 bool

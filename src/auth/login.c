@@ -113,7 +113,8 @@ exchange_free(struct login *l, struct exchange *x)
 }
 
 void
-login_end(struct login *l, struct exchange *x, enum login_verdict verdict, bool close, const char *words, const char *why)
+login_end(
+    struct login *l, struct exchange *x, enum login_verdict verdict, bool close, const char *words, const char *why)
 {
 	struct login_answer a = { .verdict = verdict, .close = close, .words = words };
 	login_fn *fn = x->fn;
@@ -129,7 +130,9 @@ static void
 end_ok(struct login *l, struct exchange *x)
 {
 	struct buf user;
-	struct login_answer a = { .verdict = LOGIN_OK, .words = login_words_ok, .quota = admin_quota(l->conf, &x->user) };
+	struct login_answer a = {
+		.verdict = LOGIN_OK, .words = login_words_ok, .quota = admin_quota(l->conf, &x->user)
+	};
 	login_fn *fn = x->fn;
 	void *ctx = x->ctx;
 
@@ -147,7 +150,9 @@ end_ok(struct login *l, struct exchange *x)
 static void
 give_challenge(struct login *l, struct exchange *x)
 {
-	struct login_answer a = { .verdict = LOGIN_CHALLENGE, .exchange = x->id, .words = "", .data = buf_str(&x->sasl.out) };
+	struct login_answer a = {
+		.verdict = LOGIN_CHALLENGE, .exchange = x->id, .words = "", .data = buf_str(&x->sasl.out)
+	};
 	login_fn *fn = x->fn;
 
 	x->stage = STAGE_CLIENT;
@@ -316,8 +321,8 @@ find_due(struct login *l, struct mono now)
 	struct exchange *x;
 
 	TAILQ_FOREACH(x, &l->all, link)
-		if (is_due(x, now))
-			return x;
+	if (is_due(x, now))
+		return x;
 	return NULL;
 }
 
@@ -363,7 +368,8 @@ login_arm(struct login *l)
 	int64_t soonest = INT64_MAX;
 	struct exchange *x;
 
-	TAILQ_FOREACH(x, &l->all, link) {
+	TAILQ_FOREACH(x, &l->all, link)
+	{
 		int64_t ms = mono_ms_between(x->stage == STAGE_CLIENT ? x->until : x->due, now);
 
 		if (x->stage != STAGE_HASHING && ms < soonest)

@@ -1,8 +1,8 @@
 /* login_check.c - who may try, in which order passwords are hashed, and what is remembered of it.
  *
  * The order never changes: penalty, delay, cache, queue, penalty again, hash. At most as many guesses as there are
- * hashing threads are on their way when a failure is counted, so that a thousand connections at once are no way around the
- * ledger. A failure counts also when the client is gone by then. */
+ * hashing threads are on their way when a failure is counted, so that a thousand connections at once are no way around
+ * the ledger. A failure counts also when the client is gone by then. */
 #include "login_own.h"
 
 #include <stdlib.h>
@@ -103,7 +103,7 @@ is_cached(struct login *l, struct exchange *x)
 	const struct right *r = lru_get(&l->cache, guess_str(x->guess));
 
 	return r != NULL && x->known && !x->user.disabled && mono_before(mono_now(), r->until) &&
-	    r->version == x->user.version && str_eq(str_from(r->user, r->nuser), buf_str(&x->account));
+	       r->version == x->user.version && str_eq(str_from(r->user, r->nuser), buf_str(&x->account));
 }
 
 static void
@@ -241,7 +241,8 @@ take_result(struct login *l, struct exchange *x, const struct check *c)
 	bool right = c->result == VERIFIER_RIGHT || c->result == VERIFIER_RIGHT_OLD;
 
 	if (c->result == VERIFIER_FAILED) {
-		login_end(l, x, LOGIN_LATER, false, login_words_later, "the stored password hash is damaged, or memory is short");
+		login_end(l, x, LOGIN_LATER, false, login_words_later,
+		    "the stored password hash is damaged, or memory is short");
 		return;
 	}
 	if (right && !x->user.disabled) {
@@ -342,9 +343,9 @@ judge(const struct user *u, struct str password, const struct verifier_cost *cos
 		return err_temp(e, login_words_later, "the stored password hash of %.*s is damaged, or memory is short",
 		    STR_ARG(u->address));
 	}
-	return !u->disabled ||
-	    err_perm(e, login_words_wrong, "the password is right, but %.*s is disabled: `postern user enable` allows it again",
-		STR_ARG(u->address));
+	return !u->disabled || err_perm(e, login_words_wrong,
+				   "the password is right, but %.*s is disabled: `postern user enable` allows it again",
+				   STR_ARG(u->address));
 }
 
 enum login_verdict

@@ -1,7 +1,7 @@
 /* login_own.h - the login service from inside; private to src/auth/login*.c.
  *
- * login.c keeps the exchanges and gives the answers; login_check.c decides who may try, and has passwords hashed. An answer may
- * call back into the service: whoever gives one touches the exchange no more. */
+ * login.c keeps the exchanges and gives the answers; login_check.c decides who may try, and has passwords hashed. An
+ * answer may call back into the service: whoever gives one touches the exchange no more. */
 #ifndef POSTERN_AUTH_LOGIN_OWN_H
 #define POSTERN_AUTH_LOGIN_OWN_H
 
@@ -33,13 +33,13 @@ struct exchange {
 	struct sasl sasl;
 	struct mono until; /* the whole exchange */
 	enum stage stage;
-	struct mono due;   /* DELAYED: to go on; WAITING: to give up */
+	struct mono due; /* DELAYED: to go on; WAITING: to give up */
 	enum sasl_next want;
-	login_fn *fn;      /* the answer that is due */
+	login_fn *fn; /* the answer that is due */
 	void *ctx;
 	struct buf account; /* canonical, or what comes next to it */
 	bool known;
-	struct user user;   /* when known; user.address points into account */
+	struct user user;          /* when known; user.address points into account */
 	uint8_t guess[GUESS_SIZE]; /* keyed hash of name and password */
 };
 
@@ -78,7 +78,8 @@ extern const char login_words_refused[];
 
 /* login.c: what follows from the mechanism's word, and the last answer of an exchange (which ends it). */
 void login_advance(struct login *l, struct exchange *x, enum sasl_next next);
-void login_end(struct login *l, struct exchange *x, enum login_verdict verdict, bool close, const char *words, const char *why);
+void login_end(
+    struct login *l, struct exchange *x, enum login_verdict verdict, bool close, const char *words, const char *why);
 struct exchange *login_find(const struct login *l, uint64_t id);
 void login_arm(struct login *l);
 

@@ -84,8 +84,8 @@ judge_role_name(struct sender *s)
 	enum directory_found found;
 
 	if (!resolve_own_domain(s->r, s->domain, &failed))
-		return failed ? say(s, MAY_SEND_LATER, "the directory does not answer") :
-				say(s, MAY_NOT_SEND, "not an address of this server");
+		return failed ? say(s, MAY_SEND_LATER, "the directory does not answer")
+			      : say(s, MAY_NOT_SEND, "not an address of this server");
 	found = resolve_postmaster(s->r, &s->a, &postmaster, &e);
 	if (found == DIRECTORY_FAILED)
 		return say(s, MAY_SEND_LATER, "the directory does not answer");

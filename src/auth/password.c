@@ -1,7 +1,7 @@
 /* password.c - PRECIS and SASLprep on what people type.
  *
- * libunistring knows the Unicode tables; the profiles are the few rules here. Printable ASCII, the usual case, is taken as
- * it is. Contextual rules of RFC 8264 are kept for joiners only: a middle dot in a password harms nobody. */
+ * libunistring knows the Unicode tables; the profiles are the few rules here. Printable ASCII, the usual case, is taken
+ * as it is. Contextual rules of RFC 8264 are kept for joiners only: a middle dot in a password harms nobody. */
 #include <postern/auth/password.h>
 
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static bool
 is_nothing(uint32_t c)
 {
 	return c == 0xad || c == 0x34f || c == 0x1806 || (c >= 0x180b && c <= 0x180d) || (c >= 0x200b && c <= 0x200d) ||
-	    c == 0x2060 || (c >= 0xfe00 && c <= 0xfe0f) || c == 0xfeff;
+	       c == 0x2060 || (c >= 0xfe00 && c <= 0xfe0f) || c == 0xfeff;
 }
 
 static bool
@@ -56,9 +56,8 @@ is_conjoining_jamo(uint32_t c)
 static bool
 is_text(uint32_t c)
 {
-	return uc_is_general_category_withtable(c,
-	    UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_M | UC_CATEGORY_MASK_N | UC_CATEGORY_MASK_P | UC_CATEGORY_MASK_S |
-		UC_CATEGORY_MASK_Zs);
+	return uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_M | UC_CATEGORY_MASK_N |
+						       UC_CATEGORY_MASK_P | UC_CATEGORY_MASK_S | UC_CATEGORY_MASK_Zs);
 }
 
 /* RFC 8264 4.3: the FreeformClass. before: the code point before c, 0 at the start. */
@@ -202,7 +201,8 @@ prepare(struct buf *out, struct str typed, const struct profile *f, const char *
 	if (!ok) {
 		mem_wipe(out->p + before, out->n - before);
 		buf_cut(out, before);
-		return fail(why, "it has bytes that are not UTF-8, control characters or characters that no keyboard makes");
+		return fail(
+		    why, "it has bytes that are not UTF-8, control characters or characters that no keyboard makes");
 	}
 	return true;
 }

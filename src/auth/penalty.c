@@ -12,7 +12,7 @@
 #include "lru.h"
 
 enum {
-	GUESSES = 4,      /* remembered wrong guesses of a source */
+	GUESSES = 4,       /* remembered wrong guesses of a source */
 	REPEATED_PART = 6, /* a guess made before counts a sixth */
 	KEY_MAX = 1024,
 };
@@ -150,7 +150,8 @@ ask_account(struct penalty *p, struct str account, struct mono now)
 	if (count <= PENALTY_ACCOUNT_REFUSE)
 		return (struct penalty_answer){ .delay_ms = delay_for(count) };
 	if (mono_before(now, row->pace))
-		return (struct penalty_answer){ .refuse = true, .why = "too many failed logins for this account from elsewhere" };
+		return (struct penalty_answer){ .refuse = true,
+			.why = "too many failed logins for this account from elsewhere" };
 	row->pace = mono_add_ms(now, PENALTY_ACCOUNT_PACE_MS);
 	return (struct penalty_answer){ .delay_ms = PENALTY_DELAY_MAX_MS };
 }

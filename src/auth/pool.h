@@ -1,7 +1,8 @@
 /* pool.h - a few niced threads that hash passwords; private to src/auth.
  *
- * The pool has no queue to speak of: who uses it hands in a job when a thread is free, so that everything that decides who is next
- * stays in the loop thread. A job is the caller's memory and belongs to the pool until done() is called in the loop. */
+ * The pool has no queue to speak of: who uses it hands in a job when a thread is free, so that everything that decides
+ * who is next stays in the loop thread. A job is the caller's memory and belongs to the pool until done() is called in
+ * the loop. */
 #ifndef POSTERN_AUTH_POOL_H
 #define POSTERN_AUTH_POOL_H
 
@@ -13,7 +14,7 @@
 struct pool;
 
 struct pool_job {
-	void (*run)(struct pool_job *job);              /* in a hashing thread: touches nothing but the job */
+	void (*run)(struct pool_job *job);             /* in a hashing thread: touches nothing but the job */
 	void (*done)(struct pool_job *job, void *ctx); /* in the loop */
 	struct pool_job *next;
 };

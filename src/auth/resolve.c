@@ -40,16 +40,15 @@ struct walk {
 	struct resolve_answer *out;
 	struct str path[RESOLVE_DEPTH_MAX]; /* aliases being expanded */
 	unsigned depth;
-	struct map done;                    /* aliases expanded before */
-	struct map taken;                   /* targets there are already */
-	size_t room;                        /* targets that fit in the array */
-	size_t fulls;                       /* local targets over their quota */
-	bool never;                         /* … because the message alone is too large */
+	struct map done;  /* aliases expanded before */
+	struct map taken; /* targets there are already */
+	size_t room;      /* targets that fit in the array */
+	size_t fulls;     /* local targets over their quota */
+	bool never;       /* … because the message alone is too large */
 	bool failed, looped, overflowed, found_disabled, found_nobody;
 };
 
-static void __attribute__((format(printf, 2, 3)))
-note(struct walk *w, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) note(struct walk *w, const char *format, ...)
 {
 	struct buf line;
 	va_list args;
@@ -124,7 +123,8 @@ add_user(struct walk *w, const struct user *u, struct str detail)
 	note(w, "%.*s is a user", STR_ARG(u->address));
 	if (is_full(w, u->address, quota))
 		w->fulls++;
-	add_target(w, (struct resolve_target){ .local = true, .address = u->address, .detail = detail, .quota = quota });
+	add_target(
+	    w, (struct resolve_target){ .local = true, .address = u->address, .detail = detail, .quota = quota });
 }
 
 /* --- the walk --- */
@@ -169,7 +169,8 @@ expand_alias(struct walk *w, const struct alias *al)
 		note(w, "%.*s: more than %d aliases within each other", STR_ARG(al->address), RESOLVE_DEPTH_MAX);
 		return;
 	}
-	note(w, "%.*s is an alias for %zu address%s", STR_ARG(al->address), al->ntargets, al->ntargets == 1 ? "" : "es");
+	note(
+	    w, "%.*s is an alias for %zu address%s", STR_ARG(al->address), al->ntargets, al->ntargets == 1 ? "" : "es");
 	w->path[w->depth++] = al->address;
 	for (size_t i = 0; i < al->ntargets && !w->overflowed; i++)
 		expand_target(w, al->targets[i]);

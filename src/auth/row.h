@@ -1,7 +1,7 @@
 /* row.h - the bytes of the directory's rows; private to src/auth.
  *
- * Each row begins with the number of its layout. Integers are big-endian, strings have 16 bits of length. What is read is
- * checked against every limit: a damaged row fails, it does not become another user's. */
+ * Each row begins with the number of its layout. Integers are big-endian, strings have 16 bits of length. What is read
+ * is checked against every limit: a damaged row fails, it does not become another user's. */
 #ifndef POSTERN_AUTH_ROW_H
 #define POSTERN_AUTH_ROW_H
 

@@ -3,12 +3,14 @@
 
 #include <postern/core/mem.h>
 
-static const struct sasl_mechanism mechanisms[] = { /* best first */
-	{ STR_INIT("SCRAM-SHA-256-PLUS"), SASL_NEEDS_SCRAM | SASL_NEEDS_BINDING, sasl_scram_start, sasl_scram_step, NULL,
-	    sasl_scram_keys },                                                                       /* RFC 7677 */
+static const struct sasl_mechanism mechanisms[] = {
+	/* best first */
+	{ STR_INIT("SCRAM-SHA-256-PLUS"), SASL_NEEDS_SCRAM | SASL_NEEDS_BINDING, sasl_scram_start, sasl_scram_step,
+	    NULL, sasl_scram_keys }, /* RFC 7677 */
 	{ STR_INIT("SCRAM-SHA-256"), SASL_NEEDS_SCRAM, sasl_scram_start, sasl_scram_step, NULL, sasl_scram_keys },
 	{ STR_INIT("PLAIN"), 0, sasl_plain_start, sasl_plain_step, sasl_password_checked, NULL }, /* RFC 4616 */
-	{ STR_INIT("LOGIN"), 0, sasl_login_start, sasl_login_step, sasl_password_checked, NULL }, /* no RFC: what printers speak */
+	{ STR_INIT("LOGIN"), 0, sasl_login_start, sasl_login_step, sasl_password_checked,
+	    NULL }, /* no RFC: what printers speak */
 };
 enum { MECHANISMS = sizeof mechanisms / sizeof mechanisms[0] };
 _Static_assert(sizeof mechanisms / sizeof mechanisms[0] <= (size_t)SASL_MECHANISMS_MAX, "sasl_offer's array holds all");

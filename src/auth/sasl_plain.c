@@ -1,8 +1,8 @@
 /* sasl_plain.c - the two mechanisms that carry the password itself: PLAIN (RFC 4616) and LOGIN.
  *
  * LOGIN was never a standard: the server asks "Username:" and "Password:". Old Outlook and printers send the name as an
- * initial response, others an empty one; both are taken. Password bytes need not be UTF-8: an imported account may still
- * have such a one (verifier.c decides). */
+ * initial response, others an empty one; both are taken. Password bytes need not be UTF-8: an imported account may
+ * still have such a one (verifier.c decides). */
 #include "sasl_own.h"
 
 #include <postern/core/utf8.h>

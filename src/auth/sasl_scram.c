@@ -6,8 +6,8 @@
  *   S: v=signature                       as a challenge
  *   C: (nothing)                         done
  *
- * Bindings are tls-exporter (RFC 9266) and tls-server-end-point (RFC 5929 4); tls-unique is refused, it is not safe where
- * sessions are resumed and not defined for TLS 1.3. */
+ * Bindings are tls-exporter (RFC 9266) and tls-server-end-point (RFC 5929 4); tls-unique is refused, it is not safe
+ * where sessions are resumed and not defined for TLS 1.3. */
 #include "sasl_own.h"
 
 #include <sodium.h>
@@ -103,7 +103,8 @@ judge_flag(struct sasl *s, char flag, struct str binding, bool plus)
 	if (flag == 'y') {
 		sasl_offer(&s->channel, offered);
 		if (str_ends(offered[0], STR("-PLUS")))
-			return sasl_wrong(s, "the client thinks that -PLUS was not offered: somebody tampered with the list");
+			return sasl_wrong(
+			    s, "the client thinks that -PLUS was not offered: somebody tampered with the list");
 	}
 	if (plus != (flag == 'p'))
 		return sasl_wrong(s, "the channel binding flag does not go with the mechanism");
@@ -224,7 +225,7 @@ sasl_scram_keys(struct sasl *s)
 struct final {
 	struct str binding; /* base64 */
 	struct str nonce;
-	struct str proof;   /* base64 */
+	struct str proof; /* base64 */
 	struct str without_proof;
 };
 
@@ -262,7 +263,8 @@ binding_is_right(struct sasl *s, struct str coded)
 }
 
 static void
-sign(uint8_t out[static SCRAM_KEY_SIZE], const uint8_t key[static SCRAM_KEY_SIZE], const struct sasl *s, struct str without_proof)
+sign(uint8_t out[static SCRAM_KEY_SIZE], const uint8_t key[static SCRAM_KEY_SIZE], const struct sasl *s,
+    struct str without_proof)
 {
 	crypto_auth_hmacsha256_state h;
 	struct str first = buf_str(&s->first);

@@ -264,8 +264,9 @@ label_accept(const struct label *l, struct err *e)
 	if (l == NULL)
 		return refuse(e, "this kind of password hash is not known; " SET_NEW);
 	if (l->kind == IS_WEAK)
-		return refuse(e, "this kind of password hash is too easily guessed from (MD5, DES or a single SHA) and is not taken "
-				 "over; " SET_NEW);
+		return refuse(e,
+		    "this kind of password hash is too easily guessed from (MD5, DES or a single SHA) and is not taken "
+		    "over; " SET_NEW);
 	if (l->kind == IS_ELSEWHERE)
 		return refuse(e, "this kind of password hash cannot be checked here; " SET_NEW);
 	return true;
@@ -278,12 +279,13 @@ hash_accept(struct str hash, const struct scheme **scheme, struct err *e)
 
 	*scheme = scheme_of(hash);
 	if (*scheme == NULL)
-		return refuse(e, "no argon2, SHA-crypt, bcrypt or yescrypt hash (MD5 and DES are not taken over); " SET_NEW);
+		return refuse(
+		    e, "no argon2, SHA-crypt, bcrypt or yescrypt hash (MD5 and DES are not taken over); " SET_NEW);
 	if (hash.n > VERIFIER_HASH_MAX || str_has(hash, '\0'))
 		return refuse(e, "the hash is too long; " SET_NEW);
 	if (!(*scheme)->sound(hash, &why))
-		return err_perm(e, "such a password hash cannot be taken over", "this %s hash is not taken over: %s; " SET_NEW,
-		    (*scheme)->name, why);
+		return err_perm(e, "such a password hash cannot be taken over",
+		    "this %s hash is not taken over: %s; " SET_NEW, (*scheme)->name, why);
 	return true;
 }
 

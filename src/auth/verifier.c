@@ -16,9 +16,10 @@ hash_make(struct verifier *v, struct str prepared, const struct verifier_cost *c
 {
 	char text[crypto_pwhash_STRBYTES];
 
-	if (crypto_pwhash_str_alg(text, prepared.p, prepared.n, cost->passes, cost->memory, crypto_pwhash_ALG_ARGON2ID13) != 0)
-		return err_temp(e, SAY_LATER, "argon2id: %u passes over %llu bytes failed: not enough memory?", cost->passes,
-		    (unsigned long long)cost->memory);
+	if (crypto_pwhash_str_alg(
+		text, prepared.p, prepared.n, cost->passes, cost->memory, crypto_pwhash_ALG_ARGON2ID13) != 0)
+		return err_temp(e, SAY_LATER, "argon2id: %u passes over %llu bytes failed: not enough memory?",
+		    cost->passes, (unsigned long long)cost->memory);
 	memcpy(v->hash, text, strlen(text) + 1);
 	return true;
 }
@@ -80,7 +81,7 @@ is_old(const struct verifier *v, const struct verifier_cost *cost)
 	if (!str_starts(hash, STR("$argon2id$")) || !scheme_argon2_cost(hash, &memory, &passes))
 		return true;
 	return memory != cost->memory / 1024 * 1024 || passes != cost->passes ||
-	    (v->scram.iterations == 0) != (cost->scram_iterations == 0);
+	       (v->scram.iterations == 0) != (cost->scram_iterations == 0);
 }
 
 /* The prepared form first. What was imported was not made from prepared bytes, so those as typed are tried, too; what

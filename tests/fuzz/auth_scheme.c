@@ -1,4 +1,5 @@
-/* auth_scheme.c - password hashes of other systems, passwords and login names under any bytes. Hashes are parsed, not computed. */
+/* auth_scheme.c - password hashes of other systems, passwords and login names under any bytes. Hashes are parsed, not
+ * computed. */
 #include <stdlib.h>
 
 #include <postern/auth/password.h>
@@ -23,7 +24,8 @@ check_prepared(prepare_fn *prepare, struct str in, bool stable)
 	if (prepare(&once, in, NULL)) {
 		if (once.n == 0 || !utf8_valid(buf_str(&once)))
 			abort();
-		if (stable && once.n <= PASSWORD_MAX && (!prepare(&twice, buf_str(&once), NULL) || !str_eq(buf_str(&once), buf_str(&twice))))
+		if (stable && once.n <= PASSWORD_MAX &&
+		    (!prepare(&twice, buf_str(&once), NULL) || !str_eq(buf_str(&once), buf_str(&twice))))
 			abort();
 	}
 	buf_wipe(&once);

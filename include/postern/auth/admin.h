@@ -1,8 +1,8 @@
 /* admin.h - what `postern user`, `alias` and `domain` do, as library calls.
  *
- * The auth role calls them for the command line; without a running server the command line calls them itself. Names come in as
- * typed. On failure err.log is the whole sentence for the administrator: what is wrong and what to do; err.class tells whether trying
- * again can help. Passwords are never in it. */
+ * The auth role calls them for the command line; without a running server the command line calls them itself. Names
+ * come in as typed. On failure err.log is the whole sentence for the administrator: what is wrong and what to do;
+ * err.class tells whether trying again can help. Passwords are never in it. */
 #ifndef POSTERN_AUTH_ADMIN_H
 #define POSTERN_AUTH_ADMIN_H
 
@@ -29,7 +29,8 @@ struct admin_secret {
 };
 
 /* Each name is the address as typed; the canonical form is what is stored and shown. */
-bool admin_user_add(const struct admin *ad, struct str name, const struct admin_secret *secret, uint64_t quota, struct err *e);
+bool admin_user_add(
+    const struct admin *ad, struct str name, const struct admin_secret *secret, uint64_t quota, struct err *e);
 bool admin_user_del(const struct admin *ad, struct str name, struct err *e);
 bool admin_user_passwd(const struct admin *ad, struct str name, const struct admin_secret *secret, struct err *e);
 bool admin_user_quota(const struct admin *ad, struct str name, uint64_t quota, struct err *e);
@@ -39,14 +40,16 @@ bool admin_user_show(const struct admin *ad, struct str name, struct arena *a, s
 /* Quota in force: the user's own or limits.quota. 0: none. */
 uint64_t admin_quota(const struct conf *conf, const struct user *u);
 
-/* "+name" words after TARGET… on the command line become senders; none given: the targets that are own users may send. */
-bool admin_alias_add(const struct admin *ad, struct str name, const struct str *targets, size_t ntargets, const struct str *senders,
-    size_t nsenders, struct err *e);
+/* "+name" words after TARGET… on the command line become senders; none given: the targets that are own users may send.
+ */
+bool admin_alias_add(const struct admin *ad, struct str name, const struct str *targets, size_t ntargets,
+    const struct str *senders, size_t nsenders, struct err *e);
 bool admin_alias_del(const struct admin *ad, struct str name, struct err *e);
 
 bool admin_domain_add(const struct admin *ad, struct str name, struct err *e);
-/* Not while accounts are in it. A domain of the configuration file is not deleted here: the words name the file and the line,
- * where they are known. The command line, which has read the file, asks admin_domain_free before it asks a server. */
+/* Not while accounts are in it. A domain of the configuration file is not deleted here: the words name the file and the
+ * line, where they are known. The command line, which has read the file, asks admin_domain_free before it asks a
+ * server. */
 bool admin_domain_free(const struct conf *conf, struct str name, struct err *e);
 bool admin_domain_del(const struct admin *ad, struct str name, struct err *e);
 

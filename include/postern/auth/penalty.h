@@ -18,16 +18,16 @@
 enum {
 	PENALTY_SOURCES_MAX = 65536,
 	PENALTY_ACCOUNTS_MAX = 16384,
-	PENALTY_FRIENDS_MAX = 16384,                   /* pairs of account and source with a good login */
-	PENALTY_FREE = 3,                              /* failures without consequence */
-	PENALTY_SOURCE_REFUSE = 10,                    /* failures of a source until it is refused */
-	PENALTY_ACCOUNT_REFUSE = 20,                   /* failures on an account until strangers have to queue up */
-	PENALTY_FORGIVE_MS = 60 * 1000,                /* one failure is forgiven per minute */
-	PENALTY_COUNT_MAX = 30,                        /* no more are remembered */
-	PENALTY_DELAY_MS = 500,                        /* doubled with each failure past the free ones … */
-	PENALTY_DELAY_MAX_MS = 8 * 1000,               /* … up to here */
-	PENALTY_ACCOUNT_PACE_MS = 5 * 1000,            /* one stranger per this at an account past its limit */
-	PENALTY_FRIEND_MS = 14 * 24 * 3600 * 1000,     /* a good login makes the source a friend for so long */
+	PENALTY_FRIENDS_MAX = 16384,               /* pairs of account and source with a good login */
+	PENALTY_FREE = 3,                          /* failures without consequence */
+	PENALTY_SOURCE_REFUSE = 10,                /* failures of a source until it is refused */
+	PENALTY_ACCOUNT_REFUSE = 20,               /* failures on an account until strangers have to queue up */
+	PENALTY_FORGIVE_MS = 60 * 1000,            /* one failure is forgiven per minute */
+	PENALTY_COUNT_MAX = 30,                    /* no more are remembered */
+	PENALTY_DELAY_MS = 500,                    /* doubled with each failure past the free ones … */
+	PENALTY_DELAY_MAX_MS = 8 * 1000,           /* … up to here */
+	PENALTY_ACCOUNT_PACE_MS = 5 * 1000,        /* one stranger per this at an account past its limit */
+	PENALTY_FRIEND_MS = 14 * 24 * 3600 * 1000, /* a good login makes the source a friend for so long */
 };
 
 struct penalty;

@@ -1,8 +1,8 @@
 /* resolve.h - what RCPT does with an address, and why; also whose address a login may use as sender.
  *
  * Order for an own domain: alias, user, the same without "+tag", postmaster and abuse and root, catch-all. Nothing
- * in an address is ever taken as a command, file or route: what is no user and no alias is unknown. The words of `chain` tell
- * every step; `postern explain` prints them. */
+ * in an address is ever taken as a command, file or route: what is no user and no alias is unknown. The words of
+ * `chain` tell every step; `postern explain` prints them. */
 #ifndef POSTERN_AUTH_RESOLVE_H
 #define POSTERN_AUTH_RESOLVE_H
 
@@ -31,18 +31,19 @@ enum resolve_verdict {
 };
 
 struct resolve_ask {
-	struct str address;   /* as in RCPT TO, without <>, source route already taken off; "postmaster" alone is allowed */
-	struct str login;     /* canonical address of who is logged in, or empty */
+	struct str
+	    address;      /* as in RCPT TO, without <>, source route already taken off; "postmaster" alone is allowed */
+	struct str login; /* canonical address of who is logged in, or empty */
 	struct source client;
-	uint64_t size;        /* SIZE= of MAIL FROM, 0 when not given */
-	bool smtputf8;        /* the transaction has SMTPUTF8 (RFC 6531) */
+	uint64_t size; /* SIZE= of MAIL FROM, 0 when not given */
+	bool smtputf8; /* the transaction has SMTPUTF8 (RFC 6531) */
 };
 
 struct resolve_target {
 	bool local;
 	struct str address; /* a user, or a foreign address */
-	struct str detail;  /* local: what stood after "+", byte for byte; the store decides whether it names a folder */
-	uint64_t quota;     /* local: bytes in force, 0: none */
+	struct str detail; /* local: what stood after "+", byte for byte; the store decides whether it names a folder */
+	uint64_t quota;    /* local: bytes in force, 0: none */
 };
 
 struct resolve_answer {
@@ -53,7 +54,7 @@ struct resolve_answer {
 	struct str canonical; /* the address in canonical form, empty when it has none */
 	struct resolve_target *targets;
 	size_t ntargets;
-	struct str *chain;    /* the reasons in words, one step each */
+	struct str *chain; /* the reasons in words, one step each */
 	size_t nchain;
 };
 
@@ -77,7 +78,8 @@ struct resolver {
 /* The answer lives in the arena. */
 void resolve(const struct resolver *r, const struct resolve_ask *ask, struct arena *a, struct resolve_answer *out);
 
-/* True if the domain (A-labels, lower case) is ours: configured, or in the directory. LATER-like trouble counts as *failed. */
+/* True if the domain (A-labels, lower case) is ours: configured, or in the directory. LATER-like trouble counts as
+ * *failed. */
 bool resolve_own_domain(const struct resolver *r, struct str domain, bool *failed);
 /* Who gets the mail of postmaster: the configured address, else the account that was made first. */
 enum directory_found resolve_postmaster(const struct resolver *r, struct arena *a, struct str *address, struct err *e);
@@ -89,9 +91,9 @@ enum may_send {
 	MAY_NOT_SEND,   /* 553 5.7.1 */
 	MAY_SEND_LATER, /* the directory does not answer: 451 4.3.0 */
 };
-/* May this login use the address in MAIL FROM or From:? His own with any tag, an alias that names him as a sender (a catch-all: what
- * is nobody else's there), postmaster and abuse and root for the postmaster; and the null sender. why (static words for the log)
- * is set either way. */
+/* May this login use the address in MAIL FROM or From:? His own with any tag, an alias that names him as a sender (a
+ * catch-all: what is nobody else's there), postmaster and abuse and root for the postmaster; and the null sender. why
+ * (static words for the log) is set either way. */
 enum may_send resolve_may_send(const struct resolver *r, struct str login, struct str address, const char **why);
 
 /* One text for `postern explain`: the verdict first, then the chain. */

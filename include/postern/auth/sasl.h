@@ -1,9 +1,10 @@
 /* sasl.h - the server's side of SASL mechanisms (RFC 4422) as values without I/O.
  *
- * sasl_start gets the mechanism and the initial response, sasl_step each further one; both say what has to happen next. When a
- * password has to be checked or keys have to be looked up, the caller does it (login.h) and hands the result back. Bytes are
- * decoded: base64 belongs to the protocols. SCRAM's last words travel as a challenge that the client answers with nothing,
- * because neither RFC 4954 nor RFC 9051 has room for data beside success. A mechanism is a row of the table in sasl.c. */
+ * sasl_start gets the mechanism and the initial response, sasl_step each further one; both say what has to happen next.
+ * When a password has to be checked or keys have to be looked up, the caller does it (login.h) and hands the result
+ * back. Bytes are decoded: base64 belongs to the protocols. SCRAM's last words travel as a challenge that the client
+ * answers with nothing, because neither RFC 4954 nor RFC 9051 has room for data beside success. A mechanism is a row of
+ * the table in sasl.c. */
 #ifndef POSTERN_AUTH_SASL_H
 #define POSTERN_AUTH_SASL_H
 
@@ -51,21 +52,22 @@ struct sasl {
 	char end_point[SASL_BINDING_MAX];
 	int state;
 	struct buf out;
-	struct buf authcid;  /* as the client sent it; not prepared */
+	struct buf authcid; /* as the client sent it; not prepared */
 	struct buf authzid;
 	struct buf password;
-	struct buf first;    /* SCRAM: client-first-message-bare "," server-first-message */
-	struct buf header;   /* SCRAM: the GS2 header with which the client began, binding data behind it */
-	struct buf nonce;    /* SCRAM: both nonces */
-	bool other;          /* the caller found, before sasl_checked or sasl_keys, that authzid names somebody else */
+	struct buf first;  /* SCRAM: client-first-message-bare "," server-first-message */
+	struct buf header; /* SCRAM: the GS2 header with which the client began, binding data behind it */
+	struct buf nonce;  /* SCRAM: both nonces */
+	bool other;        /* the caller found, before sasl_checked or sasl_keys, that authzid names somebody else */
 	struct scram_keys keys;
-	bool keys_real;      /* false: made up for somebody unknown; the proof cannot match */
-	const char *why;     /* static words for the log when something is not right */
+	bool keys_real;  /* false: made up for somebody unknown; the proof cannot match */
+	const char *why; /* static words for the log when something is not right */
 };
 
-/* Starts a new exchange in *s (init is not needed before, fini always after). initial is NULL when the client sent none; an empty one
- * is different. UNKNOWN for what is not offered on such a channel. */
-enum sasl_next sasl_start(struct sasl *s, struct str mechanism, const struct str *initial, const struct sasl_channel *channel);
+/* Starts a new exchange in *s (init is not needed before, fini always after). initial is NULL when the client sent
+ * none; an empty one is different. UNKNOWN for what is not offered on such a channel. */
+enum sasl_next sasl_start(
+    struct sasl *s, struct str mechanism, const struct str *initial, const struct sasl_channel *channel);
 enum sasl_next sasl_step(struct sasl *s, struct str response);
 /* The answer to SASL_CHECK_PASSWORD. */
 enum sasl_next sasl_checked(struct sasl *s, bool right);
@@ -79,7 +81,8 @@ void sasl_fini(struct sasl *s);
 /* The mechanisms to offer on such a channel, best first, for EHLO and CAPABILITY; returns how many. */
 size_t sasl_offer(const struct sasl_channel *channel, struct str out[static SASL_MECHANISMS_MAX]);
 
-/* For tests with the RFCs' vectors: the server's part of the next nonces instead of random bytes; NULL: random again. */
+/* For tests with the RFCs' vectors: the server's part of the next nonces instead of random bytes; NULL: random again.
+ */
 void sasl_fix_nonce(const char *nonce);
 
 #endif

@@ -1,7 +1,8 @@
 /* ticket.h - one-time login tickets: how auth proves a login to the store process that owns the user.
  *
- * auth makes a ticket and sends it to the owner with the user's name; the front gets the same 16 bytes in the answer to its login
- * and presents them with the stream. A ticket is good once and for TICKET_MS. The table is the store's side. */
+ * auth makes a ticket and sends it to the owner with the user's name; the front gets the same 16 bytes in the answer to
+ * its login and presents them with the stream. A ticket is good once and for TICKET_MS. The table is the store's side.
+ */
 #ifndef POSTERN_AUTH_TICKET_H
 #define POSTERN_AUTH_TICKET_H
 
@@ -14,8 +15,8 @@
 
 enum {
 	TICKET_MS = 30 * 1000,
-	TICKET_MAX = 8192,      /* open tickets; past it the oldest go */
-	TICKET_USER_MAX = 320,  /* bytes of a canonical address */
+	TICKET_MAX = 8192,     /* open tickets; past it the oldest go */
+	TICKET_USER_MAX = 320, /* bytes of a canonical address */
 };
 
 /* 128 random bits. */

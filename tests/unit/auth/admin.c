@@ -1,4 +1,5 @@
-/* admin.c - tests of the administrator's commands: what they do, and that each refusal says what is wrong and what to do. */
+/* admin.c - tests of the administrator's commands: what they do, and that each refusal says what is wrong and what to
+ * do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +37,8 @@ users(void **state)
 	site_open(&s, "", "");
 	arena_init(&a);
 	says(admin_user_add(&s.admin, STR("alice"), &secret, 0, &e), &e, "name@domain");
-	says(admin_user_add(&s.admin, STR("alice@elsewhere.test"), &secret, 0, &e), &e, "postern domain add elsewhere.test");
+	says(admin_user_add(&s.admin, STR("alice@elsewhere.test"), &secret, 0, &e), &e,
+	    "postern domain add elsewhere.test");
 	says(admin_user_add(&s.admin, STR("a+b@example.test"), &secret, 0, &e), &e, "tag");
 	says(admin_user_add(&s.admin, STR("@example.test"), &secret, 0, &e), &e, "name@domain");
 	says(admin_user_add(&s.admin, STR("alice@example.test"), &empty, 0, &e), &e, "empty");
@@ -63,7 +65,8 @@ static void
 passwords(void **state)
 {
 	struct admin_secret other = { .password = STR("battery staple") };
-	struct admin_secret hash = { .hash = STR("{CRYPT}$y$j75$SaltSaltSalt$8bLYxEHb2EL2oK.4ilFgwW24QyJJ.xlZqzG3IWuek2A") };
+	struct admin_secret hash = { .hash = STR(
+					 "{CRYPT}$y$j75$SaltSaltSalt$8bLYxEHb2EL2oK.4ilFgwW24QyJJ.xlZqzG3IWuek2A") };
 	struct str alice = STR("alice@example.test");
 	struct site s;
 	struct err e;
@@ -112,7 +115,8 @@ aliases(void **state)
 	says(admin_alias_add(&s.admin, self, &self, 1, NULL, 0, &e), &e, "alias for itself");
 	says(admin_alias_add(&s.admin, STR("info@example.test"), &alice, 1, &nobody, 1, &e), &e, "no such account");
 	says(admin_alias_add(&s.admin, alice, &nobody, 1, NULL, 0, &e), &e, "among the targets");
-	assert_true(admin_alias_add(&s.admin, STR("Info@example.test"), (struct str[]){ alice, STR("ALICE@example.test") }, 2, NULL, 0, &e));
+	assert_true(admin_alias_add(
+	    &s.admin, STR("Info@example.test"), (struct str[]){ alice, STR("ALICE@example.test") }, 2, NULL, 0, &e));
 	assert_int_equal(directory_alias(s.directory, self, &a, &al, &e), DIRECTORY_FOUND);
 	assert_true(al.ntargets == 1 && al.nsenders == 1 && str_eq(al.senders[0], alice));
 	says(admin_alias_add(&s.admin, self, &alice, 1, NULL, 0, &e), &e, "postern alias del");
@@ -137,7 +141,11 @@ domains(void **state)
 	says(admin_domain_add(&s.admin, STR("not a domain"), &e), &e, "no domain name");
 	says(admin_domain_add(&s.admin, STR("Example.TEST"), &e), &e, "test.conf:2");
 	says(admin_domain_del(&s.admin, STR("example.test"), &e), &e, "test.conf:2");
-	says(admin_domain_free(s.conf, STR("b\xc3\xbc" "cher.test"), &e), &e, "test.conf:2");
+	says(admin_domain_free(s.conf,
+		 STR("b\xc3\xbc"
+		     "cher.test"),
+		 &e),
+	    &e, "test.conf:2");
 	assert_true(admin_domain_free(s.conf, STR("two.test"), &e));
 	s.admin.part = true;
 	says(admin_domain_del(&s.admin, STR("example.test"), &e), &e, "the configuration file");

@@ -1,5 +1,5 @@
-/* directory.c - tests of the directory: every change, lists in pages, damaged rows, and ten thousand random steps against
- * a model. */
+/* directory.c - tests of the directory: every change, lists in pages, damaged rows, and ten thousand random steps
+ * against a model. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +58,8 @@ users(void **state)
 	version = got.version;
 	assert_true(directory_user_set_verifier(s.directory, u.address, &other.verifier, &e));
 	assert_int_equal(directory_user(s.directory, u.address, &a, &got, &e), DIRECTORY_FOUND);
-	assert_true(got.version != version && strcmp(got.verifier.hash, "$6$x$new") == 0 && got.verifier.scram.iterations == 0);
+	assert_true(
+	    got.version != version && strcmp(got.verifier.hash, "$6$x$new") == 0 && got.verifier.scram.iterations == 0);
 
 	assert_false(directory_user_upgrade(s.directory, u.address, version, &u.verifier, &e));
 	assert_true(directory_user_upgrade(s.directory, u.address, got.version, &u.verifier, &e));
@@ -83,7 +84,8 @@ expect_first(struct site *s, const char *want)
 	struct err e;
 
 	arena_init(&a);
-	assert_int_equal(directory_first_user(s->directory, &a, &first, &e), want != NULL ? DIRECTORY_FOUND : DIRECTORY_MISSING);
+	assert_int_equal(
+	    directory_first_user(s->directory, &a, &first, &e), want != NULL ? DIRECTORY_FOUND : DIRECTORY_MISSING);
 	if (want != NULL)
 		assert_true(str_eq(first, str_of(want)));
 	arena_fini(&a);
@@ -102,7 +104,7 @@ first_user(void **state)
 	site_open(&s, "", "");
 	expect_first(&s, NULL);
 	assert_true(directory_user_add(s.directory, &z, &e) && directory_user_add(s.directory, &b, &e) &&
-	    directory_user_add(s.directory, &a, &e));
+		    directory_user_add(s.directory, &a, &e));
 	expect_first(&s, "zoe@example.test");
 	assert_true(directory_user_del(s.directory, a.address, &e));
 	expect_first(&s, "zoe@example.test");
@@ -118,7 +120,11 @@ aliases_and_domains(void **state)
 {
 	struct str targets[] = { STR("a@example.test"), STR("b@elsewhere.test") };
 	struct str senders[] = { STR("a@example.test") };
-	struct alias al = { .address = STR("info@example.test"), .targets = targets, .ntargets = 2, .senders = senders, .nsenders = 1 };
+	struct alias al = { .address = STR("info@example.test"),
+		.targets = targets,
+		.ntargets = 2,
+		.senders = senders,
+		.nsenders = 1 };
 	struct alias got;
 	struct domain dom;
 	struct directory_counts count;
@@ -334,7 +340,8 @@ compare_one(struct site *s, struct model *m, unsigned i, struct str name)
 	char hash[32];
 
 	arena_init(&a);
-	assert_int_equal(directory_user(s->directory, name, &a, &u, &e), m->there[i] ? DIRECTORY_FOUND : DIRECTORY_MISSING);
+	assert_int_equal(
+	    directory_user(s->directory, name, &a, &u, &e), m->there[i] ? DIRECTORY_FOUND : DIRECTORY_MISSING);
 	if (m->there[i]) {
 		snprintf(hash, sizeof hash, "$6$x$%u", m->secret[i]);
 		assert_string_equal(u.verifier.hash, hash);

@@ -1,5 +1,5 @@
-/* login.c - tests of whole logins: passwords, keys, penalties, the cache, queue and deadlines, with real hashing threads and a
- * fake clock. */
+/* login.c - tests of whole logins: passwords, keys, penalties, the cache, queue and deadlines, with real hashing
+ * threads and a fake clock. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,8 +88,13 @@ on_answer(void *ctx, const struct login_answer *a)
 static struct login_ask
 ask_from(const char *client, const char *mechanism, const struct str *initial)
 {
-	return (struct login_ask){ .owner = 7, .service = STR("imap"), .sid = STR("s1"), .client = site_source(client),
-		.mechanism = str_of(mechanism), .initial = initial, .channel = { .tls = true } };
+	return (struct login_ask){ .owner = 7,
+		.service = STR("imap"),
+		.sid = STR("s1"),
+		.client = site_source(client),
+		.mechanism = str_of(mechanism),
+		.initial = initial,
+		.channel = { .tls = true } };
 }
 
 static void
@@ -193,9 +198,11 @@ acting_as_others(void **state)
 
 	(void)state;
 	open_with(&f, "");
-	assert_int_equal(plain(&f, "192.0.2.1", STR("alice@example.test\0alice@example.test\0correct horse")), LOGIN_OK);
+	assert_int_equal(
+	    plain(&f, "192.0.2.1", STR("alice@example.test\0alice@example.test\0correct horse")), LOGIN_OK);
 	assert_int_equal(plain(&f, "192.0.2.1", STR("Alice\0alice@example.test\0correct horse")), LOGIN_OK);
-	assert_int_equal(plain(&f, "192.0.2.1", STR("bob@example.test\0alice@example.test\0correct horse")), LOGIN_FORBIDDEN);
+	assert_int_equal(
+	    plain(&f, "192.0.2.1", STR("bob@example.test\0alice@example.test\0correct horse")), LOGIN_FORBIDDEN);
 	assert_int_equal(plain(&f, "192.0.2.1", STR("bob@example.test\0alice@example.test\0wrong")), LOGIN_WRONG);
 	assert_int_equal(plain(&f, "192.0.2.1", STR("nobody\0alice@example.test\0correct horse")), LOGIN_FORBIDDEN);
 	done(&f);
@@ -269,7 +276,8 @@ cache_keeps_users_apart(void **state)
 static void
 imported_is_upgraded(void **state)
 {
-	struct admin_secret old = { .hash = STR("{SHA256-CRYPT}$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5") };
+	struct admin_secret old = { .hash = STR(
+					"{SHA256-CRYPT}$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5") };
 	struct fixture f;
 	struct arena a;
 	struct user u;
@@ -518,7 +526,8 @@ make_final(struct buf *out, const char *first, const char *challenge, const char
 	assert_true(base64_decode(&salt, str_sub(text, s + 3, i)));
 	buf_addf(out, "c=biws,%.*s", (int)s, challenge);
 	buf_addf(&message, "%s,%s,%s", first, challenge, buf_cstr(out));
-	PKCS5_PBKDF2_HMAC(password, -1, (const unsigned char *)salt.p, (int)salt.n, atoi(challenge + i + 3), EVP_sha256(), 32, salted);
+	PKCS5_PBKDF2_HMAC(password, -1, (const unsigned char *)salt.p, (int)salt.n, atoi(challenge + i + 3),
+	    EVP_sha256(), 32, salted);
 	hmac(key, salted, STR("Client Key"));
 	crypto_hash_sha256(stored, key, 32);
 	hmac(signature, stored, buf_str(&message));

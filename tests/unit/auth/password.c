@@ -44,19 +44,23 @@ opaque(void **state)
 	(void)state;
 	becomes(password_prepare, STR("correct horse battery staple"), STR("correct horse battery staple"));
 	becomes(password_prepare, STR("Correct Horse Battery Staple"), STR("Correct Horse Battery Staple"));
-	becomes(password_prepare, STR("\xcf\x80\xc3\x9f\xc3\xa5"), STR("\xcf\x80\xc3\x9f\xc3\xa5"));          /* πßå */
-	becomes(password_prepare, STR("Jack of \xe2\x99\xa6s"), STR("Jack of \xe2\x99\xa6s"));               /* ♦ */
-	becomes(password_prepare, STR("foo\xe1\x9a\x80" "bar"), STR("foo bar"));                             /* U+1680 */
-	becomes(password_prepare, STR("e\xcc\x81t\xc3\xa9"), STR("\xc3\xa9t\xc3\xa9"));                      /* NFD and NFC */
-	becomes(password_prepare, STR("\xef\xac\x81"), STR("\xef\xac\x81"));                                 /* ﬁ is kept */
+	becomes(password_prepare, STR("\xcf\x80\xc3\x9f\xc3\xa5"), STR("\xcf\x80\xc3\x9f\xc3\xa5")); /* πßå */
+	becomes(password_prepare, STR("Jack of \xe2\x99\xa6s"), STR("Jack of \xe2\x99\xa6s"));       /* ♦ */
+	becomes(password_prepare,
+	    STR("foo\xe1\x9a\x80"
+		"bar"),
+	    STR("foo bar"));                                                            /* U+1680 */
+	becomes(password_prepare, STR("e\xcc\x81t\xc3\xa9"), STR("\xc3\xa9t\xc3\xa9")); /* NFD and NFC */
+	becomes(password_prepare, STR("\xef\xac\x81"), STR("\xef\xac\x81"));            /* ﬁ is kept */
 	refused(password_prepare, STR(""));
-	refused(password_prepare, STR("my cat is a \x09" "by"));
+	refused(password_prepare, STR("my cat is a \x09"
+				      "by"));
 	refused(password_prepare, STR("a\0b"));
 	refused(password_prepare, STR("\xff"));
-	refused(password_prepare, STR("a\xe2\x80\x8b"));  /* U+200B */
-	refused(password_prepare, STR("a\xcd\xb8"));      /* U+0378, unassigned */
-	refused(password_prepare, STR("a\xee\x80\x80"));  /* U+E000, private */
-	refused(password_prepare, STR("a\xe2\x80\x8d"));  /* U+200D without a virama before it */
+	refused(password_prepare, STR("a\xe2\x80\x8b")); /* U+200B */
+	refused(password_prepare, STR("a\xcd\xb8"));     /* U+0378, unassigned */
+	refused(password_prepare, STR("a\xee\x80\x80")); /* U+E000, private */
+	refused(password_prepare, STR("a\xe2\x80\x8d")); /* U+200D without a virama before it */
 }
 
 /* RFC 4013 3. */
@@ -70,9 +74,17 @@ saslprep(void **state)
 	becomes(password_prepare_scram, STR("\xc2\xaa"), STR("a"));
 	becomes(password_prepare_scram, STR("\xe2\x85\xa8"), STR("IX"));
 	refused(password_prepare_scram, STR("\x07"));
-	refused(password_prepare_scram, STR("\xd8\xa7" "1"));
-	becomes(password_prepare_scram, STR("\xd8\xa7" "1\xd8\xa7"), STR("\xd8\xa7" "1\xd8\xa7"));
-	becomes(password_prepare_scram, STR("a\xc2\xa0" "b"), STR("a b"));
+	refused(password_prepare_scram, STR("\xd8\xa7"
+					    "1"));
+	becomes(password_prepare_scram,
+	    STR("\xd8\xa7"
+		"1\xd8\xa7"),
+	    STR("\xd8\xa7"
+		"1\xd8\xa7"));
+	becomes(password_prepare_scram,
+	    STR("a\xc2\xa0"
+		"b"),
+	    STR("a b"));
 	refused(password_prepare_scram, STR("\xc2\xad")); /* nothing is left */
 }
 
@@ -84,9 +96,9 @@ names(void **state)
 	becomes(login_name_prepare, STR("\xef\xbc\xa1lice@example.test"), STR("alice@example.test")); /* full-width A */
 	becomes(login_name_prepare, STR("re\xcc\x81mi"), STR("r\xc3\xa9mi"));
 	becomes(login_name_prepare, STR("R\xc3\x89MI"), STR("r\xc3\xa9mi"));
-	becomes(login_name_prepare, STR("\xe2\x93\x90lice"), STR("\xe2\x93\x90lice"));               /* ⓐ stays itself */
-	becomes(login_name_prepare, STR("\xd0\xb0lice"), STR("\xd0\xb0lice"));                       /* Cyrillic а, too */
-	refused(login_name_prepare, STR("a\xe2\x80\xaelice"));                                       /* U+202E */
+	becomes(login_name_prepare, STR("\xe2\x93\x90lice"), STR("\xe2\x93\x90lice")); /* ⓐ stays itself */
+	becomes(login_name_prepare, STR("\xd0\xb0lice"), STR("\xd0\xb0lice"));         /* Cyrillic а, too */
+	refused(login_name_prepare, STR("a\xe2\x80\xaelice"));                         /* U+202E */
 	refused(login_name_prepare, STR(""));
 }
 

@@ -133,7 +133,9 @@ ceiling_of_memory(void **state)
 	(void)state;
 	fail_times(p, "192.0.2.1", alice, 100000, start);
 	assert_true(penalty_ask(p, site_source("192.0.2.1"), alice, start).refuse);
-	assert_false(penalty_ask(p, site_source("192.0.2.1"), bob, after((PENALTY_COUNT_MAX - PENALTY_SOURCE_REFUSE) * 60000)).refuse);
+	assert_false(
+	    penalty_ask(p, site_source("192.0.2.1"), bob, after((PENALTY_COUNT_MAX - PENALTY_SOURCE_REFUSE) * 60000))
+		.refuse);
 	penalty_free(p);
 }
 

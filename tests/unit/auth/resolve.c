@@ -72,8 +72,8 @@ gives(struct fixture *f, struct str address, unsigned code, const char *enhanced
 {
 	ask(f, &(struct resolve_ask){ .address = address, .client = site_source("203.0.113.1"), .smtputf8 = true });
 	if (f->answer.code != code || strcmp(f->answer.enhanced, enhanced) != 0)
-		fail_msg("%.*s: %u %s %s, not %u %s", STR_ARG(address), f->answer.code, f->answer.enhanced, f->answer.words, code,
-		    enhanced);
+		fail_msg("%.*s: %u %s %s, not %u %s", STR_ARG(address), f->answer.code, f->answer.enhanced,
+		    f->answer.words, code, enhanced);
 }
 
 static void
@@ -109,7 +109,8 @@ users_and_tags(void **state)
 	goes_to(&f, "Alice+Lists@example.test", "alice@example.test/Lists");
 	goes_to(&f, "alice+a+b@example.test", "alice@example.test/a+b");
 	goes_to(&f, "alice+@example.test", "alice@example.test");
-	goes_to(&f, "alice+/etc/x@example.test", "alice@example.test//etc/x"); /* the store takes it for a folder that is not there */
+	goes_to(&f, "alice+/etc/x@example.test",
+	    "alice@example.test//etc/x"); /* the store takes it for a folder that is not there */
 	gives(&f, STR("alice+../../x@example.test"), 553, "5.1.3");
 	gives(&f, STR("nobody@example.test"), 550, "5.1.1");
 	gives(&f, STR("nobody+alice@example.test"), 550, "5.1.1");
@@ -126,10 +127,19 @@ one_domain(void **state)
 
 	(void)state;
 	open_empty(&f);
-	site_user(&f.site, "j\xc3\xa9r\xc3\xb4me@b\xc3\xbc" "cher.test", "pw");
+	site_user(&f.site,
+	    "j\xc3\xa9r\xc3\xb4me@b\xc3\xbc"
+	    "cher.test",
+	    "pw");
 	goes_to(&f, "j\xc3\xa9r\xc3\xb4me@xn--bcher-kva.test", "j\xc3\xa9r\xc3\xb4me@xn--bcher-kva.test");
-	goes_to(&f, "j\xc3\xa9r\xc3\xb4me@B\xc3\x9c" "CHER.Test", "j\xc3\xa9r\xc3\xb4me@xn--bcher-kva.test");
-	goes_to(&f, "je\xcc\x81ro\xcc\x82me@bu\xcc\x88" "cher.test", "j\xc3\xa9r\xc3\xb4me@xn--bcher-kva.test");
+	goes_to(&f,
+	    "j\xc3\xa9r\xc3\xb4me@B\xc3\x9c"
+	    "CHER.Test",
+	    "j\xc3\xa9r\xc3\xb4me@xn--bcher-kva.test");
+	goes_to(&f,
+	    "je\xcc\x81ro\xcc\x82me@bu\xcc\x88"
+	    "cher.test",
+	    "j\xc3\xa9r\xc3\xb4me@xn--bcher-kva.test");
 	goes_to(&f, "j\xc3\xa9r\xc3\xb4me@XN--BCHER-KVA.test.", "j\xc3\xa9r\xc3\xb4me@xn--bcher-kva.test");
 	gives(&f, STR("alice@ex\xd0\xb0mple.test"), 550, "5.7.1"); /* Cyrillic а */
 	done(&f);
@@ -138,12 +148,14 @@ one_domain(void **state)
 static void
 nothing_is_executed(void **state)
 {
-	static const struct str odd[] = { STR_INIT("\"$(touch${IFS}/tmp/p)\"@example.test"), STR_INIT("\"|id\"@example.test"),
-		STR_INIT("|id@example.test"), STR_INIT("/etc/x@example.test"), STR_INIT("\":include:x\"@example.test"),
-		STR_INIT("u%elsewhere.test@example.test"), STR_INIT("elsewhere.test!u@example.test"), STR_INIT("\"u@elsewhere.test\"@example.test"),
-		STR_INIT("\" \"@example.test"), STR_INIT("`id`@example.test"), STR_INIT("..@example.test"), STR_INIT("\"\"@example.test"),
-		STR_INIT("\"\\\"@example.test"), STR_INIT("@example.test"), STR_INIT("\xe2\x93\x90lice@example.test"),
-		STR_INIT("alice\xef\xbc\xa0@example.test"), STR_INIT("a\xe2\x80\xaelice@example.test"), STR_INIT("al\xef\xac\x81@example.test"),
+	static const struct str odd[] = { STR_INIT("\"$(touch${IFS}/tmp/p)\"@example.test"),
+		STR_INIT("\"|id\"@example.test"), STR_INIT("|id@example.test"), STR_INIT("/etc/x@example.test"),
+		STR_INIT("\":include:x\"@example.test"), STR_INIT("u%elsewhere.test@example.test"),
+		STR_INIT("elsewhere.test!u@example.test"), STR_INIT("\"u@elsewhere.test\"@example.test"),
+		STR_INIT("\" \"@example.test"), STR_INIT("`id`@example.test"), STR_INIT("..@example.test"),
+		STR_INIT("\"\"@example.test"), STR_INIT("\"\\\"@example.test"), STR_INIT("@example.test"),
+		STR_INIT("\xe2\x93\x90lice@example.test"), STR_INIT("alice\xef\xbc\xa0@example.test"),
+		STR_INIT("a\xe2\x80\xaelice@example.test"), STR_INIT("al\xef\xac\x81@example.test"),
 		STR_INIT("a\xc3@example.test"), STR_INIT(""), STR_INIT("@"), STR_INIT("alice"), STR_INIT("alice@"),
 		STR_INIT("alice\0@example.test"), STR_INIT("@example.test:alice@elsewhere.test") };
 	struct fixture f;
@@ -151,11 +163,13 @@ nothing_is_executed(void **state)
 	(void)state;
 	open_full(&f);
 	for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
-		ask(&f, &(struct resolve_ask){ .address = odd[i], .client = site_source("203.0.113.1"), .smtputf8 = true });
+		ask(&f,
+		    &(struct resolve_ask){ .address = odd[i], .client = site_source("203.0.113.1"), .smtputf8 = true });
 		if (f.answer.verdict != RESOLVE_REFUSE || (f.answer.code != 550 && f.answer.code != 553))
 			fail_msg("%.*s: %u", STR_ARG(odd[i]), f.answer.code);
 	}
-	ask(&f, &(struct resolve_ask){ .address = STR("j\xc3\xa9@example.test"), .client = site_source("203.0.113.1") });
+	ask(&f,
+	    &(struct resolve_ask){ .address = STR("j\xc3\xa9@example.test"), .client = site_source("203.0.113.1") });
 	assert_int_equal(f.answer.code, 553);
 	assert_string_equal(f.answer.enhanced, "5.6.7");
 	done(&f);
@@ -274,7 +288,9 @@ deep_and_wide(void **state)
 		arena_fini(&a);
 	}
 	site_alias(&f.site, "five@example.test",
-	    (const char *[]){ "w0@example.test", "w1@example.test", "w2@example.test", "w3@example.test", "w4@example.test" }, 5);
+	    (const char *[]){
+		"w0@example.test", "w1@example.test", "w2@example.test", "w3@example.test", "w4@example.test" },
+	    5);
 	gives(&f, STR("five@example.test"), 250, "2.1.5");
 	assert_int_equal(f.answer.ntargets, RESOLVE_TARGETS_MAX);
 	site_alias(&f.site, "six@example.test", (const char *[]){ "five@example.test", "w5@example.test" }, 2);
@@ -314,7 +330,9 @@ postmaster(void **state)
 static void
 quota_and_status(void **state)
 {
-	struct resolve_ask q = { .address = STR("alice@example.test"), .client = site_source("203.0.113.1"), .size = 100 };
+	struct resolve_ask q = {
+		.address = STR("alice@example.test"), .client = site_source("203.0.113.1"), .size = 100
+	};
 	struct fixture f;
 	struct err e;
 

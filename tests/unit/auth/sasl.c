@@ -13,7 +13,9 @@
 #include <postern/auth/sasl.h>
 #include <postern/core/base64.h>
 
-static const struct sasl_channel bound = { .tls = true, .scram = true, .exporter = STR_INIT("0123456789abcdef0123456789abcdef"),
+static const struct sasl_channel bound = { .tls = true,
+	.scram = true,
+	.exporter = STR_INIT("0123456789abcdef0123456789abcdef"),
 	.end_point = STR_INIT("the hash of our own certificate.") };
 static const struct sasl_channel unbound = { .tls = true, .scram = true };
 
@@ -89,8 +91,9 @@ plain_examples(void **state)
 static void
 plain_malformed(void **state)
 {
-	static const struct str bad[] = { STR_INIT(""), STR_INIT("\0"), STR_INIT("a"), STR_INIT("\0a"), STR_INIT("\0\0pw"),
-		STR_INIT("\0a\0b\0c"), STR_INIT("\0\xff\0pw"), STR_INIT("\xc3\0a\0pw"), STR_INIT("a\0\0pw") };
+	static const struct str bad[] = { STR_INIT(""), STR_INIT("\0"), STR_INIT("a"), STR_INIT("\0a"),
+		STR_INIT("\0\0pw"), STR_INIT("\0a\0b\0c"), STR_INIT("\0\xff\0pw"), STR_INIT("\xc3\0a\0pw"),
+		STR_INIT("a\0\0pw") };
 	static char big[SASL_MESSAGE_MAX + 1];
 	struct sasl s;
 
@@ -128,7 +131,8 @@ login_forms(void **state)
 	assert_int_equal(sasl_step(&s, STR("printer@example.test")), SASL_CHALLENGE);
 	expect_out(&s, STR("Password:"));
 	assert_int_equal(sasl_step(&s, STR("pw")), SASL_CHECK_PASSWORD);
-	assert_true(str_eq(buf_str(&s.authcid), STR("printer@example.test")) && str_eq(buf_str(&s.password), STR("pw")));
+	assert_true(
+	    str_eq(buf_str(&s.authcid), STR("printer@example.test")) && str_eq(buf_str(&s.password), STR("pw")));
 	assert_int_equal(sasl_checked(&s, true), SASL_OK);
 	assert_int_equal(sasl_step(&s, STR("pw")), SASL_MALFORMED);
 	sasl_fini(&s);
@@ -171,7 +175,8 @@ scram_example(void **state)
 
 	(void)state;
 	sasl_fix_nonce("%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0");
-	assert_int_equal(sasl_start(&s, STR("SCRAM-SHA-256"), &STR("n,,n=user,r=rOprNGfwEbeRWgbNEkqO"), &unbound), SASL_WANT_KEYS);
+	assert_int_equal(
+	    sasl_start(&s, STR("SCRAM-SHA-256"), &STR("n,,n=user,r=rOprNGfwEbeRWgbNEkqO"), &unbound), SASL_WANT_KEYS);
 	assert_true(str_eq(buf_str(&s.authcid), STR("user")));
 	assert_int_equal(sasl_keys(&s, &k, true), SASL_CHALLENGE);
 	expect_out(&s, STR("r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"));
@@ -188,11 +193,11 @@ scram_example(void **state)
 /* A client of our own, with everything that a test may want to get wrong. */
 struct client {
 	const char *mechanism;
-	const char *header;   /* gs2-header */
-	struct str binding;   /* data behind it */
+	const char *header; /* gs2-header */
+	struct str binding; /* data behind it */
 	const char *password;
-	const char *nonce;    /* appended to the nonce in the final message */
-	const char *extra;    /* before ",p=" */
+	const char *nonce; /* appended to the nonce in the final message */
+	const char *extra; /* before ",p=" */
 	bool unknown;
 	bool other;
 };
@@ -215,7 +220,8 @@ add_proof(struct buf *out, const char *password, struct str salt, struct str mes
 	uint8_t stored[32];
 	uint8_t signature[32];
 
-	PKCS5_PBKDF2_HMAC(password, (int)strlen(password), (const unsigned char *)salt.p, (int)salt.n, 4096, EVP_sha256(), 32, salted);
+	PKCS5_PBKDF2_HMAC(password, (int)strlen(password), (const unsigned char *)salt.p, (int)salt.n, 4096,
+	    EVP_sha256(), 32, salted);
 	hmac(key, salted, 32, STR("Client Key"));
 	crypto_hash_sha256(stored, key, 32);
 	hmac(signature, stored, 32, message);
@@ -368,11 +374,12 @@ first_message(struct str message, struct sasl *s)
 static void
 scram_malformed(void **state)
 {
-	static const struct str bad[] = { STR_INIT(""), STR_INIT("n"), STR_INIT("n,"), STR_INIT("n,,"), STR_INIT("x,,n=user,r=abc"),
-		STR_INIT("n,,n=,r=abc"), STR_INIT("n,,n=us=er,r=abc"), STR_INIT("n,,n=user=2,r=abc"), STR_INIT("n,,n=user,r="),
-		STR_INIT("n,,m=x,n=user,r=abc"), STR_INIT("n,,n=user,r=a\x7f"), STR_INIT("n,,n=us\xffr,r=abc"), STR_INIT("n,,n=us\0r,r=abc"),
-		STR_INIT("n,,n=user,r=abc,"), STR_INIT("n,,n=user,r=abc,1=x"), STR_INIT("n,b=user,n=user,r=abc"), STR_INIT("p,,n=user,r=abc"),
-		STR_INIT("p=,,n=user,r=abc") };
+	static const struct str bad[] = { STR_INIT(""), STR_INIT("n"), STR_INIT("n,"), STR_INIT("n,,"),
+		STR_INIT("x,,n=user,r=abc"), STR_INIT("n,,n=,r=abc"), STR_INIT("n,,n=us=er,r=abc"),
+		STR_INIT("n,,n=user=2,r=abc"), STR_INIT("n,,n=user,r="), STR_INIT("n,,m=x,n=user,r=abc"),
+		STR_INIT("n,,n=user,r=a\x7f"), STR_INIT("n,,n=us\xffr,r=abc"), STR_INIT("n,,n=us\0r,r=abc"),
+		STR_INIT("n,,n=user,r=abc,"), STR_INIT("n,,n=user,r=abc,1=x"), STR_INIT("n,b=user,n=user,r=abc"),
+		STR_INIT("p,,n=user,r=abc"), STR_INIT("p=,,n=user,r=abc") };
 	struct str good = STR("n,,n=a=2Cb=3Dc,r=abc,x=y");
 	struct sasl s;
 
@@ -397,7 +404,8 @@ scram_malformed(void **state)
 static void
 scram_final_truncated(void **state)
 {
-	struct str good = STR("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
+	struct str good = STR("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+"
+			      "Ute9ytag9zjfMHgsqmmiz7AndVQ=");
 	struct scram_keys k = pencil_keys(4096);
 
 	(void)state;

@@ -30,7 +30,9 @@ site_open(struct site *s, const char *auth, const char *top)
 	struct conf_errors errors;
 	struct buf text;
 
-	*s = (struct site){ .dir = "/dev/shm/postern-auth-XXXXXX" }; /* every change is synced: memory keeps the tests quick */
+	*s = (struct site){
+		.dir = "/dev/shm/postern-auth-XXXXXX"
+	}; /* every change is synced: memory keeps the tests quick */
 	if (mkdtemp(s->dir) == NULL) {
 		*s = (struct site){ .dir = "/tmp/postern-auth-XXXXXX" };
 		assert_non_null(mkdtemp(s->dir));

@@ -1,4 +1,5 @@
-/* site.h - what the tests of accounts stand on: a directory in a place of its own, and a configuration with cheap hashes. */
+/* site.h - what the tests of accounts stand on: a directory in a place of its own, and a configuration with cheap
+ * hashes. */
 #ifndef TESTS_UNIT_AUTH_SITE_H
 #define TESTS_UNIT_AUTH_SITE_H
 

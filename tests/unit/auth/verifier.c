@@ -1,5 +1,5 @@
-/* verifier.c - tests of password hashes: made, checked, imported, refused. Vectors: RFC 7677 3, the SHA-crypt specification,
- * crypt_blowfish, the argon2 reference code. */
+/* verifier.c - tests of password hashes: made, checked, imported, refused. Vectors: RFC 7677 3, the SHA-crypt
+ * specification, crypt_blowfish, the argon2 reference code. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,14 +71,17 @@ struct vector {
 };
 
 static const struct vector vectors[] = {
-	{ "{ARGON2ID}$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "password", "argon2id" },
-	{ "{SHA512-CRYPT}$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+	{ "{ARGON2ID}$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "password",
+	    "argon2id" },
+	{ "{SHA512-CRYPT}$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/"
+	  "O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
 	    "Hello world!", "sha512-crypt" },
 	{ "{sha512-crypt}$6$rounds=10000$saltstringsaltst$OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/"
 	  "UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v.",
 	    "Hello world!", "sha512-crypt" },
 	{ "{SHA256-CRYPT}$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5", "Hello world!", "sha256-crypt" },
-	{ "{CRYPT}$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA", "Hello world!", "sha256-crypt" },
+	{ "{CRYPT}$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA", "Hello world!",
+	    "sha256-crypt" },
 	{ "{BLF-CRYPT}$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U", "bcrypt" },
 	{ "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U", "bcrypt" },
 	{ "{CRYPT}$y$j75$SaltSaltSalt$8bLYxEHb2EL2oK.4ilFgwW24QyJJ.xlZqzG3IWuek2A", "pencil", "yescrypt" },
@@ -158,7 +161,8 @@ refused_kinds(void **state)
 		"UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v.",
 		"{BLF-CRYPT}$2a$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
 		"{ARGON2ID}$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
-		"{ARGON2ID}$argon2id$v=19$m=256,t=4000000000,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+		"{ARGON2ID}$argon2id$v=19$m=256,t=4000000000,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/"
+		"4",
 		"{ARGON2ID}$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$",
 		"$y$jFT$SaltSaltSalt$7YJ5BaikKzjqs5hKF5uNzYm86q5FbRqzU/GqY7YqipA",
 		"",
@@ -192,7 +196,8 @@ damaged_hash_fails(void **state)
 	assert_int_equal(verifier_check(&v, STR(""), &cheap), VERIFIER_FAILED);
 }
 
-/* The keys behind RFC 7677 3: salt W22ZaJ0SNY7soEsUEjb6gQ==, 4096, "pencil"; as the RFC 5803 form has them elsewhere. */
+/* The keys behind RFC 7677 3: salt W22ZaJ0SNY7soEsUEjb6gQ==, 4096, "pencil"; as the RFC 5803 form has them elsewhere.
+ */
 static void
 scram_vector(void **state)
 {
