@@ -22,11 +22,11 @@ static const struct row {
 	const char *iconv;    /* what glibc calls the charset, or the superset that mailers mean */
 } rows[] = {
 	{ STR_INIT("utf-8"), UTF8, NULL },
-	{ STR_INIT("us-ascii"), UTF8, NULL }, /* whoever sends 8-bit under this name sends UTF-8 */
+	{ STR_INIT("us-ascii"), GUESS, NULL }, /* with 8-bit bytes all the same it is one of the two others */
 	{ STR_INIT("iso-8859-1"), LATIN1, NULL },
 	{ STR_INIT("utf8"), UTF8, NULL },
-	{ STR_INIT("ascii"), UTF8, NULL },
-	{ STR_INIT("ansi_x3.4-1968"), UTF8, NULL },
+	{ STR_INIT("ascii"), GUESS, NULL },
+	{ STR_INIT("ansi_x3.4-1968"), GUESS, NULL },
 	{ STR_INIT("latin1"), LATIN1, NULL },
 	{ STR_INIT("iso8859-1"), LATIN1, NULL },
 	{ STR_INIT("iso_8859-1"), LATIN1, NULL },
@@ -353,13 +353,14 @@ void
 charset_to_utf8(struct buf *out, struct str charset, struct str text)
 {
 	const struct row *row = find(charset);
+	enum method method = row != NULL ? row->method : GUESS;
 	struct charset_reader *r;
 
-	if ((row == NULL || row->method == UTF8) && valid_run(text) == text.n) {
+	if ((method == UTF8 || method == GUESS) && valid_run(text) == text.n) {
 		buf_add(out, text);
 		return;
 	}
-	if (row == NULL || row->method == LATIN1) {
+	if (method == GUESS || method == LATIN1) {
 		latin1(text, out);
 		return;
 	}

@@ -119,10 +119,12 @@ give_held(struct decoder *d, struct buf *out)
 static bool
 after_equals(struct decoder *d, char c, struct buf *out)
 {
-	bool digit = d->have == 2 && hex_value(d->held[1]) >= 0;
+	int high = d->have == 2 ? hex_value(d->held[1]) : -1;
+	int low = hex_value(c);
+	bool digit = high >= 0;
 
-	if (digit && hex_value(c) >= 0) {
-		buf_add_char(out, (char)(hex_value(d->held[1]) << 4 | hex_value(c)));
+	if (digit && low >= 0) {
+		buf_add_char(out, (char)(high << 4 | low));
 		d->have = 0;
 		return true;
 	}
@@ -132,7 +134,7 @@ after_equals(struct decoder *d, char c, struct buf *out)
 	}
 	if (digit || d->held[d->have - 1] == '\r')
 		return false;
-	if (is_wsp(c) || c == '\r' || (d->have == 1 && hex_value(c) >= 0)) {
+	if (is_wsp(c) || c == '\r' || (d->have == 1 && low >= 0)) {
 		d->held[d->have++] = c;
 		return true;
 	}

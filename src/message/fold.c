@@ -10,15 +10,19 @@
 static void
 fold_code(struct buf *out, uint32_t code)
 {
-	ucs4_t folded[32];
+	ucs4_t folded[UC_DECOMPOSITION_MAX_LENGTH];
 	size_t n = sizeof folded / sizeof *folded;
 	ucs4_t title = uc_totitle(code);
-	uint32_t *result = u32_normalize(UNINORM_NFKD, &title, 1, folded, &n);
+	uint32_t *result;
+	int tag;
 
-	if (result == NULL) {
+	if (uc_decomposition(title, &tag, folded) < 0) {
 		utf8_add(out, title);
 		return;
 	}
+	result = u32_normalize(UNINORM_NFKD, &title, 1, folded, &n); /* all the way down */
+	if (result == NULL)
+		return;
 	for (size_t i = 0; i < n; i++)
 		utf8_add(out, result[i]);
 	if (result != folded)

@@ -1,9 +1,9 @@
 /* charset.h - any charset to UTF-8, and letters without case.
  *
  * Only charsets of a fixed table are known; their converters are loaded by charset_init(), for later the process has
- * no files to load them from. ISO-2022-CN-EXT is not among them (CVE-2024-2961). What cannot be converted becomes
- * U+FFFD; what names no known charset is read as UTF-8 if it is valid UTF-8, else as ISO-8859-1. So the result is
- * always valid UTF-8. Functions may be called from any thread. */
+ * no files to load them from (and needs no system call for them). ISO-2022-CN-EXT is not among them (CVE-2024-2961).
+ * What cannot be converted becomes U+FFFD; what names no known charset, or ASCII, is read as UTF-8 if it is valid
+ * UTF-8, else as ISO-8859-1. So the result is always valid UTF-8. Functions may be called from any thread. */
 #ifndef POSTERN_MESSAGE_CHARSET_H
 #define POSTERN_MESSAGE_CHARSET_H
 

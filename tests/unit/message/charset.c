@@ -17,6 +17,7 @@ static const struct {
 	{ "utf-8", "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
 	{ "us-ascii", "plain", "plain" },
 	{ "us-ascii", "\xc3\xb6", "\xc3\xb6" },
+	{ "us-ascii", "\xf6", "\xc3\xb6" },
 	{ "iso-8859-1", "J\xf6rg", "J\xc3\xb6rg" },
 	{ "iso-8859-15", "\xa4", "\xe2\x82\xac" },
 	{ "ISO-8859-2", "\xe8", "\xc4\x8d" },

@@ -1,5 +1,5 @@
 /* show.c - prints what our parsers make of standard input, for compare.py: `show tree`, `show addresses`, `show date`,
- * `show text`. */
+ * `show text`, `show type`. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,10 +66,35 @@ show_text(struct str in)
 	buf_fini(&b);
 }
 
+static void
+show_type(struct str in)
+{
+	struct str type, subtype;
+	const struct param *p = NULL;
+	struct arena a;
+	struct buf b;
+
+	arena_init(&a);
+	buf_init(&b, SIZE_MAX / 16);
+	if (param_parse_type(&a, in, &type, &subtype, &p))
+		buf_addf(&b, "%.*s/%.*s\n", STR_ARG(type), STR_ARG(subtype));
+	for (; p != NULL; p = p->next) {
+		buf_add(&b, p->name);
+		buf_add_char(&b, '=');
+		param_decode(&b, p);
+		buf_add_char(&b, '\n');
+	}
+	if (b.n > 0)
+		fwrite(b.p, 1, b.n, stdout);
+	buf_fini(&b);
+	arena_fini(&a);
+}
+
 static const struct {
 	const char *name;
 	void (*show)(struct str in);
-} modes[] = { { "tree", show_tree }, { "addresses", show_addresses }, { "date", show_date }, { "text", show_text } };
+} modes[] = { { "tree", show_tree }, { "addresses", show_addresses }, { "date", show_date }, { "text", show_text },
+	{ "type", show_type } };
 
 int
 main(int argc, char **argv)
