@@ -20,9 +20,11 @@ check_pair(const struct conf *c, struct conf_errors *e, const char *section, siz
 	bool no_key = missing(c, e, section, "key", i, key);
 
 	if (no_key && certificate.n > 0)
-		conf_errors_add(e, conf_line(c, section, "certificate", i), "certificate without its key, add key = \"…\"");
+		conf_errors_add(
+		    e, conf_line(c, section, "certificate", i), "certificate without its key, add key = \"…\"");
 	if (no_certificate && key.n > 0)
-		conf_errors_add(e, conf_line(c, section, "key", i), "key without its certificate, add certificate = \"…\"");
+		conf_errors_add(
+		    e, conf_line(c, section, "key", i), "key without its certificate, add certificate = \"…\"");
 }
 
 static void
@@ -82,8 +84,10 @@ check_place(const struct conf *c, struct conf_errors *e, enum conf_service s, si
 				unsigned line = listen_line(c, s, i);
 
 				conf_errors_add(e, line > 0 ? line : listen_line(c, t, j),
-				    "%s at %s and %s at %s are the same place, give one of them another port or address",
-				    conf_service_name(t), c->listen[t].v[j].text.p, conf_service_name(s), place->text.p);
+				    "%s at %s and %s at %s are the same place, give one of them another port or "
+				    "address",
+				    conf_service_name(t), c->listen[t].v[j].text.p, conf_service_name(s),
+				    place->text.p);
 				return;
 			}
 }
@@ -120,7 +124,8 @@ check_login(const struct conf *c, struct conf_errors *e, size_t i)
 	if (r->user.n > 0 && missing(c, e, "route", "password_file", i, r->password_file))
 		conf_errors_add(e, line, "user without a password, add password_file = \"…\"");
 	if (r->password_file.n > 0 && missing(c, e, "route", "user", i, r->user))
-		conf_errors_add(e, conf_line(c, "route", "password_file", i), "password_file without its user, add user = \"…\"");
+		conf_errors_add(
+		    e, conf_line(c, "route", "password_file", i), "password_file without its user, add user = \"…\"");
 	if (r->user.n > 0 && missing(c, e, "route", "to", i, r->to.name))
 		conf_errors_add(e, line, "user without the host it is known at, add to = \"host:port\"");
 	if (r->user.n > 0 && r->tls < DEMAND_ENCRYPT)
@@ -135,7 +140,8 @@ check_route(const struct conf *c, struct conf_errors *e, size_t i)
 
 	check_login(c, e, i);
 	if (r->names.n > 0 && r->tls != DEMAND_VERIFY)
-		conf_errors_add(e, conf_line(c, "route", "names", i), "names are compared with tls = verify only, write that too");
+		conf_errors_add(
+		    e, conf_line(c, "route", "names", i), "names are compared with tls = verify only, write that too");
 	if (r->tls == DEMAND_DANE && missing(c, e, "dns", "trust_anchor", 0, c->dns.trust_anchor))
 		conf_errors_add(e, conf_line(c, "route", "tls", i),
 		    "tls = dane needs DNSSEC and dns.trust_anchor is empty, give it a file");

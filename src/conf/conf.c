@@ -128,7 +128,8 @@ fill_key(struct conf *c, const struct conf_block *b, const struct conf_key *k, v
 		return;
 	entry_origin_add(c, entry, element);
 	if (!conf_value_set(&c->own->arena, k, entry->words, entry->n, base, &why))
-		conf_errors_add(e, why.item < entry->n ? entry->lines[why.item] : entry->line, "%s: %s", k->name, why.text);
+		conf_errors_add(
+		    e, why.item < entry->n ? entry->lines[why.item] : entry->line, "%s: %s", k->name, why.text);
 }
 
 static void
@@ -141,8 +142,8 @@ fill_keys(struct conf *c, const struct conf_section *s, const struct conf_block 
 }
 
 static void
-fill_title(struct conf *c, const struct conf_section *s, const struct conf_block *b, struct str *title, struct map *seen,
-    struct conf_errors *e)
+fill_title(struct conf *c, const struct conf_section *s, const struct conf_block *b, struct str *title,
+    struct map *seen, struct conf_errors *e)
 {
 	struct conf_why why;
 	const struct conf_block *old;
@@ -154,8 +155,8 @@ fill_title(struct conf *c, const struct conf_section *s, const struct conf_block
 	}
 	old = map_put(seen, *title, (void *)(uintptr_t)b);
 	if (old != NULL)
-		conf_errors_add(e, b->line, "%s \"%.*s\" was already given in line %u, put their keys together", s->name,
-		    STR_ARG(conf_head(*title)), old->line);
+		conf_errors_add(e, b->line, "%s \"%.*s\" was already given in line %u, put their keys together",
+		    s->name, STR_ARG(conf_head(*title)), old->line);
 }
 
 static size_t
@@ -223,8 +224,10 @@ default_hostname(struct conf *c, struct conf_errors *e)
 	gethostname(name, sizeof(name) - 1);
 	c->own->machine_name = true;
 	if (strchr(name, '.') == NULL || !conf_domain_take(&c->own->arena, str_of(name), &c->hostname, &why))
-		conf_errors_add(e, 0, "hostname is not set and the machine's name (%s) is not a full one, add a line like "
-				      "hostname = \"mx.example.org\"", name);
+		conf_errors_add(e, 0,
+		    "hostname is not set and the machine's name (%s) is not a full one, add a line like "
+		    "hostname = \"mx.example.org\"",
+		    name);
 }
 
 /* A password must not go to whoever answers (route.tls). */

@@ -136,9 +136,9 @@ key_json(const struct conf_key *k)
 
 	buf_init(&preset, SIZE_MAX);
 	conf_doc_default(k, &preset);
-	key = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:s?, s:s}", "section", k->section, "name", k->name, "type",
-	    k->type->name, "syntax", k->type->syntax, "default", buf_cstr(&preset), "range", range_json(k), "choices",
-	    choices_json(k), "restart", (int)k->restart, "rfc", k->rfc, "help", k->help);
+	key = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:s?, s:s}", "section", k->section, "name", k->name,
+	    "type", k->type->name, "syntax", k->type->syntax, "default", buf_cstr(&preset), "range", range_json(k),
+	    "choices", choices_json(k), "restart", (int)k->restart, "rfc", k->rfc, "help", k->help);
 	buf_fini(&preset);
 	return key;
 }

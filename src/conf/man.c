@@ -1,36 +1,36 @@
 /* man.c - postern.conf(5) in mdoc, made from the table. */
 #include "doc.h"
 
-static const char head[] =
-    ".Dd November 20, 2026\n"
-    ".Dt POSTERN.CONF 5\n"
-    ".Os\n"
-    ".Sh NAME\n"
-    ".Nm postern.conf\n"
-    ".Nd configuration of the postern mail server\n"
-    ".Sh DESCRIPTION\n"
-    "The file consists of keys with values and of sections that hold keys:\n"
-    ".Bd -literal -offset indent\n"
-    "hostname = \"mx.example.org\"\n"
-    "domains  = { \"example.org\", \"example.net\" }   # a list\n"
-    "limits { message_size = 50M  recipients = 1000 }\n"
-    "route \"partner.example\" { tls = verify }       # a section with a title\n"
-    ".Ed\n"
-    ".Pp\n"
-    "Every key has a default;\n"
-    ".Ic hostname\n"
-    "and\n"
-    ".Ic domains\n"
-    "alone make a working server.\n"
-    "A word of letters, digits and the characters . : _ - needs no quotes, everything else stands in \"double\" or 'single' ones.\n"
-    "In quotes, a backslash stands before a quote or a backslash.\n"
-    "Comments start with # or // and end with the line, or stand between /* and */.\n"
-    "Environment variables are not looked at and other files are not included.\n"
-    ".Pp\n"
-    "A key or section that is not known, given twice or wrong is an error.\n"
-    "A server that is told to reload a file with errors keeps the configuration it has.\n"
-    ".Sh TYPES\n"
-    ".Bl -tag -width Ds\n";
+static const char head[] = ".Dd November 20, 2026\n"
+			   ".Dt POSTERN.CONF 5\n"
+			   ".Os\n"
+			   ".Sh NAME\n"
+			   ".Nm postern.conf\n"
+			   ".Nd configuration of the postern mail server\n"
+			   ".Sh DESCRIPTION\n"
+			   "The file consists of keys with values and of sections that hold keys:\n"
+			   ".Bd -literal -offset indent\n"
+			   "hostname = \"mx.example.org\"\n"
+			   "domains  = { \"example.org\", \"example.net\" }   # a list\n"
+			   "limits { message_size = 50M  recipients = 1000 }\n"
+			   "route \"partner.example\" { tls = verify }       # a section with a title\n"
+			   ".Ed\n"
+			   ".Pp\n"
+			   "Every key has a default;\n"
+			   ".Ic hostname\n"
+			   "and\n"
+			   ".Ic domains\n"
+			   "alone make a working server.\n"
+			   "A word of letters, digits and the characters . : _ - needs no quotes, everything else "
+			   "stands in \"double\" or 'single' ones.\n"
+			   "In quotes, a backslash stands before a quote or a backslash.\n"
+			   "Comments start with # or // and end with the line, or stand between /* and */.\n"
+			   "Environment variables are not looked at and other files are not included.\n"
+			   ".Pp\n"
+			   "A key or section that is not known, given twice or wrong is an error.\n"
+			   "A server that is told to reload a file with errors keeps the configuration it has.\n"
+			   ".Sh TYPES\n"
+			   ".Bl -tag -width Ds\n";
 
 static const char tail[] =
     ".Sh FILES\n"
@@ -147,9 +147,9 @@ add_type(const struct conf_type *t, struct buf *out)
 void
 conf_doc_man(struct buf *out)
 {
-	static const struct conf_type *const types[] = { &type_address, &type_bool, &type_choice, &type_domain, &type_host,
-		&type_letter, &type_listen, &type_servers, &type_domains, &type_networks, &type_number, &type_path, &type_size,
-		&type_string, &type_time };
+	static const struct conf_type *const types[] = { &type_address, &type_bool, &type_choice, &type_domain,
+		&type_host, &type_letter, &type_listen, &type_servers, &type_domains, &type_networks, &type_number,
+		&type_path, &type_size, &type_string, &type_time };
 
 	buf_add_cstr(out, head);
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)

@@ -1,9 +1,9 @@
 /* read.c - libconfuse as a reader of structure: which key, which words, which line, in which section.
  *
- * All options are lists of strings to libconfuse; what the words mean is for the types of the table, so that one bad value
- * does not end the reading. Keys that the table does not know are reported and read over (CFGF_KEYSTRVAL). Lines come from
- * the callback that libconfuse makes for each word; a hidden option with a default, which it reads at the moment a section
- * opens, tells where that is. */
+ * All options are lists of strings to libconfuse; what the words mean is for the types of the table, so that one bad
+ * value does not end the reading. Keys that the table does not know are reported and read over (CFGF_KEYSTRVAL). Lines
+ * come from the callback that libconfuse makes for each word; a hidden option with a default, which it reads at the
+ * moment a section opens, tells where that is. */
 #include "read.h"
 
 #include <confuse.h>
@@ -40,7 +40,8 @@ block_open(const cfg_t *cfg)
 	for (size_t i = 0; section->title == NULL && i < b->n; i++)
 		if (b->v[i].section == section)
 			conf_errors_add(reader->e, (unsigned)cfg->line,
-			    "section %s was already given in line %u, put their keys together", cfg->name, b->v[i].line);
+			    "section %s was already given in line %u, put their keys together", cfg->name,
+			    b->v[i].line);
 	b->v = mem_resize(b->v, (b->n + 1) * sizeof(b->v[0]));
 	b->v[b->n++] = (struct conf_block){
 		.section = section,
@@ -100,7 +101,8 @@ on_word(cfg_t *cfg, cfg_opt_t *opt, const char *word, void *result)
 		return -1;
 	}
 	if (k == NULL) { /* a path like "tls|key" leads libconfuse here */
-		conf_errors_add(reader->e, (unsigned)cfg->line, "a key must stand in its section, put %s there", opt->name);
+		conf_errors_add(
+		    reader->e, (unsigned)cfg->line, "a key must stand in its section, put %s there", opt->name);
 		return 0;
 	}
 	entry = opt->nvalues == 1 ? entry_new(b, k, (unsigned)cfg->line) : entry_of(b, k);

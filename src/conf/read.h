@@ -49,7 +49,8 @@ bool conf_mend(struct str text, struct buf *out, struct conf_errors *e);
 
 bool conf_errors_has(const struct conf_errors *e, unsigned line);
 /* Adds "what, remedy" for a line, unless it has an error already: the second is mostly a consequence of the first. */
-void conf_errors_add(struct conf_errors *e, unsigned line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void conf_errors_add(struct conf_errors *e, unsigned line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Puts them into the order of lines. */
 void conf_errors_sort(struct conf_errors *e);
 

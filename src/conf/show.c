@@ -58,7 +58,8 @@ show_json(const struct conf *c)
 		const struct conf_section *s = &conf_sections[i];
 		json_t *parent = *s->parent == '\0' ? root : json_object_get(root, s->parent);
 
-		json_object_set_new(parent, s->name, s->title != NULL ? titled_json(c, s) : keys_json(c, s->name, c, 0));
+		json_object_set_new(
+		    parent, s->name, s->title != NULL ? titled_json(c, s) : keys_json(c, s->name, c, 0));
 	}
 	return root;
 }

@@ -28,17 +28,30 @@ static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 
 const struct conf_section conf_sections[] = {
 	{ .name = "", .parent = "", .help = "Keys that stand at the top of the file." },
-	{ .name = "tls", .parent = "", .help = "The server's certificates. Files are read again when they change; a pair that "
-					       "does not fit is refused and the old one stays." },
-	{ .name = "server_name", .parent = "tls", .title = &type_server_name, .size = sizeof(struct conf_certificate),
+	{ .name = "tls",
+	    .parent = "",
+	    .help = "The server's certificates. Files are read again when they change; a pair that "
+		    "does not fit is refused and the old one stays." },
+	{ .name = "server_name",
+	    .parent = "tls",
+	    .title = &type_server_name,
+	    .size = sizeof(struct conf_certificate),
 	    AT(tls.named),
-	    .help = "A certificate for clients that ask for this server name (SNI): a name, or *.domain for any one label. "
-		    "Stands inside tls, once per name." },
-	{ .name = "listen", .parent = "", .help = "Where each service listens: a list of addr:port, [v6]:port and *:port. An empty "
-						  "list turns the service off." },
+	    .help =
+		"A certificate for clients that ask for this server name (SNI): a name, or *.domain for any one label. "
+		"Stands inside tls, once per name." },
+	{ .name = "listen",
+	    .parent = "",
+	    .help = "Where each service listens: a list of addr:port, [v6]:port and *:port. An empty "
+		    "list turns the service off." },
 	{ .name = "dns", .parent = "", .help = "Name resolution, with DNSSEC validation of our own." },
-	{ .name = "route", .parent = "", .title = &type_match, .size = sizeof(struct conf_route), AT(routes),
-	    .help = "How mail for one destination travels: a domain, .domain for its subdomains, or * for everything else (a "
+	{ .name = "route",
+	    .parent = "",
+	    .title = &type_match,
+	    .size = sizeof(struct conf_route),
+	    AT(routes),
+	    .help = "How mail for one destination travels: a domain, .domain for its subdomains, or * for everything "
+		    "else (a "
 		    "smarthost). The most specific route wins. Given once per destination." },
 	{ .name = "smtp", .parent = "", .help = "The SMTP and submission services." },
 	{ .name = "imap", .parent = "", .help = "The IMAP service." },
@@ -51,25 +64,30 @@ const size_t conf_nsections = sizeof(conf_sections) / sizeof(conf_sections[0]);
 
 const struct conf_key conf_keys[] = {
 	{ "", "hostname", &type_domain, "", .roles = CONF_ALL, AT(hostname), .rfc = "5321 4.1.4",
-	    .help = "The full name of this host: in greetings, in EHLO, in Received lines. Not set: the machine's name, if it is "
+	    .help = "The full name of this host: in greetings, in EHLO, in Received lines. Not set: the machine's "
+		    "name, if it is "
 		    "a full one." },
 	{ "", "domains", &type_domains, "", .roles = CONF_AUTH | CONF_SMTP | CONF_RELAY, AT(domains),
 	    .help = "Domains whose mail is delivered here, together with those of `domain add'." },
 	{ "", "postmaster", &type_address, "", .roles = CONF_AUTH | CONF_QUEUE, AT(postmaster), .rfc = "5321 4.5.1",
-	    .help = "Who gets the mail to postmaster, root and abuse of every local domain. Not set: the first account." },
+	    .help =
+		"Who gets the mail to postmaster, root and abuse of every local domain. Not set: the first account." },
 	{ "", "relay_from", &type_networks, "", .roles = CONF_SMTP, AT(relay_from),
 	    .help = "Addresses and networks whose hosts may send mail to anywhere without a login. Not set: nobody." },
-	{ "", "state", &type_path, "/var/lib/postern", .high = 80, .roles = FILES, .restart = RESTART, .must = true, AT(state),
+	{ "", "state", &type_path, "/var/lib/postern", .high = 80, .roles = FILES, .restart = RESTART, .must = true,
+	    AT(state),
 	    .help = "The directory of everything that postern writes: mail, queue, accounts, keys, control sockets." },
 
 	{ "tls", "certificate", &type_path, "", .roles = CONF_PARENT | CONF_KEYS | FRONTS, AT(tls.certificate),
-	    .help = "The certificate chain for every name without a certificate section of its own: a PEM file, the server's "
+	    .help = "The certificate chain for every name without a certificate section of its own: a PEM file, the "
+		    "server's "
 		    "own first. Not set: a self-signed one is made." },
 	{ "tls", "key", &type_path, "", .roles = CONF_PARENT | CONF_KEYS | FRONTS, AT(tls.key),
 	    .help = "The private key of the certificate: a PEM file without a passphrase." },
 
 	{ "server_name", "certificate", &type_path, "", .roles = CONF_PARENT | CONF_KEYS | FRONTS,
-	    IN(conf_certificate, certificate), .rfc = "6066 3", .help = "The certificate chain for this name: a PEM file." },
+	    IN(conf_certificate, certificate), .rfc = "6066 3",
+	    .help = "The certificate chain for this name: a PEM file." },
 	{ "server_name", "key", &type_path, "", .roles = CONF_PARENT | CONF_KEYS | FRONTS, IN(conf_certificate, key),
 	    .help = "Its private key: a PEM file without a passphrase." },
 
@@ -78,27 +96,33 @@ const struct conf_key conf_keys[] = {
 	{ "listen", "submission", &type_listen, "*:587", .roles = CONF_PARENT | CONF_SMTP, .restart = RESTART,
 	    AT(listen[SERVICE_SUBMISSION]), .rfc = "6409", .help = "Mail from the users' programs, with STARTTLS." },
 	{ "listen", "submissions", &type_listen, "*:465", .roles = CONF_PARENT | CONF_SMTP, .restart = RESTART,
-	    AT(listen[SERVICE_SUBMISSIONS]), .rfc = "8314 3.3", .help = "Mail from the users' programs, TLS from the start." },
+	    AT(listen[SERVICE_SUBMISSIONS]), .rfc = "8314 3.3",
+	    .help = "Mail from the users' programs, TLS from the start." },
 	{ "listen", "imap", &type_listen, "*:143", .roles = CONF_PARENT | CONF_IMAP, .restart = RESTART,
 	    AT(listen[SERVICE_IMAP]), .rfc = "9051", .help = "Mailboxes, with STARTTLS." },
 	{ "listen", "imaps", &type_listen, "*:993", .roles = CONF_PARENT | CONF_IMAP, .restart = RESTART,
 	    AT(listen[SERVICE_IMAPS]), .rfc = "8314 3.2", .help = "Mailboxes, TLS from the start." },
 
-	{ "dns", "trust_anchor", &type_path, "/usr/share/dns/root.key", .roles = CONF_PARENT | CONF_DNS, AT(dns.trust_anchor),
-	    .rfc = "5011", .help = "The file with the trust anchor of the root. An empty one turns validation, and with it "
-				   "DANE, off." },
+	{ "dns", "trust_anchor", &type_path, "/usr/share/dns/root.key", .roles = CONF_PARENT | CONF_DNS,
+	    AT(dns.trust_anchor), .rfc = "5011",
+	    .help = "The file with the trust anchor of the root. An empty one turns validation, and with it "
+		    "DANE, off." },
 	{ "dns", "forward", &type_servers, "", .roles = CONF_DNS, AT(dns.forward),
-	    .help = "Resolvers to ask instead of the servers of the root: addresses, with a port if it is not 53. Answers are "
+	    .help = "Resolvers to ask instead of the servers of the root: addresses, with a port if it is not 53. "
+		    "Answers are "
 		    "validated all the same." },
 	{ "dns", "root_hints", &type_path, "", .roles = CONF_PARENT | CONF_DNS, AT(dns.root_hints),
 	    .help = "A file with the addresses of root servers, for a private root." },
 
 	{ "route", "to", &type_host, "", .low = 25, .roles = ROUTERS, IN(conf_route, to),
-	    .help = "The host that takes the mail, with a port if it is not 25; its MX records are not looked at. Not set: the "
+	    .help = "The host that takes the mail, with a port if it is not 25; its MX records are not looked at. Not "
+		    "set: the "
 		    "MX hosts of the destination." },
 	{ "route", "tls", &type_choice, "may", .choices = demands, .roles = ROUTERS, IN(conf_route, tls), .rfc = "7672",
-	    .help = "What is demanded of the connection. none: no TLS is tried; may: TLS if the host can; encrypt: TLS with any "
-		    "certificate; verify: a certificate that chains to the system's authorities for the right name; dane: TLSA "
+	    .help = "What is demanded of the connection. none: no TLS is tried; may: TLS if the host can; encrypt: TLS "
+		    "with any "
+		    "certificate; verify: a certificate that chains to the system's authorities for the right name; "
+		    "dane: TLSA "
 		    "records, without usable ones the mail waits. With a user the default is verify." },
 	{ "route", "user", &type_string, "", .high = 255, .roles = ROUTERS, IN(conf_route, user), .rfc = "4954",
 	    .help = "The name to log in with at the host of `to', never without TLS." },
@@ -114,20 +138,21 @@ const struct conf_key conf_keys[] = {
 
 	{ "imap", "processes", &type_number, "2", 1, 64, .roles = CONF_PARENT, .restart = RESTART, AT(imap.processes),
 	    .help = "How many processes share the IMAP connections." },
-	{ "imap", "separator", &type_letter, "/", .choices = separators, .roles = CONF_IMAP | CONF_STORE, AT(imap.separator),
-	    .help = "Between the levels of mailbox names, as clients see them." },
+	{ "imap", "separator", &type_letter, "/", .choices = separators, .roles = CONF_IMAP | CONF_STORE,
+	    AT(imap.separator), .help = "Between the levels of mailbox names, as clients see them." },
 
 	{ "auth", "scram", &type_bool, "yes", .roles = CONF_AUTH, AT(auth.scram), .rfc = "5802",
-	    .help = "Keep SCRAM-SHA-256 keys of new passwords. They let clients log in without sending the password, and are "
+	    .help = "Keep SCRAM-SHA-256 keys of new passwords. They let clients log in without sending the password, "
+		    "and are "
 		    "cheaper to guess from than the hash for whoever steals the accounts." },
 	{ "auth", "tag", &type_letter, "+", .choices = tags, .roles = CONF_AUTH, AT(auth.tag), .rfc = "5233",
 	    .help = "What starts a tag: mail to local+tag is for local. Empty: no tags." },
 	{ "auth", "hash_passes", &type_number, "2", 1, 16, .roles = CONF_AUTH, AT(auth.hash_passes), .rfc = "9106 3.1",
 	    .help = "Passes of argon2id over its memory. Older hashes are renewed at the next login." },
-	{ "auth", "hash_memory", &type_size, "19M", 8 * KIB, GIB, .roles = CONF_AUTH, AT(auth.hash_memory), .rfc = "9106 3.1",
-	    .help = "Memory of one argon2id hash." },
-	{ "auth", "hash_threads", &type_number, "2", 1, 64, .roles = CONF_AUTH, .restart = RESTART, AT(auth.hash_threads),
-	    .help = "How many passwords are hashed at the same time." },
+	{ "auth", "hash_memory", &type_size, "19M", 8 * KIB, GIB, .roles = CONF_AUTH, AT(auth.hash_memory),
+	    .rfc = "9106 3.1", .help = "Memory of one argon2id hash." },
+	{ "auth", "hash_threads", &type_number, "2", 1, 64, .roles = CONF_AUTH, .restart = RESTART,
+	    AT(auth.hash_threads), .help = "How many passwords are hashed at the same time." },
 	{ "auth", "hash_wait", &type_time, "5s", SECOND, MINUTE, .roles = CONF_AUTH, AT(auth.hash_wait_ms),
 	    .help = "A login that would wait longer than this for its turn is told to come later." },
 	{ "auth", "cache", &type_time, "1m", 0, HOUR, .roles = CONF_AUTH, AT(auth.cache_ms),
@@ -137,8 +162,8 @@ const struct conf_key conf_keys[] = {
 	    AT(limits.message_size), .rfc = "1870", .help = "The largest message, in SMTP and in IMAP APPEND." },
 	{ "limits", "recipients", &type_number, "1000", 100, 100000, .roles = CONF_SMTP, AT(limits.recipients),
 	    .rfc = "5321 4.5.3.1.8", .help = "Recipients of one message." },
-	{ "limits", "connections", &type_number, "2000", 1, 100000, .roles = CONF_PARENT | FRONTS, AT(limits.connections),
-	    .help = "Connections of each service at once, all clients together." },
+	{ "limits", "connections", &type_number, "2000", 1, 100000, .roles = CONF_PARENT | FRONTS,
+	    AT(limits.connections), .help = "Connections of each service at once, all clients together." },
 	{ "limits", "connections_per_source", &type_number, "50", 1, 100000, .roles = CONF_PARENT | FRONTS,
 	    AT(limits.connections_per_source),
 	    .help = "Connections of each service at once from one IPv4 address or one IPv6 /64." },
@@ -153,17 +178,21 @@ const struct conf_key conf_keys[] = {
 	{ "limits", "login", &type_time, "1m", SECOND, HOUR, .roles = FRONTS, AT(limits.login_ms),
 	    .help = "How long a client of IMAP or submission may take until it is logged in." },
 	{ "limits", "smtp_timeout", &type_time, "5m", SECOND, HOUR, .roles = CONF_SMTP, AT(limits.smtp_ms),
-	    .rfc = "5321 4.5.3.2.7", .help = "Silence after which an SMTP connection is ended; less while there are many." },
-	{ "limits", "imap_timeout", &type_time, "30m", SECOND, 24 * HOUR, .roles = CONF_IMAP | CONF_STORE, AT(limits.imap_ms),
-	    .rfc = "9051 5.4", .help = "Silence after which a logged-in IMAP client is logged out." },
+	    .rfc = "5321 4.5.3.2.7",
+	    .help = "Silence after which an SMTP connection is ended; less while there are many." },
+	{ "limits", "imap_timeout", &type_time, "30m", SECOND, 24 * HOUR, .roles = CONF_IMAP | CONF_STORE,
+	    AT(limits.imap_ms), .rfc = "9051 5.4",
+	    .help = "Silence after which a logged-in IMAP client is logged out." },
 	{ "limits", "quota", &type_size, "0", 0, 1024 * 1024 * GIB, .roles = CONF_AUTH | CONF_STORE, AT(limits.quota),
 	    .rfc = "9208", .help = "Space of an account without a quota of its own. 0: as much as there is." },
 	{ "limits", "disk_reserve", &type_size, "256M", 0, 1024 * GIB, .roles = CONF_STORE | CONF_QUEUE,
-	    AT(limits.disk_reserve), .help = "Disk space that stays free: below it mail is told to come later, while users can "
-					     "still delete." },
+	    AT(limits.disk_reserve),
+	    .help = "Disk space that stays free: below it mail is told to come later, while users can "
+		    "still delete." },
 
 	{ "store", "processes", &type_number, "2", 1, 64, .roles = CONF_PARENT | CONF_AUTH | CONF_IMAP | CONF_QUEUE,
-	    .restart = RESTART, AT(store.processes), .help = "How many processes share the mailboxes; each user belongs to one." },
+	    .restart = RESTART, AT(store.processes),
+	    .help = "How many processes share the mailboxes; each user belongs to one." },
 
 	{ "log", "format", &type_choice, "text", .choices = formats, .roles = CONF_ALL, AT(log.format),
 	    .help = "How a line looks." },
@@ -172,7 +201,8 @@ const struct conf_key conf_keys[] = {
 };
 const size_t conf_nkeys = sizeof(conf_keys) / sizeof(conf_keys[0]);
 
-_Static_assert(sizeof(conf_keys) / sizeof(conf_keys[0]) <= sizeof(((struct conf_changes *)0)->v) / sizeof(struct conf_change),
+_Static_assert(
+    sizeof(conf_keys) / sizeof(conf_keys[0]) <= sizeof(((struct conf_changes *)0)->v) / sizeof(struct conf_change),
     "struct conf_changes has room for every key");
 
 const struct conf_key *

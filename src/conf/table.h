@@ -1,7 +1,7 @@
 /* table.h - the rows that configuration is made of: types, keys and sections.
  *
- * One row per key. Reading, checking, writing a role's part, comparing, `config doc`, `config show` and postern.conf(5) walk
- * these tables; a new key is a field in conf.h and a row in table.c. */
+ * One row per key. Reading, checking, writing a role's part, comparing, `config doc`, `config show` and
+ * postern.conf(5) walk these tables; a new key is a field in conf.h and a row in table.c. */
 #ifndef POSTERN_CONF_TABLE_H
 #define POSTERN_CONF_TABLE_H
 
@@ -49,8 +49,8 @@ struct conf_key {
 	const char *section;
 	const char *name;
 	const struct conf_type *type;
-	const char *preset;         /* the default as in a file; words of a list are separated by a space; "": not set */
-	uint64_t low, high;         /* numbers, bytes, milliseconds; for paths and strings high is the greatest length */
+	const char *preset; /* the default as in a file; words of a list are separated by a space; "": not set */
+	uint64_t low, high; /* numbers, bytes, milliseconds; for paths and strings high is the greatest length */
 	const char *const *choices; /* NULL-terminated; the value is the index (choice) or the letter */
 	unsigned roles;
 	bool restart;

@@ -183,7 +183,8 @@ address_parse(struct arena *a, const struct conf_key *k, struct str word, void *
 
 	(void)k;
 	if (at == word.n || !local_valid(local))
-		return conf_refuse(w, "\"%.*s\" is not an address, write one like alice@example.org", STR_ARG(conf_head(word)));
+		return conf_refuse(
+		    w, "\"%.*s\" is not an address, write one like alice@example.org", STR_ARG(conf_head(word)));
 	if (!conf_domain_take(a, domain, &domain, w))
 		return false;
 	lower = arena_cstr(a, local);

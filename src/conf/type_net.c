@@ -260,7 +260,8 @@ network_parse(struct arena *a, const struct conf_key *k, struct str word, void *
 	max = sa.ss_family == AF_INET ? 32 : 128;
 	bits = max;
 	if (slash < word.n && !str_u64(str_sub(word, slash + 1, word.n), max, &bits))
-		return conf_refuse(w, "\"%.*s\" wants a number from 0 to %u after the slash", STR_ARG(conf_head(word)), max);
+		return conf_refuse(
+		    w, "\"%.*s\" wants a number from 0 to %u after the slash", STR_ARG(conf_head(word)), max);
 	address_bytes((struct sockaddr *)&sa, net->addr);
 	net->bits = (unsigned)bits + (max == 32 ? V4_PREFIX : 0);
 	if (!network_clean(net, w))

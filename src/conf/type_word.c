@@ -157,7 +157,8 @@ struct unit {
 	char letter; /* 0: no letter */
 	uint64_t worth;
 };
-static const struct unit size_units[] = { { 'T', 1ULL << 40 }, { 'G', 1 << 30 }, { 'M', 1 << 20 }, { 'K', 1 << 10 }, { 0, 1 } };
+static const struct unit size_units[] = { { 'T', 1ULL << 40 }, { 'G', 1 << 30 }, { 'M', 1 << 20 }, { 'K', 1 << 10 },
+	{ 0, 1 } };
 static const struct unit time_units[] = { { 'd', 86400000 }, { 'h', 3600000 }, { 'm', 60000 }, { 's', 1000 } };
 static const struct unit plain_units[] = { { 0, 1 } };
 
@@ -254,6 +255,15 @@ size_parse(struct arena *a, const struct conf_key *k, struct str word, void *out
 {
 	(void)a;
 	return amount_parse(k, word, size_units, COUNT(size_units), out, w);
+}
+
+bool
+conf_parse_size(struct str word, uint64_t *bytes)
+{
+	static const struct conf_key any = { .type = &type_size, .high = UINT64_MAX };
+	struct conf_why why;
+
+	return word.n > 0 && amount_parse(&any, word, size_units, COUNT(size_units), bytes, &why);
 }
 
 static void

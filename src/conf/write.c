@@ -175,7 +175,8 @@ change_add(struct conf_changes *out, const struct conf_key *k, unsigned line)
 
 /* A titled section counts as one key: what differs in it is told by its name alone. */
 static void
-diff_elements(const struct conf_section *s, const struct conf *before, const struct conf *after, struct conf_changes *out)
+diff_elements(
+    const struct conf_section *s, const struct conf *before, const struct conf *after, struct conf_changes *out)
 {
 	struct conf_key whole = { .section = s->parent, .name = s->name };
 
@@ -190,7 +191,8 @@ diff_elements(const struct conf_section *s, const struct conf *before, const str
 }
 
 static void
-diff_section(const struct conf_section *s, const struct conf *before, const struct conf *after, struct conf_changes *out)
+diff_section(
+    const struct conf_section *s, const struct conf *before, const struct conf *after, struct conf_changes *out)
 {
 	if (s->title != NULL) {
 		diff_elements(s, before, after, out);

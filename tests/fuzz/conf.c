@@ -1,4 +1,4 @@
-/* conf.c - a configuration of any bytes: read or refused with a reason; what is read is written and read back the same. */
+/* conf.c - a configuration of any bytes: read, or refused with a reason; what is read is written and read back. */
 #include <stdlib.h>
 
 #include <postern/conf/conf.h>

@@ -1,8 +1,8 @@
 /* conf.h - the configuration: one file in, one immutable snapshot of typed values out.
  *
  * Every key is a row of one table (src/conf/table.c): section, name, type, default, range, help, which roles need it
- * and whether a change needs a restart. Parsing, `config check/show/doc`, postern.conf(5), the example file and the part
- * that each role gets come from these rows.
+ * and whether a change needs a restart. Parsing, `config check/show/doc`, postern.conf(5) and the part that each role
+ * gets come from these rows.
  *
  * A snapshot never changes. It is reference counted; a session keeps the one it began with. References are taken and
  * given back in the loop thread only. Each str in it is NUL-terminated, so .p is a C string; "" means not set. */
@@ -225,10 +225,13 @@ void conf_diff(const struct conf *before, const struct conf *after, struct conf_
 /* True if the address (AF_INET, AF_INET6, also v4-mapped) lies in one of the networks. */
 bool conf_nets_has(const struct conf_nets *nets, const struct sockaddr *sa);
 
-/* The file of the snapshot, and the line in it that sets a key (section "" is the top), or entry number item of its list
- * (0 for others). 0: the default is in force. A role's part has lines of its own: ask where the file was read. */
+/* The file of the snapshot, and the line in it that sets a key (section "" is the top), or entry number item of its
+ * list (0 for others). 0: the default is in force. A role's part has lines of its own: ask where the file was read. */
 const char *conf_file(const struct conf *c);
 unsigned conf_item_line(const struct conf *c, const char *section, const char *name, size_t item);
+
+/* A size as the file may have it: "50M", "1000". */
+bool conf_parse_size(struct str word, uint64_t *bytes);
 
 /* "smtp", "submission", … as in the listen section. */
 const char *conf_service_name(enum conf_service service);

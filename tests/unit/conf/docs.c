@@ -153,7 +153,8 @@ the_example_tells_the_defaults(void **state)
 static void
 shown_text_is_a_configuration(void **state)
 {
-	struct conf *c = parse(H "tls { server_name a.test { certificate = \"/c\"\nkey = \"/k\" } }\nlimits { hops = 30 }\n");
+	struct conf *c =
+	    parse(H "tls { server_name a.test { certificate = \"/c\"\nkey = \"/k\" } }\nlimits { hops = 30 }\n");
 	struct conf *again;
 	struct conf_changes d;
 	struct buf text;

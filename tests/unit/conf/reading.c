@@ -56,7 +56,8 @@ strings_keep_their_bytes(void **state)
 	c = parse(H "route x.test { user = \"a\\\"b\\\\c\" password_file = \"/p\" to = y.test }\n");
 	check_str(c->routes.v[0].user, "a\"b\\c");
 	conf_unref(c);
-	c = parse("hostname = 'mx.example.test'\nroute 'x.test' { user = 'a\\'b\"' password_file = '/p' to = y.test }\r\n");
+	c = parse(
+	    "hostname = 'mx.example.test'\nroute 'x.test' { user = 'a\\'b\"' password_file = '/p' to = y.test }\r\n");
 	check_str(c->routes.v[0].user, "a'b\"");
 	conf_unref(c);
 }
@@ -69,11 +70,14 @@ nothing_vanishes(void **state)
 		{ H "state = /srv/mail\n", "f:2: a word with \"/\" must stand in quotes\n" },
 		{ H "domains += { a.test }\n", "f:2: += is not known, write the whole list with =\n" },
 		{ H "include(\"/etc/passwd\")\n", "f:2: \"(\" has no meaning here, there are no functions\n" },
-		{ H "\"tls|key\" = \"/k\"\n", "f:2: no sub-section title/index for 'tls', look for a missing =, quote, comma or "
-					     "brace up to here\n" },
-		{ H "tls { }\n\"imap|separator\" = \"/\"\n", "f:3: no sub-section title/index for 'imap', look for a missing =, "
-							     "quote, comma or brace up to here\n" },
-		{ H "route a.test { }\n\"route=a.test|to\" = b.test\n", "f:3: a key must stand in its section, put to there\n" },
+		{ H "\"tls|key\" = \"/k\"\n",
+		    "f:2: no sub-section title/index for 'tls', look for a missing =, quote, comma or "
+		    "brace up to here\n" },
+		{ H "tls { }\n\"imap|separator\" = \"/\"\n",
+		    "f:3: no sub-section title/index for 'imap', look for a missing =, "
+		    "quote, comma or brace up to here\n" },
+		{ H "route a.test { }\n\"route=a.test|to\" = b.test\n",
+		    "f:3: a key must stand in its section, put to there\n" },
 	};
 
 	(void)state;
@@ -88,18 +92,23 @@ ends_are_looked_for(void **state)
 		{ H "log {\n\nformat = json\n", "f:2: section log starts here and has no end, add }\n" },
 		{ H "tls { certificate = \"/c\"\nkey = \"/k\"\nserver_name a.test { ",
 		    "f:4: section server_name starts here and has no end, add }\n" },
-		{ H "domains = { a.test,\n b.test", "f:3: the file ends in the middle of a list or value, complete it\n" },
+		{ H "domains = { a.test,\n b.test",
+		    "f:3: the file ends in the middle of a list or value, complete it\n" },
 		{ H "domains = { a.test,", "f:2: the file ends in the middle of a list or value, complete it\n" },
 		{ H "state =", "f:2: the file ends in the middle of a list or value, complete it\n" },
 		{ H "state", "f:2: the file ends in the middle of a list or value, complete it\n" },
 		{ H "route", "f:2: the file ends in the middle of a list or value, complete it\n" },
-		{ H "}\nlog { }\n", "f:2: unexpected closing brace, look for a missing =, quote, comma or brace up to here\n" },
-		{ H "domains = { a.test b.test }\n", "f:2: unexpected token 'b.test', look for a missing =, quote, comma or "
-						     "brace up to here\n" },
-		{ H "state \"/x\"\n", "f:2: missing equal sign after option 'state', look for a missing =, quote, comma or brace "
-				      "up to here\n" },
-		{ H "route { }\n", "f:2: missing title for section 'route', look for a missing =, quote, comma or brace up to "
-				   "here\n" },
+		{ H "}\nlog { }\n",
+		    "f:2: unexpected closing brace, look for a missing =, quote, comma or brace up to here\n" },
+		{ H "domains = { a.test b.test }\n",
+		    "f:2: unexpected token 'b.test', look for a missing =, quote, comma or "
+		    "brace up to here\n" },
+		{ H "state \"/x\"\n",
+		    "f:2: missing equal sign after option 'state', look for a missing =, quote, comma or brace "
+		    "up to here\n" },
+		{ H "route { }\n",
+		    "f:2: missing title for section 'route', look for a missing =, quote, comma or brace up to "
+		    "here\n" },
 	};
 
 	(void)state;
@@ -112,16 +121,20 @@ nothing_twice(void **state)
 {
 	static const struct verdict rows[] = {
 		{ H H, "f:2: hostname was already set in line 1, delete one\n" },
-		{ H "listen { smtp = {}\n imap = {}\n smtp = { } }\n", "f:4: smtp was already set in line 2, delete one\n" },
-		{ H "listen { smtp = { \"*:25\" }\n smtp = {} }\n", "f:3: smtp was already set in line 2, delete one\n" },
-		{ H "log { }\nlog { format = json }\n", "f:3: section log was already given in line 2, put their keys together\n" },
+		{ H "listen { smtp = {}\n imap = {}\n smtp = { } }\n",
+		    "f:4: smtp was already set in line 2, delete one\n" },
+		{ H "listen { smtp = { \"*:25\" }\n smtp = {} }\n",
+		    "f:3: smtp was already set in line 2, delete one\n" },
+		{ H "log { }\nlog { format = json }\n",
+		    "f:3: section log was already given in line 2, put their keys together\n" },
 		{ H "route a.test { }\nroute A.TEST { }\n",
 		    "f:3: route \"a.test\" was already given in line 2, put their keys together\n" },
 		{ H "route a.test { tls = may\n tls = may }\n", "f:3: tls was already set in line 2, delete one\n" },
 		{ H "tls { server_name a.test { certificate = \"/c\" key = \"/k\" }\n"
 		    "server_name a.test { certificate = \"/c\" key = \"/k\" } }\n",
 		    "f:3: server_name \"a.test\" was already given in line 2, put their keys together\n" },
-		{ H "domains = { a.test, b.test,\nA.test }\n", "f:3: domains: the list has \"A.test\" twice, delete one\n" },
+		{ H "domains = { a.test, b.test,\nA.test }\n",
+		    "f:3: domains: the list has \"A.test\" twice, delete one\n" },
 	};
 
 	(void)state;
@@ -132,13 +145,17 @@ static void
 unknown_keys_get_a_hint(void **state)
 {
 	static const struct verdict rows[] = {
-		{ "hostnam = mx.example.test\nhostname = b.test\n", "f:1: \"hostnam\" is not known, did you mean \"hostname\"?\n" },
+		{ "hostnam = mx.example.test\nhostname = b.test\n",
+		    "f:1: \"hostnam\" is not known, did you mean \"hostname\"?\n" },
 		{ H "limits { mesage_size = 5M\n recpients = 100 }\n",
 		    "f:2: \"mesage_size\" is not known, did you mean \"message_size\"?\n"
 		    "f:3: \"recpients\" is not known, did you mean \"recipients\"?\n" },
-		{ H "limits { emssage_size = 5M }\n", "f:2: \"emssage_size\" is not known, did you mean \"message_size\"?\n" },
-		{ H "message_size = 5M\n", "f:2: \"message_size\" is not known here, it belongs into section limits\n" },
-		{ H "log { state = \"/x\" }\n", "f:2: \"state\" is not known here, it belongs to the top of the file\n" },
+		{ H "limits { emssage_size = 5M }\n",
+		    "f:2: \"emssage_size\" is not known, did you mean \"message_size\"?\n" },
+		{ H "message_size = 5M\n",
+		    "f:2: \"message_size\" is not known here, it belongs into section limits\n" },
+		{ H "log { state = \"/x\" }\n",
+		    "f:2: \"state\" is not known here, it belongs to the top of the file\n" },
 		{ H "lisen { }\n", "f:2: \"lisen\" is not known, did you mean \"listen\"?\n" },
 		{ H "milter = no\n", "f:2: \"milter\" is not known, see `postern config doc'\n" },
 		{ H "root { }\nroot { }\n", "f:2: \"root\" is not known, did you mean \"route\"?\n" },
@@ -166,8 +183,9 @@ all_errors_are_told(void **state)
 static void
 every_truncation(void **state)
 {
-	static const char text[] = H "domains = { \"a.test\", 'b.test' } # c\n/* d */ tls { certificate = \"/c\\\"\" key = '/k' }\n"
-				     "route \".x.test\" { tls = encrypt }\nlisten { smtp = {} }\n";
+	static const char text[] =
+	    H "domains = { \"a.test\", 'b.test' } # c\n/* d */ tls { certificate = \"/c\\\"\" key = '/k' }\n"
+	      "route \".x.test\" { tls = encrypt }\nlisten { smtp = {} }\n";
 
 	(void)state;
 	for (size_t n = 0; n < sizeof(text); n++) {
@@ -193,8 +211,9 @@ files_are_loaded(void **state)
 	buf_init(&got, CONF_FILE_MAX);
 	assert_null(conf_load("/nonexistent/postern.conf", &e));
 	conf_errors_write(&e, &got);
-	assert_string_equal(buf_cstr(&got), "/nonexistent/postern.conf: No such file or directory, name another file with -c or "
-					    "make this one\n");
+	assert_string_equal(buf_cstr(&got),
+	    "/nonexistent/postern.conf: No such file or directory, name another file with -c or "
+	    "make this one\n");
 	conf_errors_fini(&e);
 	buf_fini(&got);
 }
@@ -202,8 +221,9 @@ files_are_loaded(void **state)
 static void
 named_files_are_looked_for(void **state)
 {
-	struct conf *c = parse(H "state = \"/nonexistent\"\ntls {\ncertificate = \"/nonexistent/c\"\nkey = \"/dev/null\"\n"
-				 "server_name a.test { certificate = \"/dev/null\"\nkey = \"/nonexistent/k\" } }\n");
+	struct conf *c =
+	    parse(H "state = \"/nonexistent\"\ntls {\ncertificate = \"/nonexistent/c\"\nkey = \"/dev/null\"\n"
+		    "server_name a.test { certificate = \"/dev/null\"\nkey = \"/nonexistent/k\" } }\n");
 	struct conf_errors e;
 	struct buf got;
 
@@ -212,9 +232,10 @@ named_files_are_looked_for(void **state)
 	buf_init(&got, SIZE_MAX);
 	conf_check_files(c, &e);
 	conf_errors_write(&e, &got);
-	assert_string_equal(buf_cstr(&got), "f:4: certificate: /nonexistent/c: No such file or directory, name a file that can be "
-					    "read\n"
-					    "f:7: key: /nonexistent/k: No such file or directory, name a file that can be read\n");
+	assert_string_equal(buf_cstr(&got),
+	    "f:4: certificate: /nonexistent/c: No such file or directory, name a file that can be "
+	    "read\n"
+	    "f:7: key: /nonexistent/k: No such file or directory, name a file that can be read\n");
 	conf_errors_fini(&e);
 	buf_fini(&got);
 	conf_unref(c);

@@ -21,7 +21,8 @@ domains(void **state)
 		{ "hostname = a_b.test", "f:1: hostname: \"a_b.test\"" NOT_DOMAIN },
 		{ "hostname = \"a b.test\"", "f:1: hostname: \"a b.test\"" NOT_DOMAIN },
 		{ "hostname = 192.0.2.1", "f:1: hostname: \"192.0.2.1\"" NOT_DOMAIN },
-		{ "hostname = { a.test, b.test }", "f:1: hostname: one value is wanted, not a list of 2, write hostname = …\n" },
+		{ "hostname = { a.test, b.test }",
+		    "f:1: hostname: one value is wanted, not a list of 2, write hostname = …\n" },
 		{ "hostname = {}", "f:1: hostname: one value is wanted, not a list of 0, write hostname = …\n" },
 		{ "hostname = { a.test }", "" },
 		{ H "domains = a.test", "" },
@@ -45,8 +46,10 @@ static void
 addresses(void **state)
 {
 	static const struct verdict rows[] = {
-		{ H "postmaster = bob", "f:2: postmaster: \"bob\" is not an address, write one like alice@example.org\n" },
-		{ H "postmaster = \"@a.test\"", "f:2: postmaster: \"@a.test\" is not an address, write one like alice@example.org\n" },
+		{ H "postmaster = bob",
+		    "f:2: postmaster: \"bob\" is not an address, write one like alice@example.org\n" },
+		{ H "postmaster = \"@a.test\"",
+		    "f:2: postmaster: \"@a.test\" is not an address, write one like alice@example.org\n" },
 		{ H "postmaster = \"a..b@a.test\"",
 		    "f:2: postmaster: \"a..b@a.test\" is not an address, write one like alice@example.org\n" },
 		{ H "postmaster = \"a@b@a.test\"",
@@ -85,13 +88,15 @@ networks(void **state)
 		    "f:2: relay_from: \"::/0\" is everybody and makes an open relay, name your own networks\n" },
 		{ H "relay_from = { \"::/64\" }",
 		    "f:2: relay_from: \"::/64\" is everybody and makes an open relay, name your own networks\n" },
-		{ H "relay_from = { \"10.0.0.1/8\" }",
-		    "f:2: relay_from: the address has bits beyond the network's, write \"10.0.0.0/8\" or an address alone\n" },
-		{ H "relay_from = { \"2001:db8::1/32\" }",
-		    "f:2: relay_from: the address has bits beyond the network's, write \"2001:db8::/32\" or an address alone\n" },
-		{ H "relay_from = { \"10.0.0.0/33\" }", "f:2: relay_from: \"10.0.0.0/33\" wants a number from 0 to 32 after the "
-							"slash\n" },
-		{ H "relay_from = { \"10.0.0.0/\" }", "f:2: relay_from: \"10.0.0.0/\" wants a number from 0 to 32 after the slash\n" },
+		{ H "relay_from = { \"10.0.0.1/8\" }", "f:2: relay_from: the address has bits beyond the network's, "
+						       "write \"10.0.0.0/8\" or an address alone\n" },
+		{ H "relay_from = { \"2001:db8::1/32\" }", "f:2: relay_from: the address has bits beyond the "
+							   "network's, write \"2001:db8::/32\" or an address alone\n" },
+		{ H "relay_from = { \"10.0.0.0/33\" }",
+		    "f:2: relay_from: \"10.0.0.0/33\" wants a number from 0 to 32 after the "
+		    "slash\n" },
+		{ H "relay_from = { \"10.0.0.0/\" }",
+		    "f:2: relay_from: \"10.0.0.0/\" wants a number from 0 to 32 after the slash\n" },
 		{ H "relay_from = { a.test }",
 		    "f:2: relay_from: \"a.test\" is not a network, write one like 192.0.2.0/24 or 2001:db8::/32\n" },
 		{ H "relay_from = { \"10.0.0.0/8\", \"::ffff:10.0.0.0/104\" }",
@@ -182,7 +187,8 @@ amounts(void **state)
 		{ H "limits { hops = \"\" }", "f:2: hops: a value is wanted: a whole number, like 20\n" },
 		{ H "limits { hops = 18446744073709551616 }",
 		    "f:2: hops: \"18446744073709551616\" is not a whole number, like 20\n" },
-		{ H "limits { message_size = 63K }", "f:2: message_size: out of range, write a value from 64K to 2G\n" },
+		{ H "limits { message_size = 63K }",
+		    "f:2: message_size: out of range, write a value from 64K to 2G\n" },
 		{ H "limits { message_size = 3G }", "f:2: message_size: out of range, write a value from 64K to 2G\n" },
 		{ H "limits { message_size = 18446744073709551615T }",
 		    "f:2: message_size: out of range, write a value from 64K to 2G\n" },
@@ -190,7 +196,8 @@ amounts(void **state)
 		    "f:2: message_size: \"5MB\" is not a number of bytes, or of K, M, G or T, like 50M\n" },
 		{ H "limits { message_size = M }",
 		    "f:2: message_size: \"M\" is not a number of bytes, or of K, M, G or T, like 50M\n" },
-		{ H "limits { login = 30 }", "f:2: login: \"30\" is not a number with its unit s, m, h or d, like 30s\n" },
+		{ H "limits { login = 30 }",
+		    "f:2: login: \"30\" is not a number with its unit s, m, h or d, like 30s\n" },
 		{ H "limits { login = 2h }", "f:2: login: out of range, write a value from 1s to 1h\n" },
 		{ H "limits { login = 1s handshake = 1s }", "" },
 		{ H "auth { cache = 0s }", "" },
@@ -209,12 +216,30 @@ amounts(void **state)
 }
 
 static void
+sizes_of_commands(void **state)
+{
+	uint64_t bytes = 1;
+
+	(void)state;
+	assert_true(conf_parse_size(STR("0"), &bytes) && bytes == 0);
+	assert_true(conf_parse_size(STR("5g"), &bytes) && bytes == 5ULL << 30);
+	assert_true(conf_parse_size(STR("18446744073709551615"), &bytes) && bytes == UINT64_MAX);
+	assert_false(conf_parse_size(STR("18446744073709551616"), &bytes));
+	assert_false(conf_parse_size(STR("20000000T"), &bytes));
+	assert_false(conf_parse_size(STR(""), &bytes));
+	assert_false(conf_parse_size(STR("-1"), &bytes));
+	assert_false(conf_parse_size(STR("5 G"), &bytes));
+}
+
+static void
 choices(void **state)
 {
 	static const struct verdict rows[] = {
-		{ H "log { format = Text }", "f:2: format: \"Text\" is not a choice, write one of \"text\", \"json\"\n" },
+		{ H "log { format = Text }",
+		    "f:2: format: \"Text\" is not a choice, write one of \"text\", \"json\"\n" },
 		{ H "imap { separator = \"\" }", "f:2: separator: \"\" is not a choice, write one of \"/\", \".\"\n" },
-		{ H "imap { separator = \"//\" }", "f:2: separator: \"//\" is not a choice, write one of \"/\", \".\"\n" },
+		{ H "imap { separator = \"//\" }",
+		    "f:2: separator: \"//\" is not a choice, write one of \"/\", \".\"\n" },
 		{ H "auth { scram = maybe }", "f:2: scram: \"maybe\" is neither yes nor no, write one of them\n" },
 		{ H "auth { scram = 1 }", "f:2: scram: \"1\" is neither yes nor no, write one of them\n" },
 	};
@@ -235,7 +260,8 @@ static void
 routes(void **state)
 {
 	static const struct verdict rows[] = {
-		{ H "route \"\" { }", "f:2: route \"\": the title must be a domain, .domain for its subdomains, or *\n" },
+		{ H "route \"\" { }",
+		    "f:2: route \"\": the title must be a domain, .domain for its subdomains, or *\n" },
 		{ H "route \"*.a.test\" { }",
 		    "f:2: route \"*.a.test\": the title must be a domain, .domain for its subdomains, or *\n" },
 		{ H "route a.test { to = \"b.test:\" }",
@@ -271,31 +297,38 @@ contradictions(void **state)
 {
 	static const struct verdict rows[] = {
 		{ H "tls { certificate = \"/c\" }", "f:2: certificate without its key, add key = \"…\"\n" },
-		{ H "tls { server_name a.test { key = \"/k\" } }", "f:2: key without its certificate, add certificate = \"…\"\n" },
+		{ H "tls { server_name a.test { key = \"/k\" } }",
+		    "f:2: key without its certificate, add certificate = \"…\"\n" },
 		{ H "tls {\nserver_name a.test { } }",
 		    "f:3: server_name \"a.test\" names no files, add certificate and key or delete it\n" },
 		{ H "tls { server_name \"*\" { certificate = \"/c\" key = \"/k\" } }",
-		    "f:2: server_name \"*\": the title must be a domain, or *.domain for any one label in its place\n" },
-		{ H "listen { imap = { \"*:993\" } }",
-		    "f:2: imap at *:993 and imaps at *:993 are the same place, give one of them another port or address\n" },
+		    "f:2: server_name \"*\": the title must be a domain, or *.domain for any one label in its "
+		    "place\n" },
+		{ H "listen { imap = { \"*:993\" } }", "f:2: imap at *:993 and imaps at *:993 are the same place, give "
+						       "one of them another port or address\n" },
 		{ H "listen { smtp = { \"127.0.0.1:25\", \"0.0.0.0:25\" } }",
-		    "f:2: smtp at 127.0.0.1:25 and smtp at 0.0.0.0:25 are the same place, give one of them another port or "
+		    "f:2: smtp at 127.0.0.1:25 and smtp at 0.0.0.0:25 are the same place, give one of them another "
+		    "port or "
 		    "address\n" },
 		{ H "listen { smtp = { \"127.0.0.1:25\", \"[::]:25\", \"127.0.0.2:25\" } }", "" },
-		{ H "route a.test { user = me to = b.test }", "f:2: user without a password, add password_file = \"…\"\n" },
-		{ H "route a.test { password_file = \"/p\" }", "f:2: password_file without its user, add user = \"…\"\n" },
+		{ H "route a.test { user = me to = b.test }",
+		    "f:2: user without a password, add password_file = \"…\"\n" },
+		{ H "route a.test { password_file = \"/p\" }",
+		    "f:2: password_file without its user, add user = \"…\"\n" },
 		{ H "route a.test { password_file = \"/p\" user = me }",
 		    "f:2: user without the host it is known at, add to = \"host:port\"\n" },
 		{ H "route a.test { password_file = \"/p\" user = me\nto = b.test\ntls = may }",
 		    "f:4: a password never goes out without TLS, write tls = verify or encrypt, or delete user\n" },
-		{ H "route a.test { names = { b.test } }", "f:2: names are compared with tls = verify only, write that too\n" },
+		{ H "route a.test { names = { b.test } }",
+		    "f:2: names are compared with tls = verify only, write that too\n" },
 		{ H "dns { trust_anchor = \"\" }\nroute a.test { tls = dane }",
 		    "f:3: tls = dane needs DNSSEC and dns.trust_anchor is empty, give it a file\n" },
 		{ H "domains = { a.test }\nroute a.test { tls = may }",
 		    "f:2: a.test is in domains and has a route, but its mail stays here: delete one\n" },
 		{ H "limits { connections = 10 }",
 		    "f:2: connections_per_source (50) is above connections (10), change one\n" },
-		{ H "limits { quota = 1M }", "f:2: quota is below message_size: such a message fits nowhere, change one\n" },
+		{ H "limits { quota = 1M }",
+		    "f:2: quota is below message_size: such a message fits nowhere, change one\n" },
 	};
 
 	(void)state;
@@ -337,6 +370,7 @@ main(void)
 		cmocka_unit_test(places),
 		cmocka_unit_test(paths),
 		cmocka_unit_test(amounts),
+		cmocka_unit_test(sizes_of_commands),
 		cmocka_unit_test(choices),
 		cmocka_unit_test(routes),
 		cmocka_unit_test(contradictions),

@@ -2,14 +2,16 @@
 #include "help.h"
 
 static const char everything[] =
-	H "domains = { a.test, \"bücher.test\" }\npostmaster = \"p@a.test\"\nrelay_from = { \"10.0.0.0/8\", \"2001:db8::/32\" }\n"
-	  "state = \"/srv/\\\"x\\\\ ${HOME}\"\n"
-	  "tls { certificate = \"/c\" key = \"/k\"\nserver_name a.test { certificate = \"/c1\" key = \"/k1\" }\n"
-	  "server_name \"*.a.test\" { certificate = \"/c2\" key = \"/k2\" } }\n"
-	  "listen { smtp = {} imap = { \"127.0.0.1:1143\", \"[::1]:1143\" } }\ndns { forward = { 192.0.2.53 } trust_anchor = \"\" }\n"
-	  "route \"*\" { to = \"[::1]:25\" tls = verify names = { x.test, y.test } }\n"
-	  "route r.test { to = r.test user = me password_file = \"/p\" }\n"
-	  "auth { tag = \"\" cache = 90s }\nlimits { message_size = 1000000 login = 61s }\nlog { format = json }\n";
+    H "domains = { a.test, \"bücher.test\" }\npostmaster = \"p@a.test\"\nrelay_from = { \"10.0.0.0/8\", "
+      "\"2001:db8::/32\" }\n"
+      "state = \"/srv/\\\"x\\\\ ${HOME}\"\n"
+      "tls { certificate = \"/c\" key = \"/k\"\nserver_name a.test { certificate = \"/c1\" key = \"/k1\" }\n"
+      "server_name \"*.a.test\" { certificate = \"/c2\" key = \"/k2\" } }\n"
+      "listen { smtp = {} imap = { \"127.0.0.1:1143\", \"[::1]:1143\" } }\ndns { forward = { 192.0.2.53 } trust_anchor "
+      "= \"\" }\n"
+      "route \"*\" { to = \"[::1]:25\" tls = verify names = { x.test, y.test } }\n"
+      "route r.test { to = r.test user = me password_file = \"/p\" }\n"
+      "auth { tag = \"\" cache = 90s }\nlimits { message_size = 1000000 login = 61s }\nlog { format = json }\n";
 
 static void
 check_round_trip(const struct conf *c, unsigned roles)
@@ -53,7 +55,8 @@ every_part_is_read_back(void **state)
 static void
 a_part_is_no_more_than_needed(void **state)
 {
-	struct conf *c = parse(H "domains = { a.test }\nroute r.test { to = r.test user = me password_file = \"/p\" }\n");
+	struct conf *c =
+	    parse(H "domains = { a.test }\nroute r.test { to = r.test user = me password_file = \"/p\" }\n");
 	struct buf part;
 
 	(void)state;
@@ -67,7 +70,8 @@ a_part_is_no_more_than_needed(void **state)
 	assert_int_equal(str_search(buf_str(&part), STR("domains")), part.n);
 	buf_clear(&part);
 	conf_write_part(c, CONF_RELAY, &part);
-	assert_true(str_search(buf_str(&part), STR("route \"r.test\" {\n\tto = \"r.test:25\"\n\ttls = verify\n")) < part.n);
+	assert_true(
+	    str_search(buf_str(&part), STR("route \"r.test\" {\n\tto = \"r.test:25\"\n\ttls = verify\n")) < part.n);
 	buf_fini(&part);
 	conf_unref(c);
 }
@@ -85,8 +89,9 @@ changes_are_told(void **state)
 {
 	struct conf *before = parse(everything);
 	struct conf *same = parse(everything);
-	struct conf *after = parse("\n" H "state = \"/other\"\nlimits { hops = 30\n recipients = 500 }\nroute x.test { tls = none }\n"
-				   "domains = { a.test, \"bücher.test\" }\n");
+	struct conf *after =
+	    parse("\n" H "state = \"/other\"\nlimits { hops = 30\n recipients = 500 }\nroute x.test { tls = none }\n"
+		  "domains = { a.test, \"bücher.test\" }\n");
 	struct conf_changes d;
 
 	(void)state;
