@@ -8,6 +8,7 @@
 #include <postern/core/buf.h>
 #include <postern/core/io.h>
 #include <postern/core/log.h>
+#include <postern/role/state.h>
 #include <postern/tls/keystore.h>
 #include <postern/tls/selfsigned.h>
 
@@ -33,7 +34,7 @@ write_file(const char *path, struct str bytes, mode_t mode, struct err *e)
 }
 
 bool
-keypairs_prepare(const struct server *s, struct err *e)
+state_make_certificate(const struct conf *conf, struct err *e)
 {
 	char cert_path[4096];
 	char key_path[4096];
@@ -41,12 +42,12 @@ keypairs_prepare(const struct server *s, struct err *e)
 	struct buf key;
 	bool ok;
 
-	own_paths(s->conf, cert_path, key_path, sizeof cert_path);
-	if (s->conf->tls.certificate.n > 0 || (access(cert_path, F_OK) == 0 && access(key_path, F_OK) == 0))
+	own_paths(conf, cert_path, key_path, sizeof cert_path);
+	if (conf->tls.certificate.n > 0 || (access(cert_path, F_OK) == 0 && access(key_path, F_OK) == 0))
 		return true;
 	buf_init(&cert, KEYSTORE_FILE_MAX);
 	buf_init(&key, KEYSTORE_FILE_MAX);
-	ok = selfsigned_make(s->conf->hostname, &cert, &key, e) && write_file(key_path, buf_str(&key), 0600, e) &&
+	ok = selfsigned_make(conf->hostname, &cert, &key, e) && write_file(key_path, buf_str(&key), 0600, e) &&
 	    write_file(cert_path, buf_str(&cert), 0644, e);
 	if (ok)
 		log_say(LEVEL_INFO, "keys", "no certificate is configured: made a self-signed one, %s", cert_path);

@@ -20,6 +20,7 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 #include <postern/role/serve.h>
+#include <postern/role/state.h>
 
 static void start_proc(void *ctx);
 
@@ -284,7 +285,7 @@ set_up(struct server *s, struct err *e)
 	s->exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (s->exe_fd == -1)
 		return err_perm(e, "", "cannot open /proc/self/exe: %s", strerror(errno));
-	if (!state_prepare(s, e) || !keypairs_prepare(s, e) || !sockets_open(s, e) || !add_procs(s, e))
+	if (!state_prepare(s, e) || !state_make_certificate(s->conf, e) || !sockets_open(s, e) || !add_procs(s, e))
 		return false;
 	fd = sockets_control(s, "parent", e);
 	if (fd == -1)

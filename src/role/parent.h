@@ -88,8 +88,6 @@ void hand_everything(struct proc *p);
 void hand_conf(struct proc *p, bool reload);
 bool hand_keypairs(struct proc *p, bool reload, struct err *e);
 void hand_tickets(struct proc *p);
-/* Makes the files of a self-signed certificate where none is configured. */
-bool keypairs_prepare(const struct server *s, struct err *e);
 uint64_t keypairs_fingerprint(const struct conf *conf);
 
 /* parent.c */

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <postern/role/state.h>
+
 #include "parent.h"
 #include "sandbox.h"
 
@@ -68,9 +70,9 @@ lock(struct server *s, struct err *e)
 }
 
 bool
-state_prepare(struct server *s, struct err *e)
+state_make(const struct conf *conf, struct err *e)
 {
-	if (!make_dir(s->conf->state.p, 0711, 0, 0, e))
+	if (!make_dir(conf->state.p, 0711, 0, 0, e))
 		return false;
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		const struct part *p = &parts[i];
@@ -79,8 +81,14 @@ state_prepare(struct server *s, struct err *e)
 
 		if (p->owner == OWNER_ROLE)
 			sandbox_user(role_row(p->role), &uid, &gid);
-		if (!make_dir(state_path(s->conf, p->name), p->mode, uid, gid, e))
+		if (!make_dir(state_path(conf, p->name), p->mode, uid, gid, e))
 			return false;
 	}
-	return lock(s, e);
+	return true;
+}
+
+bool
+state_prepare(struct server *s, struct err *e)
+{
+	return state_make(s->conf, e) && lock(s, e);
 }

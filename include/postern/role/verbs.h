@@ -8,7 +8,23 @@
 #include <postern/auth/resolve.h>
 #include <postern/role/control.h>
 
-/* ctx of auth_verbs (admin_auth.c): accounts, aliases, domains, explain. */
+/* admin_auth.c: accounts, aliases, domains, explain. Sizes are bytes, times seconds since the epoch. SECRET is two words,
+ * "password" and it as typed, or "hash" and one as another system wrote it. QUOTA is bytes, "none" or "default".
+ *
+ *   user add ADDRESS SECRET QUOTA         → {address}
+ *   user passwd ADDRESS SECRET            → {address}
+ *   user quota ADDRESS QUOTA              → {address}
+ *   user del|enable|disable ADDRESS       → {address}
+ *   user list                             → [{address, disabled, quota (null: the default), created, damaged}]
+ *   user show ADDRESS                     → the same and {quota_in_force, scheme, scram, used (null: not known)}
+ *   user check ADDRESS PASSWORD           → {address, ok}; a login that would fail is a failure with the reason
+ *   alias add ALIAS TARGET… +SENDER…      → {alias}
+ *   alias del ALIAS                       → {alias}
+ *   alias list                            → [{alias, targets, senders, omitted (did not fit), created, damaged}]
+ *   domain add|del DOMAIN                 → {domain}
+ *   domain list                           → [{domain, configured, created, damaged}]
+ *   explain ADDRESS                       → {address, verdict, code, enhanced, words, chain, text,
+ *                                            targets: [{address, local, detail, quota}]} */
 struct auth_admin {
 	struct admin admin;
 	const struct resolver *resolver;
