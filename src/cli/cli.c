@@ -17,6 +17,14 @@ static const struct {
 } options[OPT_COUNT] = {
 	[OPT_JSON] = { "--json", NULL, "print JSON" },
 	[OPT_MAN] = { "--man", NULL, "print the manual page postern.conf(5)" },
+	[OPT_QUOTA] = { "--quota", "SIZE", "how much mail it may keep: 5G, none or default" },
+	[OPT_PASSWORD_STDIN] = { "--password-stdin", NULL,
+	    "read the password from standard input, not from the terminal" },
+	[OPT_HASH_STDIN] = { "--hash-stdin", NULL,
+	    "read a hash of another system from standard input: {SHA512-CRYPT}$6$…" },
+	[OPT_ALL] = { "--all", NULL, "all messages" },
+	[OPT_TO] = { "--to", "DOMAIN", "messages to this domain" },
+	[OPT_HEALTH] = { "--health", NULL, "print nothing; status 0 when all is well, else 1" },
 };
 
 /* The command line as it was taken apart. */
@@ -80,13 +88,20 @@ take_word(struct words *w, const char *word, char *const **rest)
 	return CLI_DONE;
 }
 
+/* sendmail has options of its own: what stands behind it is its affair. */
+static bool
+is_sendmail(const struct words *w)
+{
+	return w->n > 0 && strcmp(w->v[0], "sendmail") == 0;
+}
+
 /* Words behind "--" are never options. */
 static int
 take_words(struct words *w, char *const *argv)
 {
 	int status = CLI_DONE;
 
-	while (status == CLI_DONE && *argv != NULL) {
+	while (status == CLI_DONE && *argv != NULL && !is_sendmail(w)) {
 		const char *word = *argv++;
 
 		if (strcmp(word, "--") == 0)
@@ -95,7 +110,22 @@ take_words(struct words *w, char *const *argv)
 	}
 	while (status == CLI_DONE && *argv != NULL)
 		w->v[w->n++] = *argv++;
+	w->help = w->help || (is_sendmail(w) && w->n == 2 && strcmp(w->v[1], "--help") == 0);
 	return status;
+}
+
+/* The names that other programs know us by. */
+static void
+take_name(struct words *w, const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	const char *base = slash != NULL ? slash + 1 : name;
+
+	if (strcmp(base, "sendmail") != 0 && strcmp(base, "mailq") != 0 && strcmp(base, "newaliases") != 0)
+		return;
+	w->v[w->n++] = "sendmail";
+	if (base[0] != 's')
+		w->v[w->n++] = base[0] == 'm' ? "-bp" : "-bi";
 }
 
 static unsigned
@@ -135,20 +165,25 @@ add_usage(const struct cli_command *row, struct buf *out)
 			    out, options[i].value != NULL ? " [%s %s]" : " [%s]", options[i].name, options[i].value);
 }
 
-enum { HELP_COLUMN = 44 };
+enum { HELP_COLUMN = 40 };
 
+/* "  user add ADDRESS      what it does", the words on the next line when the command is long. */
 static void
 add_row(const struct cli_command *row, struct buf *out)
 {
 	size_t start = out->n;
+	size_t wide;
 
-	buf_add_cstr(out, "  ");
-	buf_add_cstr(out, row->noun);
-	buf_addf(out, row->verb != NULL ? " %s" : "", row->verb);
-	buf_addf(out, *row->args != '\0' ? " %s" : "", row->args);
-	do
+	buf_addf(out, "  %s", row->noun);
+	if (row->verb != NULL)
+		buf_addf(out, " %s", row->verb);
+	if (*row->args != '\0')
+		buf_addf(out, " %s", row->args);
+	wide = cli_width(str_sub(buf_str(out), start, out->n));
+	if (wide + 2 > HELP_COLUMN)
+		buf_add_char(out, '\n');
+	for (wide = wide + 2 > HELP_COLUMN ? 0 : wide; wide < HELP_COLUMN; wide++)
 		buf_add_char(out, ' ');
-	while (out->n - start < HELP_COLUMN);
 	buf_addf(out, "%s\n", row->help);
 }
 
@@ -257,9 +292,13 @@ run_words(const struct words *w)
 int
 cli_main(int argc, char **argv)
 {
-	struct words w = { .v = mem_array((size_t)argc + 1, sizeof(w.v[0])), .conf_path = default_conf_path() };
-	int status = argc > 0 ? take_words(&w, argv + 1) : CLI_DONE;
+	struct words w = { .v = mem_array((size_t)argc + 3, sizeof(w.v[0])), .conf_path = default_conf_path() };
+	int status = CLI_DONE;
 
+	if (argc > 0) {
+		take_name(&w, argv[0]);
+		status = take_words(&w, argv + 1);
+	}
 	if (status == CLI_DONE)
 		status = run_words(&w);
 	free(w.v);

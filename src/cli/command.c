@@ -1,78 +1,77 @@
-/* command.c - the table of commands, and the calls that they all speak with. */
+/* command.c - the table of commands. */
 #include "command.h"
 
-#include <stdarg.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "account.h"
+#include "ask.h"
+#include "config.h"
+#include "init.h"
+#include "sendmail.h"
+#include "server.h"
 
-#include <postern/core/io.h>
+#define JSON ALLOW(OPT_JSON)
+#define SECRET (ALLOW(OPT_PASSWORD_STDIN) | ALLOW(OPT_HASH_STDIN))
+#define CHOOSE (ALLOW(OPT_ALL) | ALLOW(OPT_TO) | JSON)
+
+enum { MANY = 400, IDS_MAX = 1000, SENDMAIL_WORDS = 100000 };
 
 const struct cli_command cli_commands[] = {
-	{ "config", "check", "", 0, 0, ALLOW(OPT_JSON), config_check, "say whether the configuration is right" },
-	{ "config", "show", "", 0, 0, ALLOW(OPT_JSON), config_show, "show what is in force and where it comes from" },
-	{ "config", "doc", "", 0, 0, ALLOW(OPT_JSON) | ALLOW(OPT_MAN), config_doc, "explain every key" },
-	{ "version", NULL, "", 0, 0, ALLOW(OPT_JSON), version_show,
-	    "show the version of postern and of its libraries" },
+	{ "serve", NULL, "", 0, 0, 0, server_serve, "run the server in the foreground; the log goes to standard error",
+	    NULL, NULL },
+	{ "reload", NULL, "", 0, 0, 0, cli_run_asked, "read the configuration again, as SIGHUP does", &cli_parent,
+	    NULL },
+	{ "stop", NULL, "", 0, 0, 0, server_stop, "end the server as SIGTERM does, and wait for it", &cli_parent,
+	    NULL },
+	{ "status", NULL, "", 0, 0, JSON | ALLOW(OPT_HEALTH), server_status, "show processes and counts", NULL, NULL },
+
+	{ "init", NULL, "ADDRESS", 1, 1, ALLOW(OPT_PASSWORD_STDIN), init_run,
+	    "make a working site: configuration, keys, first account; print the DNS records", NULL, NULL },
+	{ "config", "check", "", 0, 0, JSON, config_check, "say whether the configuration is right", NULL, NULL },
+	{ "config", "show", "", 0, 0, JSON, config_show, "show what is in force and where it comes from", NULL, NULL },
+	{ "config", "doc", "", 0, 0, JSON | ALLOW(OPT_MAN), config_doc, "explain every key", NULL, NULL },
+
+	{ "user", "add", "ADDRESS", 1, 1, ALLOW(OPT_QUOTA) | SECRET, user_add, "add an account", NULL, NULL },
+	{ "user", "del", "ADDRESS", 1, 1, 0, cli_run_asked, "delete an account; its mail stays where it is", &cli_auth,
+	    NULL },
+	{ "user", "list", "", 0, 0, JSON, cli_run_asked, "list the accounts", &cli_auth, &show_users },
+	{ "user", "show", "ADDRESS", 1, 1, JSON, cli_run_asked, "show one account", &cli_auth, &show_user },
+	{ "user", "passwd", "ADDRESS", 1, 1, SECRET, user_passwd, "set a password", NULL, NULL },
+	{ "user", "quota", "ADDRESS SIZE|none|default", 2, 2, 0, user_quota, "set how much mail an account may keep",
+	    NULL, NULL },
+	{ "user", "disable", "ADDRESS", 1, 1, 0, cli_run_asked, "refuse logins; mail still arrives", &cli_auth, NULL },
+	{ "user", "enable", "ADDRESS", 1, 1, 0, cli_run_asked, "allow logins again", &cli_auth, NULL },
+	{ "user", "check", "ADDRESS", 1, 1, ALLOW(OPT_PASSWORD_STDIN), user_check, "try a login", NULL, NULL },
+
+	{ "alias", "add", "ALIAS TARGET… [+SENDER…]", 2, MANY, 0, cli_run_asked,
+	    "let mail for ALIAS (@DOMAIN: for all others there) go to TARGET…", &cli_auth, NULL },
+	{ "alias", "del", "ALIAS", 1, 1, 0, cli_run_asked, "delete an alias", &cli_auth, NULL },
+	{ "alias", "list", "", 0, 0, JSON, cli_run_asked, "list the aliases", &cli_auth, &show_aliases },
+
+	{ "domain", "add", "DOMAIN", 1, 1, 0, cli_run_asked, "take mail for a domain", &cli_auth, NULL },
+	{ "domain", "del", "DOMAIN", 1, 1, 0, domain_del, "take no more mail for a domain", &cli_auth, NULL },
+	{ "domain", "list", "", 0, 0, JSON, cli_run_asked, "list the domains", &cli_auth, &show_domains },
+
+	{ "explain", NULL, "ADDRESS", 1, 1, JSON, cli_run_asked, "say what RCPT would do with an address, and why",
+	    &cli_auth, &show_explained },
+
+	{ "queue", "list", "", 0, 0, JSON, queue_list, "list what waits", NULL, NULL },
+	{ "queue", "show", "ID", 1, 1, JSON, queue_show, "show one message of the queue", NULL, NULL },
+	{ "queue", "retry", "ID…|--all|--to DOMAIN", 0, IDS_MAX, CHOOSE, queue_act, "try messages now", NULL, NULL },
+	{ "queue", "hold", "ID…|--all|--to DOMAIN", 0, IDS_MAX, CHOOSE, queue_act, "let messages wait", NULL, NULL },
+	{ "queue", "release", "ID…|--all|--to DOMAIN", 0, IDS_MAX, CHOOSE, queue_act, "let messages go on", NULL,
+	    NULL },
+	{ "queue", "delete", "ID…|--all|--to DOMAIN", 0, IDS_MAX, CHOOSE, queue_act, "delete messages without a bounce",
+	    NULL, NULL },
+
+	{ "mailbox", "list", "ADDRESS", 1, 1, JSON, store_run, "list folders with counts", NULL, &show_mailboxes },
+	{ "store", "check", "ADDRESS", 1, 1, JSON, store_run, "compare index and Maildir", NULL, &show_store },
+	{ "store", "rebuild", "ADDRESS", 1, 1, JSON, store_run, "make the index anew from the Maildir", NULL,
+	    &show_store },
+	{ "store", "stat", "ADDRESS", 1, 1, JSON, store_run, "show what the store holds of a user", NULL, &show_store },
+
+	{ "dns", "records", "", 0, 0, 0, dns_records, "print the DNS records to publish", NULL, NULL },
+	{ "sendmail", NULL, "[-t] [-i] [-f ADDRESS] [-bs|-bp] [ADDRESS…]", 0, SENDMAIL_WORDS, 0, sendmail_run,
+	    "take a message from a program on this box", NULL, NULL },
+	{ "version", NULL, "", 0, 0, JSON, version_show, "show the version of postern and of its libraries", NULL,
+	    NULL },
 	{ .noun = NULL },
 };
-
-int
-cli_say(int status, const char *format, ...)
-{
-	struct buf line;
-	va_list args;
-
-	buf_init(&line, 64 * 1024);
-	buf_add_cstr(&line, "postern: ");
-	va_start(args, format);
-	buf_addv(&line, format, args);
-	va_end(args);
-	buf_add_char(&line, '\n');
-	io_write_all(STDERR_FILENO, buf_str(&line));
-	buf_fini(&line);
-	return status;
-}
-
-int
-cli_print(const struct buf *text)
-{
-	if (io_write_all(STDOUT_FILENO, buf_str(text)))
-		return CLI_DONE;
-	return cli_say(CLI_FAILED, "standard output: %m");
-}
-
-int
-cli_print_json(json_t *root)
-{
-	char *text = json_dumps(root, JSON_INDENT(2) | JSON_ENCODE_ANY);
-	struct buf out;
-	int status;
-
-	buf_init(&out, SIZE_MAX);
-	buf_add_cstr(&out, text);
-	buf_add_char(&out, '\n');
-	status = cli_print(&out);
-	buf_fini(&out);
-	free(text);
-	json_decref(root);
-	return status;
-}
-
-struct conf *
-cli_conf(const struct cli *c)
-{
-	struct conf_errors errors;
-	struct conf *conf;
-	struct buf text;
-
-	conf_errors_init(&errors);
-	conf = conf_load(c->conf_path, &errors);
-	if (conf == NULL) {
-		buf_init(&text, SIZE_MAX);
-		conf_errors_write(&errors, &text);
-		io_write_all(STDERR_FILENO, buf_str(&text));
-		buf_fini(&text);
-	}
-	conf_errors_fini(&errors);
-	return conf;
-}

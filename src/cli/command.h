@@ -9,9 +9,21 @@
 #include <postern/conf/conf.h>
 #include <postern/core/buf.h>
 
+#include "columns.h"
+
 enum cli_status { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_LATER = 75 };
 
-enum cli_option { OPT_JSON, OPT_MAN, OPT_COUNT };
+enum cli_option {
+	OPT_JSON,
+	OPT_MAN,
+	OPT_QUOTA,
+	OPT_PASSWORD_STDIN,
+	OPT_HASH_STDIN,
+	OPT_ALL,
+	OPT_TO,
+	OPT_HEALTH,
+	OPT_COUNT
+};
 #define ALLOW(option) (1u << (option))
 
 struct cli {
@@ -22,6 +34,16 @@ struct cli {
 	const char *given[OPT_COUNT]; /* NULL: not given; "" for options without a value */
 };
 
+/* How an answer looks without --json. */
+struct cli_show {
+	enum { SHOW_NOTHING, SHOW_LIST, SHOW_FIELDS, SHOW_TEXT } as;
+	const struct cli_column *columns; /* LIST, FIELDS; ends with a row without key */
+	const char *none;                 /* LIST: what an empty one says */
+	const char *key;                  /* TEXT: the member that is the text */
+};
+
+struct cli_owner;
+
 struct cli_command {
 	const char *noun;
 	const char *verb; /* NULL: the noun stands alone */
@@ -30,6 +52,8 @@ struct cli_command {
 	unsigned options; /* ALLOW(…) bits; --help and -c are always known */
 	int (*run)(struct cli *c);
 	const char *help;
+	const struct cli_owner *owner; /* who answers, for cli_run_asked */
+	const struct cli_show *show;
 };
 
 /* The table, in the order of `--help'; ends with a row without noun. */
@@ -50,10 +74,5 @@ cli_json(const struct cli *c)
 {
 	return c->given[OPT_JSON] != NULL;
 }
-
-int config_check(struct cli *c);
-int config_show(struct cli *c);
-int config_doc(struct cli *c);
-int version_show(struct cli *c);
 
 #endif

@@ -1,5 +1,5 @@
 /* config.c - `postern config check', `show', `doc' and `version': what needs no server. */
-#include "command.h"
+#include "config.h"
 
 #include <jansson.h>
 #include <lmdb.h>

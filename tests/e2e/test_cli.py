@@ -1,31 +1,10 @@
 """The command line as an operator meets it: what it prints, what it says when something is wrong, its exit status."""
 import json
-import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
-TOP = Path(__file__).resolve().parent.parent.parent
-POSTERN = Path(os.environ.get("POSTERN", TOP / "build/postern"))
-
-
-def postern(*words, conf=None, stdin="", env=None, name="postern"):
-    """Runs a command; returns (exit status, standard output, standard error)."""
-    environment = {k: v for k, v in os.environ.items() if k != "POSTERN_CONF"}
-    environment.update(env or {})
-    before = ["-c", str(conf)] if conf else []
-    done = subprocess.run([name, *before, *words], executable=POSTERN, input=stdin, capture_output=True, text=True,
-                          env=environment, timeout=60)
-    return done.returncode, done.stdout, done.stderr
-
-
-@pytest.fixture
-def site(tmp_path):
-    """A configuration that is right and touches nothing outside the test's own directory."""
-    conf = tmp_path / "postern.conf"
-    conf.write_text(f'hostname = mx.example.test\ndomains = {{ example.test }}\nstate = "{tmp_path}/state"\n')
-    return conf
+from command import POSTERN, postern
 
 
 def test_help_lists_the_commands():
@@ -67,13 +46,13 @@ def test_config_check_tells_file_line_and_remedy(site):
     site.write_text(site.read_text() + 'limits { hops = 5 }\nlog { formt = json }\ntls { certificate = "/c" key = "/k" }\n')
     status, out, err = postern("config", "check", conf=site)
     assert (status, out) == (1, "")
-    assert err == (f"{site}:4: hops: out of range, write a value from 25 to 1000\n"
-                   f'{site}:5: "formt" is not known, did you mean "format"?\n')
+    assert err == (f"{site}:5: hops: out of range, write a value from 25 to 1000\n"
+                   f'{site}:6: "formt" is not known, did you mean "format"?\n')
     site.write_text(site.read_text().replace("hops = 5", "").replace("formt", "format"))
     status, out, err = postern("config", "check", conf=site)
-    assert (status, err) == (1, f"{site}:6: certificate: /c: No such file or directory, name a file that can be read\n")
+    assert (status, err) == (1, f"{site}:7: certificate: /c: No such file or directory, name a file that can be read\n")
     status, out, err = postern("config", "check", "--json", conf=site)
-    assert status == 1 and json.loads(out)["errors"][0]["line"] == 6
+    assert status == 1 and json.loads(out)["errors"][0]["line"] == 7
 
 
 def test_where_the_configuration_is_looked_for(site, tmp_path):
