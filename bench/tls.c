@@ -37,7 +37,7 @@ struct ask {
 };
 
 struct bench {
-	int sign_fd;  /* front's end towards keys */
+	int sign_fd; /* front's end towards keys */
 	int listen_fd;
 	struct addr at;
 	struct buf cert;
@@ -304,8 +304,8 @@ bench_idle(struct bench *b, SSL_CTX *ctx, const char *name)
 	for (int i = 0; i < IDLE; i++)
 		open[i] = connect_to(b, ctx, NULL);
 	usleep(200000);
-	printf("%-28s %6.1f KiB of PSS for each (front as a whole %.0f KiB)\n", name, (pss_kib(b->front) - before) / IDLE,
-	    pss_kib(b->front));
+	printf("%-28s %6.1f KiB of PSS for each (front as a whole %.0f KiB)\n", name,
+	    (pss_kib(b->front) - before) / IDLE, pss_kib(b->front));
 	for (int i = 0; i < IDLE; i++)
 		leave(open[i]);
 }

@@ -34,8 +34,8 @@ parse_v4(const char *text, struct addr *a)
 	return true;
 }
 
-/* "fe80::1%2": the zone of a link-local address (RFC 4007 11), as a number only: asking for the number of a
- * name takes a socket, which a role that parses a stranger's text may not have. */
+/* "fe80::1%2": the zone of a link-local address (RFC 4007 11), as a number only: asking for the number of a name
+ * takes a socket, which a role that parses a stranger's text may not have. */
 static bool
 parse_v6(char *text, struct addr *a)
 {
@@ -146,8 +146,10 @@ addr_parse_net(struct str text, struct addr_net *net, struct err *e)
 		return err_perm(e, "", "\"%.*s\" is not a network: write 192.0.2.0/24, 2001:db8::/32 or one address",
 		    STR_ARG(shown));
 	if (has_bits_beyond(net))
-		return err_perm(e, "", "\"%.*s\" has bits set behind its length: write the first address of the network, "
-		    "or a longer length", STR_ARG(shown));
+		return err_perm(e, "",
+		    "\"%.*s\" has bits set behind its length: write the first address of the network, "
+		    "or a longer length",
+		    STR_ARG(shown));
 	return true;
 }
 

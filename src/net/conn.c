@@ -1,8 +1,8 @@
 /* conn.c - one connection: its life and its face.
  *
- * Every event (descriptor, timer, a turn we queued ourselves) comes through run(): it is handled, then the connection
- * settles: what was written meanwhile leaves in one go, the phase moves on, the next events are watched for. So
- * conn_write only queues, callbacks never nest, and an owner may free the connection in any of them. */
+ * Every event (descriptor, timer, a turn we queued ourselves) comes through run(): it is handled, then the
+ * connection settles: what was written meanwhile leaves in one go, the phase moves on, the next events are watched
+ * for. So conn_write only queues, callbacks never nest, and an owner may free the connection in any of them. */
 #include "conn_own.h"
 
 #include <netinet/in.h>

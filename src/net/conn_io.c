@@ -1,7 +1,7 @@
 /* conn_io.c - the bytes of a connection, in and out.
  *
- * What is read lies in memory that all connections share (one loop thread, and nobody keeps it beyond on_data); only
- * what the owner leaves is kept by the connection. */
+ * What is read lies in memory that all connections share (one loop thread, and nobody keeps it beyond on_data);
+ * only what the owner leaves is kept by the connection. */
 #include "conn_own.h"
 
 #include <errno.h>
@@ -165,8 +165,8 @@ send_wire(struct conn *c)
 bool
 conn_io_can_send(const struct conn *c)
 {
-	return queue_left(&c->wire) > 0 || (c->tls != NULL && c->tls->done && !c->tls->broken &&
-	    queue_left(&c->tls->clear) > 0);
+	return queue_left(&c->wire) > 0 ||
+	       (c->tls != NULL && c->tls->done && !c->tls->broken && queue_left(&c->tls->clear) > 0);
 }
 
 void
@@ -183,8 +183,8 @@ conn_io_flush(struct conn *c)
 		conn_wait_restart(c, CONN_WAIT_STALL);
 }
 
-/* An unread byte in our socket would turn a close into a reset, and the reset can overtake the last line on its way:
- * so our half is closed first and what still comes is thrown away. */
+/* An unread byte in our socket would turn a close into a reset, and the reset can overtake the last line on its
+ * way: so our half is closed first and what still comes is thrown away. */
 void
 conn_io_linger(struct conn *c)
 {

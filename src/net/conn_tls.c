@@ -1,7 +1,7 @@
 /* conn_tls.c - TLS on a connection: OpenSSL between two queues of bytes.
  *
- * All that came in a turn is fed at once and what comes out is collected, so ticket and first answer leave together and
- * a record costs no system call of its own. A peer who sends messages without data (KeyUpdate, renegotiation,
+ * All that came in a turn is fed at once and what comes out is collected, so ticket and first answer leave together
+ * and a record costs no system call of its own. A peer who sends messages without data (KeyUpdate, renegotiation,
  * alerts; empty records OpenSSL counts itself) is cut off after CONN_TLS_CONTROL_MAX, in the middle of his bytes. */
 #include "conn_own.h"
 
@@ -141,8 +141,8 @@ on_stop(struct conn *c, int result)
 	}
 }
 
-/* A server knows by the first byte who did not mean to speak TLS (RFC 8446 5.1: 22, a handshake). Browsers get no answer: one
- * they can be made to show would be a gift to whoever sent them here (ALPACA). */
+/* A server knows by the first byte who did not mean to speak TLS (RFC 8446 5.1: 22, a handshake). Browsers get no
+ * answer: one they can be made to show would be a gift to whoever sent them here (ALPACA). */
 static bool
 speaks_tls(struct conn *c)
 {

@@ -1,8 +1,8 @@
 /* gate.c - who is connected and how fast they come.
  *
- * One record per source that has a connection open or came within the last minute. The rate is the generic cell rate
- * algorithm: `due` is the time at which the source has paid for all its connections so far; it may lie up to a minute
- * ahead. A source without open connections whose `due` has passed is as good as unknown and is forgotten. */
+ * One record per source that has a connection open or came within the last minute. The rate is the generic cell
+ * rate algorithm: `due` is the time at which the source has paid for all its connections so far; it may lie up to a
+ * minute ahead. A source without open connections whose `due` has passed is as good as unknown and is forgotten. */
 #include "gate.h"
 
 #include <stdlib.h>

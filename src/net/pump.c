@@ -16,9 +16,9 @@ struct pump {
 	void *ctx;
 	int fd;
 	struct loop_io io;
-	bool blocked;  /* the process took less than there was: the conn is paused */
+	bool blocked; /* the process took less than there was: the conn is paused */
 	bool conn_eof; /* the client will send nothing more, and the process knows */
-	bool gone;     /* the process sends nothing more */
+	bool gone; /* the process sends nothing more */
 };
 
 static void

@@ -5,8 +5,17 @@
 
 /* RFC 9110 9 and WebDAV's few that scanners use; each with the space behind it. */
 static const struct str http_verb[] = {
-	STR_INIT("GET "), STR_INIT("HEAD "), STR_INIT("POST "), STR_INIT("PUT "), STR_INIT("DELETE "), STR_INIT("CONNECT "),
-	STR_INIT("OPTIONS "), STR_INIT("TRACE "), STR_INIT("PATCH "), STR_INIT("PROPFIND "), STR_INIT("PRI "),
+	STR_INIT("GET "),
+	STR_INIT("HEAD "),
+	STR_INIT("POST "),
+	STR_INIT("PUT "),
+	STR_INIT("DELETE "),
+	STR_INIT("CONNECT "),
+	STR_INIT("OPTIONS "),
+	STR_INIT("TRACE "),
+	STR_INIT("PATCH "),
+	STR_INIT("PROPFIND "),
+	STR_INIT("PRI "),
 };
 
 static enum sniff

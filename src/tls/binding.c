@@ -51,8 +51,8 @@ hash_cert(X509 *cert, uint8_t out[static TLS_BINDING_MAX])
 	return n;
 }
 
-/* A resumed connection shows no certificate: the client compares with the one it saw when the session began, which may be
- * the other of a pair or replaced by now. So the hash travels in the ticket, sealed with the rest. */
+/* A resumed connection shows no certificate: the client compares with the one it saw when the session began, which
+ * may be the other of a pair or replaced by now. So the hash travels in the ticket, sealed with the rest. */
 int
 binding_on_ticket(SSL *ssl, void *arg)
 {

@@ -47,7 +47,8 @@ group_name(SSL *ssl)
 	static const struct {
 		int nid;
 		const char *name;
-	} groups[] = { { NID_X25519, "x25519" }, { NID_X9_62_prime256v1, "secp256r1" }, { NID_secp384r1, "secp384r1" } };
+	} groups[] = { { NID_X25519, "x25519" }, { NID_X9_62_prime256v1, "secp256r1" },
+		{ NID_secp384r1, "secp384r1" } };
 	int nid = (int)SSL_get_negotiated_group(ssl);
 
 	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
@@ -155,8 +156,8 @@ tls_facts_failure(unsigned long code)
 }
 
 void
-tls_facts_log_failure(enum tls_service service, struct str sid, struct str client, SSL *ssl, unsigned long code,
-    const char *instead)
+tls_facts_log_failure(
+    enum tls_service service, struct str sid, struct str client, SSL *ssl, unsigned long code, const char *instead)
 {
 	struct log_line l;
 

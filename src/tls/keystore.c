@@ -95,8 +95,10 @@ check_pair(STACK_OF(X509) * chain, EVP_PKEY *key, const char *name, struct err *
 	if (X509_check_private_key(sk_X509_value(chain, 0), key) == 1)
 		return check_strength(key, name, e);
 	ERR_clear_error();
-	return err_perm(e, "", "%s: the key does not belong to the first certificate of the chain: give the two that were "
-	    "made together, the server's certificate first", name);
+	return err_perm(e, "",
+	    "%s: the key does not belong to the first certificate of the chain: give the two that were "
+	    "made together, the server's certificate first",
+	    name);
 }
 
 static void
@@ -231,7 +233,7 @@ static const struct scheme {
 	enum tls_scheme scheme;
 	const char *type;
 	const char *digest; /* NULL: the algorithm has its own */
-	int padding;        /* RSA */
+	int padding; /* RSA */
 } schemes[] = {
 	{ TLS_RSA_PKCS1_SHA256, "RSA", "SHA256", RSA_PKCS1_PADDING },
 	{ TLS_RSA_PKCS1_SHA384, "RSA", "SHA384", RSA_PKCS1_PADDING },
@@ -264,7 +266,7 @@ begin_signature(EVP_MD_CTX *md, EVP_PKEY *key, const struct scheme *s)
 	if (s->padding != RSA_PKCS1_PSS_PADDING)
 		return true;
 	return EVP_PKEY_CTX_set_rsa_padding(ctx, s->padding) == 1 &&
-	    EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
+	       EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
 }
 
 static bool
@@ -274,7 +276,7 @@ make_signature(EVP_PKEY *key, const struct scheme *s, struct str tbs, struct buf
 	unsigned char out[TLS_SIGNATURE_MAX];
 	size_t n = sizeof out;
 	bool ok = md != NULL && begin_signature(md, key, s) &&
-	    EVP_DigestSign(md, out, &n, (const unsigned char *)tbs.p, tbs.n) == 1;
+		  EVP_DigestSign(md, out, &n, (const unsigned char *)tbs.p, tbs.n) == 1;
 
 	EVP_MD_CTX_free(md);
 	if (!ok)

@@ -57,8 +57,8 @@ read_certs(BIO *bio, STACK_OF(X509) * chain, const char *what, struct err *e)
 
 	while ((x = read_cert(bio)) != NULL) {
 		if (sk_X509_push(chain, x) > TLS_CHAIN_MAX)
-			return err_perm(e, "", "%s: more than %d certificates: keep the server's and its issuers'", what,
-			    TLS_CHAIN_MAX);
+			return err_perm(e, "", "%s: more than %d certificates: keep the server's and its issuers'",
+			    what, TLS_CHAIN_MAX);
 	}
 	if (!is_end_of_text())
 		return err_perm(e, "", "%s: damaged certificate (%s): write the file anew", what, pem_reason());
@@ -74,8 +74,7 @@ pem_free_chain(STACK_OF(X509) * chain)
 	sk_X509_pop_free(chain, X509_free);
 }
 
-STACK_OF(X509) *
-pem_read_chain(struct str text, const char *what, struct err *e)
+STACK_OF(X509) * pem_read_chain(struct str text, const char *what, struct err *e)
 {
 	BIO *bio = open_text(text);
 	STACK_OF(X509) *chain = sk_X509_new_null();
@@ -114,7 +113,8 @@ pem_read_key(struct str text, const char *what, struct err *e)
 	if (key != NULL)
 		return key;
 	if (asked)
-		err_perm(e, "", "%s: the key is encrypted: store it without a passphrase (openssl pkey -in … -out …)", what);
+		err_perm(
+		    e, "", "%s: the key is encrypted: store it without a passphrase (openssl pkey -in … -out …)", what);
 	else if (str_search(text, STR("PRIVATE KEY-----")) == text.n)
 		err_perm(e, "", "%s: no private key in it: it must hold a PEM block \"BEGIN PRIVATE KEY\"", what);
 	else

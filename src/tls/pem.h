@@ -9,8 +9,8 @@
 #include <postern/core/err.h>
 #include <postern/core/str.h>
 
-/* All certificates in the text, leaf first, 1 to TLS_CHAIN_MAX; other blocks (a key in the same file) are passed over. NULL
- * with words in e; what is for messages. */
+/* All certificates in the text, leaf first, 1 to TLS_CHAIN_MAX; other blocks (a key in the same file) are passed
+ * over. NULL with words in e; what is for messages. */
 STACK_OF(X509) * pem_read_chain(struct str text, const char *what, struct err *e);
 void pem_free_chain(STACK_OF(X509) * chain);
 /* The first private key in the text. */

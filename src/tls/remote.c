@@ -1,9 +1,9 @@
 /* remote.c - private keys that live in another process, as an OpenSSL provider.
  *
- * The provider knows three kinds of keys (RSA, EC, ED25519) and one thing to do with them: sign what a handshake wants
- * signed, by asking the key's signer. A key holds the public part as a key of the default provider and hands every question
- * about itself (size, group, is it the same) on to it. The default properties of the library context prefer the default
- * provider, so this one is met only through its own keys.
+ * The provider knows three kinds of keys (RSA, EC, ED25519) and one thing to do with them: sign what a handshake
+ * wants signed, by asking the key's signer. A key holds the public part as a key of the default provider and hands
+ * every question about itself (size, group, is it the same) on to it. The default properties of the library context
+ * prefer the default provider, so this one is met only through its own keys.
  *
  * The context is ours alone: nothing in it comes from openssl.cnf or the environment. */
 #include <postern/tls/remote.h>
@@ -45,7 +45,7 @@ struct remote_key {
 struct remote_sign {
 	const struct remote_key *key;
 	enum tls_scheme scheme;
-	int hash;    /* 0 SHA-256, 1 SHA-384, 2 SHA-512, -1 another */
+	int hash; /* 0 SHA-256, 1 SHA-384, 2 SHA-512, -1 another */
 	int padding; /* RSA: RSA_PKCS1_PADDING or RSA_PKCS1_PSS_PADDING */
 };
 
@@ -236,7 +236,8 @@ sign_new(void *provider, const char *properties)
 static int
 hash_of(const char *name)
 {
-	static const char *const names[][2] = { { "SHA256", "SHA2-256" }, { "SHA384", "SHA2-384" }, { "SHA512", "SHA2-512" } };
+	static const char *const names[][2] = { { "SHA256", "SHA2-256" }, { "SHA384", "SHA2-384" },
+		{ "SHA512", "SHA2-512" } };
 
 	for (int i = 0; name != NULL && i < 3; i++)
 		if (OPENSSL_strcasecmp(name, names[i][0]) == 0 || OPENSSL_strcasecmp(name, names[i][1]) == 0)
@@ -249,10 +250,11 @@ padding_of(const OSSL_PARAM *p)
 {
 	int number = 0;
 
-	if (p->data_type == OSSL_PARAM_UTF8_STRING)
-		return strcmp(p->data, OSSL_PKEY_RSA_PAD_MODE_PSS) == 0 ? RSA_PKCS1_PSS_PADDING
-		    : strcmp(p->data, OSSL_PKEY_RSA_PAD_MODE_PKCSV15) == 0 ? RSA_PKCS1_PADDING : 0;
-	return OSSL_PARAM_get_int(p, &number) == 1 ? number : 0;
+	if (p->data_type != OSSL_PARAM_UTF8_STRING)
+		return OSSL_PARAM_get_int(p, &number) == 1 ? number : 0;
+	if (strcmp(p->data, OSSL_PKEY_RSA_PAD_MODE_PSS) == 0)
+		return RSA_PKCS1_PSS_PADDING;
+	return strcmp(p->data, OSSL_PKEY_RSA_PAD_MODE_PKCSV15) == 0 ? RSA_PKCS1_PADDING : 0;
 }
 
 /* The salt is as long as the digest in every TLS scheme and needs no remembering. */
@@ -424,7 +426,8 @@ tls_remote_key(X509 *cert, struct str key_id, const struct tls_signer *signer, s
 		return NULL;
 	}
 	ctx = EVP_PKEY_CTX_new_from_name(tls_lib(), type, "provider=" PROVIDER);
-	if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) != 1)
+	if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
+	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) != 1)
 		err_temp(e, "", "cannot make a remote key: %s", pem_reason());
 	EVP_PKEY_CTX_free(ctx);
 	return key;

@@ -46,9 +46,9 @@ add_names(X509 *x, struct str hostname)
 	char alt[300];
 
 	snprintf(alt, sizeof alt, "DNS:%.*s,DNS:localhost", STR_ARG(hostname));
-	return X509_NAME_add_entry_by_txt(
-	           name, "CN", MBSTRING_UTF8, (const unsigned char *)cn.p, (int)cn.n, -1, 0) == 1 &&
-	    X509_set_issuer_name(x, name) == 1 && add_extension(x, NID_subject_alt_name, alt);
+	if (X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn.p, (int)cn.n, -1, 0) != 1)
+		return false;
+	return X509_set_issuer_name(x, name) == 1 && add_extension(x, NID_subject_alt_name, alt);
 }
 
 /* 63 random bits, not zero (RFC 5280 4.1.2.2). */
@@ -91,7 +91,7 @@ selfsigned_make(struct str hostname, struct buf *certificate, struct buf *key, s
 {
 	EVP_PKEY *pair;
 	X509 *x;
-	STACK_OF(X509) *chain;
+	STACK_OF(X509) * chain;
 	bool ok;
 
 	if (!is_hostname(hostname))

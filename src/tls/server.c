@@ -1,7 +1,8 @@
 /* server.c - the TLS server of one service: who gets which certificate, protocol and ticket.
  *
- * The first thing looked at is the ClientHello: the server name chooses the certificates, before OpenSSL opens a ticket, and
- * service and name together are the session id context, so that a ticket works only where it was given (RFC 8446 4.6.1). */
+ * The first thing looked at is the ClientHello: the server name chooses the certificates, before OpenSSL opens a
+ * ticket, and service and name together are the session id context, so that a ticket works only where it was given
+ * (RFC 8446 4.6.1). */
 #include <postern/tls/server.h>
 
 #include <openssl/core_names.h>
@@ -28,8 +29,8 @@ struct tls_server {
 };
 
 struct tls_server *
-tls_server_new(enum tls_service service, const struct tls_cert *certs, size_t n, const struct tls_signer *signer,
-    struct err *e)
+tls_server_new(
+    enum tls_service service, const struct tls_cert *certs, size_t n, const struct tls_signer *signer, struct err *e)
 {
 	struct tls_server *s = NEW(struct tls_server);
 
@@ -191,7 +192,7 @@ set_session_context(SSL *ssl, const struct tls_server *s, struct str name)
 	for (int i = 0; i < n; i++)
 		text[i] = ascii_lower(text[i]);
 	return EVP_Digest(text, (size_t)n, hash, NULL, context_hash(), NULL) == 1 &&
-	    SSL_set_session_id_context(ssl, hash, sizeof hash) == 1;
+	       SSL_set_session_id_context(ssl, hash, sizeof hash) == 1;
 }
 
 int
@@ -225,8 +226,8 @@ belongs(const struct tls_profile *p, struct str id)
 
 /* RFC 7301 3.2, and the advice of ALPACA: a client that names protocols and not ours is at the wrong door. */
 int
-server_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *nout, const unsigned char *in, unsigned nin,
-    void *arg)
+server_on_alpn(
+    SSL *ssl, const unsigned char **out, unsigned char *nout, const unsigned char *in, unsigned nin, void *arg)
 {
 	struct str list = str_from(in, nin);
 
@@ -270,7 +271,7 @@ use_ticket_key(
 
 	memcpy(secret, k->mac, sizeof secret);
 	ok = EVP_CipherInit_ex2(cipher, ticket_cipher(), k->aes, iv, enc, NULL) == 1 &&
-	    EVP_MAC_CTX_set_params(mac, params) == 1;
+	     EVP_MAC_CTX_set_params(mac, params) == 1;
 	mem_wipe(secret, sizeof secret);
 	return ok;
 }
@@ -279,7 +280,8 @@ use_ticket_key(
 enum { TICKET_ERROR = -1, TICKET_NONE = 0, TICKET_GOOD = 1, TICKET_GOOD_RENEW = 2 };
 
 int
-server_on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int enc)
+server_on_ticket_key(
+    SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int enc)
 {
 	const struct tls_server *s = SSL_get_app_data(ssl);
 	const struct tls_ticket_key *k = &s->tickets.key[0];

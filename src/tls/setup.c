@@ -1,7 +1,7 @@
 /* setup.c - one generation of certificates as SSL_CTX objects: one for each name, the first is the default.
  *
- * All contexts of a service are configured alike; they differ in certificates only. The default one owns the table of names, so
- * that a generation goes when the last connection that began with it has gone. */
+ * All contexts of a service are configured alike; they differ in certificates only. The default one owns the table
+ * of names, so that a generation goes when the last connection that began with it has gone. */
 #include "setup.h"
 
 #include <openssl/err.h>
@@ -18,7 +18,7 @@
 enum { NAME_MAX_BYTES = 255 };
 
 struct setup {
-	SSL_CTX *first;   /* the default, our owner: no reference of ours, or nothing would ever go */
+	SSL_CTX *first; /* the default, our owner: no reference of ours, or nothing would ever go */
 	struct map names; /* lower case → SSL_CTX; one reference for each entry but those of `first` */
 };
 
@@ -92,9 +92,10 @@ static bool
 apply_lists(SSL_CTX *ctx, const struct tls_profile *p)
 {
 	return SSL_CTX_set_min_proto_version(ctx, p->min_version) == 1 &&
-	    SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 && SSL_CTX_set_cipher_list(ctx, p->ciphers12) == 1 &&
-	    SSL_CTX_set_ciphersuites(ctx, p->ciphers13) == 1 && set_list(ctx, SSL_CTRL_SET_GROUPS_LIST, p->groups) &&
-	    set_list(ctx, SSL_CTRL_SET_SIGALGS_LIST, SIGALGS) && SSL_CTX_set_num_tickets(ctx, p->tickets) == 1;
+	       SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+	       SSL_CTX_set_cipher_list(ctx, p->ciphers12) == 1 && SSL_CTX_set_ciphersuites(ctx, p->ciphers13) == 1 &&
+	       set_list(ctx, SSL_CTRL_SET_GROUPS_LIST, p->groups) &&
+	       set_list(ctx, SSL_CTRL_SET_SIGALGS_LIST, SIGALGS) && SSL_CTX_set_num_tickets(ctx, p->tickets) == 1;
 }
 
 static void
@@ -120,9 +121,9 @@ new_ctx(const struct tls_profile *p)
 	if (ctx == NULL || !apply_lists(ctx, p))
 		log_panic("TLS profile %s: %s", p->name, pem_reason());
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-	        SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
+				     SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
 	SSL_CTX_set_security_level(ctx, 2);
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* all state is in the tickets: C15 */
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* all state is in the tickets: nothing grows here */
 	SSL_CTX_set_timeout(ctx, TLS_TICKET_LIFETIME_S);
 	SSL_CTX_set_max_early_data(ctx, 0);
 	SSL_CTX_set_recv_max_early_data(ctx, 0);

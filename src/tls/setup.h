@@ -6,8 +6,8 @@
 
 #include <postern/tls/server.h>
 
-/* The default context, with those of the other names attached, so that they live as long as a connection that began with
- * it. One reference, the caller's. NULL with words in e. */
+/* The default context, with those of the other names attached, so that they live as long as a connection that began
+ * with it. One reference, the caller's. NULL with words in e. */
 SSL_CTX *setup_make(const struct tls_profile *profile, const struct tls_cert *certs, size_t n,
     const struct tls_signer *signer, struct err *e);
 /* The context for a server name (any case), or the default. */

@@ -1,7 +1,7 @@
 /* addr.h - internet addresses and networks as values.
  *
- * An IPv4 address is held in its v4-mapped IPv6 form (RFC 4291 2.5.5.2), so that a client of a
- * dual-stack socket and the same client of an IPv4 socket compare equal and print the same. */
+ * An IPv4 address is held in its v4-mapped IPv6 form (RFC 4291 2.5.5.2), so that a client of a dual-stack socket
+ * and the same client of an IPv4 socket compare equal and print the same. */
 #ifndef POSTERN_NET_ADDR_H
 #define POSTERN_NET_ADDR_H
 

@@ -2,14 +2,14 @@
  *
  * Plain at first or TLS at once; plain becomes TLS by conn_secure. The owner gets what arrives through on_data and
  * writes with conn_write. What is written in one turn of the loop leaves in one go (TCP_NODELAY is set, so nothing
- * waits for an acknowledgement). Nothing a stranger does grows memory: reading stops while the owner does not take what
- * came (CONN_IN_MAX) and while the peer does not read what was written (CONN_HIGH). In one turn a connection reads
- * at most CONN_TURN_BYTES, so that others get theirs.
+ * waits for an acknowledgement). Nothing a stranger does grows memory: reading stops while the owner does not take
+ * what came (CONN_IN_MAX) and while the peer does not read what was written (CONN_HIGH). In one turn a connection
+ * reads at most CONN_TURN_BYTES, so that others get theirs.
  *
  * An idle connection holds no buffers; under TLS OpenSSL's own are released, too.
  *
- * Life: conn_new … on_end (once, the last callback) … conn_free. conn_free may be called at any time, also
- * inside a callback, and closes at once. All callbacks come from the loop, never from inside conn_write. */
+ * Life: conn_new … on_end (once, the last callback) … conn_free. conn_free may be called at any time, also inside a
+ * callback, and closes at once. All callbacks come from the loop, never from inside conn_write. */
 #ifndef POSTERN_NET_CONN_H
 #define POSTERN_NET_CONN_H
 
@@ -32,7 +32,7 @@ enum {
 	CONN_LINGER_MS = 2000,         /* how long a close waits for the peer to take the last words */
 	CONN_HANDSHAKE_MS = 10000,     /* default of CONN_WAIT_HANDSHAKE */
 	CONN_STALL_MS = 300000,        /* default of CONN_WAIT_STALL */
-	CONN_TLS_CONTROL_MAX = 32,     /* TLS messages without data (KeyUpdate, …) taken at once, and one more a minute */
+	CONN_TLS_CONTROL_MAX = 32,     /* TLS messages without data (KeyUpdate, …) at once; and one more a minute */
 };
 
 /* What a deadline waits for. */
@@ -57,9 +57,8 @@ enum conn_end {
 };
 
 struct conn_ops {
-	/* Bytes from the peer: all that is unconsumed, oldest first. Returns how many the owner took; the rest comes
-	 * again
-	 * with the next bytes or after conn_resume. */
+	/* Bytes from the peer: all that is unconsumed, oldest first. Returns how many the owner took; the rest
+	 * comes again with the next bytes or after conn_resume. */
 	size_t (*on_data)(void *ctx, struct str bytes);
 	/* The TLS handshake is done. May be NULL. */
 	void (*on_secure)(void *ctx);
@@ -68,8 +67,8 @@ struct conn_ops {
 	/* The peer will send nothing more; what was written still goes out. The owner closes when it has answered
 	 * everything. NULL: conn_close at once. */
 	void (*on_eof)(void *ctx);
-	/* A deadline passed; the owner may say its last words and call conn_close. If it does not, or is NULL,
-	 * the connection ends at once. Not asked for CONN_WAIT_HANDSHAKE and CONN_WAIT_STALL. */
+	/* A deadline passed; the owner may say its last words and call conn_close. If it does not, or is NULL, the
+	 * connection ends at once. Not asked for CONN_WAIT_HANDSHAKE and CONN_WAIT_STALL. */
 	void (*on_wait)(void *ctx, enum conn_wait what);
 	/* It is over; nothing further is called. The owner calls conn_free, now or later. */
 	void (*on_end)(void *ctx, enum conn_end why);
@@ -86,8 +85,8 @@ void conn_write(struct conn *c, struct str bytes);
 /* More than CONN_HIGH is queued: a producer of much stops here and goes on at on_drained. */
 bool conn_full(const struct conn *c);
 size_t conn_queued(const struct conn *c);
-/* Delivers what is queued, says goodbye properly (close_notify, FIN, CONN_LINGER_MS for the peer to do the
- * same, so that no reset swallows the last line), then on_end(CONN_END_CLOSED). on_data is not called any more. */
+/* Delivers what is queued, says goodbye properly (close_notify, FIN, CONN_LINGER_MS for the peer to do the same, so
+ * that no reset swallows the last line), then on_end(CONN_END_CLOSED). on_data is not called any more. */
 void conn_close(struct conn *c);
 
 /* No on_data until conn_resume; at most CONN_IN_MAX bytes are read meanwhile. */
@@ -99,14 +98,13 @@ void conn_resume(struct conn *c);
 void conn_wait(struct conn *c, enum conn_wait what, int64_t ms);
 
 enum conn_side { CONN_SERVER, CONN_CLIENT };
-/* What happens to bytes that came in the clear together with the command that begins TLS (RFC 3207 6, CVE-2011-0411).
- * They never reach on_data either way. */
+/* What happens to bytes that came in the clear together with the command that begins TLS (RFC 3207 6,
+ * CVE-2011-0411). They never reach on_data either way. */
 enum conn_injected { CONN_INJECTED_DROP, CONN_INJECTED_CLOSE };
-/* From here on TLS: what is queued (the "220 go ahead") still leaves in the clear, bytes that are already here or were
- * not consumed are dropped or end the connection, the handshake begins and is given CONN_WAIT_HANDSHAKE.
- * ssl is the conn's from now on. plain: said in the clear when the peer does not speak TLS at all (and is not an
- * HTTP client),
- * then the connection ends; empty for silence; static text. Called in on_data, the bytes up to the
+/* From here on TLS: what is queued (the "220 go ahead") still leaves in the clear, bytes that are already here or
+ * were not consumed are dropped or end the connection, the handshake begins and is given CONN_WAIT_HANDSHAKE. ssl
+ * is the conn's from now on. plain: said in the clear when the peer does not speak TLS at all (and is not an HTTP
+ * client), then the connection ends; empty for silence; static text. Called in on_data, the bytes up to the
  * returned count belong to the command, the rest is what was injected. */
 void conn_secure(struct conn *c, struct ssl_st *ssl, enum conn_side side, enum conn_injected injected,
     struct str plain);

@@ -1,8 +1,8 @@
 /* listen.h - listening sockets: the parent opens them, a role accepts on them.
  *
  * The accepting side decides who gets a connection at all: so many in total, so many and so fast from one source
- * (addr_source_of), and it stays calm when descriptors run out: it gives one away to refuse the waiting
- * connection, then pauses instead of spinning. Whoever is refused for being too many gets the service's words. */
+ * (addr_source_of), and it stays calm when descriptors run out: it gives one away to refuse the waiting connection,
+ * then pauses instead of spinning. Whoever is refused for being too many gets the service's words. */
 #ifndef POSTERN_NET_LISTEN_H
 #define POSTERN_NET_LISTEN_H
 
@@ -47,11 +47,11 @@ uint32_t listen_gate_open(const struct listen_gate *g);
 struct listen_ops {
 	/* A connection: fd is the callee's, non-blocking and close-on-exec. The callee owes listen_gate_left(peer). */
 	void (*on_accept)(void *ctx, int fd, const struct addr *peer, const struct addr *local);
-	/* A connection was refused (already closed); why is static text for the log. Must not free the listener. May be
-	 * NULL. */
+	/* A connection was refused (already closed); why is static text for the log. Must not free the listener.
+	 * May be NULL. */
 	void (*on_refuse)(void *ctx, const struct addr *peer, const char *why);
-	/* What a refused client is told before the close, such as "421 4.7.0 too many connections\r\n".
-	 * Empty where a client expects TLS at once. Static text. */
+	/* What a refused client is told before the close, such as "421 4.7.0 too many connections\r\n". Empty where
+	 * a client expects TLS at once. Static text. */
 	struct str busy;
 };
 

@@ -1,9 +1,9 @@
 /* keystore.h - the private keys, in the one process that has them.
  *
- * Keys and chains come as bytes of PEM files that somebody with more rights opened. A key signs only for the callers
- * it was
- * loaded for, only what has the shape of a TLS server's handshake signature, and only so often; so a taken-over front
- * can pretend to be the server while it lives, but cannot take the key along or have it sign anything else. */
+ * Keys and chains come as bytes of PEM files that somebody with more rights opened. A key signs only for the
+ * callers it was loaded for, only what has the shape of a TLS server's handshake signature, and only so often; so a
+ * taken-over front can pretend to be the server while it lives, but cannot take the key along or have it sign
+ * anything else. */
 #ifndef POSTERN_TLS_KEYSTORE_H
 #define POSTERN_TLS_KEYSTORE_H
 
@@ -33,9 +33,8 @@ struct keystore *keystore_new(void);
 void keystore_free(struct keystore *k);
 
 /* Takes a pair under id, in place of the one that was there. They must fit together, the key must be strong enough
- * (RSA from 2048,
- * P-256, P-384, P-521, Ed25519) and not need a passphrase. False with what is wrong and what to do in e: the old pair
- * stays. callers: bits of those who may use it. name: for messages ("/etc/postern/key.pem"). */
+ * (RSA from 2048, P-256, P-384, P-521, Ed25519) and not need a passphrase. False with what is wrong and what to do
+ * in e: the old pair stays. callers: bits of those who may use it. name: for messages ("/etc/postern/key.pem"). */
 bool keystore_load(struct keystore *k, struct str id, uint32_t callers, struct str chain_pem, struct str key_pem,
     const char *name, struct err *e);
 /* The same, from descriptors (read from offset 0, left open). */
@@ -49,9 +48,9 @@ size_t keystore_count(const struct keystore *k);
 /* Ids in no order: *at starts at 0; false at the end. */
 bool keystore_next(const struct keystore *k, size_t *at, struct str *id);
 
-/* Signs tbs for a caller (0 to KEYSTORE_CALLERS - 1); adds the signature to sig. False with the reason in e: no such
- * key or not for this caller
- * (which looks the same), a scheme that the key does not do, bytes that are no handshake, or too many. */
+/* Signs tbs for a caller (0 to KEYSTORE_CALLERS - 1); adds the signature to sig. False with the reason in e: no
+ * such key or not for this caller (which looks the same), a scheme that the key does not do, bytes that are no
+ * handshake, or too many. */
 bool keystore_sign(struct keystore *k, unsigned caller, struct str id, enum tls_scheme scheme, struct str tbs,
     struct buf *sig, struct err *e);
 

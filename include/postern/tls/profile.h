@@ -1,8 +1,8 @@
 /* profile.h - what each service offers in TLS, as data.
  *
- * One row per service. All: TLS 1.2 at least (RFC 8996), ephemeral elliptic-curve key exchange only (no finite-field
- * groups: CVE-2002-20001), no renegotiation, no compression, no early data. Where people log in only AEAD ciphers; on
- * port 25 also CBC with ECDHE, because the alternative there is plain text (RFC 7435). */
+ * One row per service. All: TLS 1.2 at least (RFC 8996), ephemeral elliptic-curve key exchange only (no
+ * finite-field groups: CVE-2002-20001), no renegotiation, no compression, no early data. Where people log in only
+ * AEAD ciphers; on port 25 also CBC with ECDHE, because the alternative there is plain text (RFC 7435). */
 #ifndef POSTERN_TLS_PROFILE_H
 #define POSTERN_TLS_PROFILE_H
 
@@ -34,8 +34,7 @@ struct tls_profile {
 	const char *ciphers13;
 	const char *groups;
 	/* Protocol ids (RFC 7301) that belong to the service. A client that offers ids but none of these is refused
-	 * with
-	 * no_application_protocol; one that offers none is taken. */
+	 * with no_application_protocol; one that offers none is taken. */
 	const char *alpn[TLS_ALPN_MAX];
 	size_t tickets;        /* given after a TLS 1.3 handshake; 0: no resumption at all */
 	bool ask_client_cert;  /* request one, optional and unverified */

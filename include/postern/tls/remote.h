@@ -1,10 +1,9 @@
 /* remote.h - private keys that live in another process.
  *
- * A key object made here has only public parts; a signature is asked for by a function of the caller, with the whole
- * message
- * to be signed, so that the process with the key can see that it is part of a TLS handshake and nothing
- * else. Implemented as a small OpenSSL provider (remote.c, the one file that knows). Works for TLS 1.2 and 1.3 with
- * RSA (PKCS#1 and PSS), ECDSA and Ed25519. */
+ * A key object made here has only public parts; a signature is asked for by a function of the caller, with the
+ * whole message to be signed, so that the process with the key can see that it is part of a TLS handshake and
+ * nothing else. Implemented as a small OpenSSL provider (remote.c, the one file that knows). Works for TLS 1.2 and
+ * 1.3 with RSA (PKCS#1 and PSS), ECDSA and Ed25519. */
 #ifndef POSTERN_TLS_REMOTE_H
 #define POSTERN_TLS_REMOTE_H
 
@@ -38,8 +37,7 @@ enum {
 };
 
 /* Asks for a signature of tbs by the key of that name; adds it to sig as it goes on the wire. Blocks; false on
- * refusal or when the
- * other process does not answer in time: the handshake fails, with an alert to the client. */
+ * refusal or when the other process does not answer in time: the handshake fails, with an alert to the client. */
 struct tls_signer {
 	bool (*sign)(void *ctx, struct str key_id, enum tls_scheme scheme, struct str tbs, struct buf *sig);
 	void *ctx;

@@ -32,6 +32,7 @@ void tls_ticket_init(struct tls_ticket_ring *r);
 void tls_ticket_rotate(struct tls_ticket_ring *r);
 void tls_ticket_wipe(struct tls_ticket_ring *r);
 /* The key of that name or NULL; *at is its place, 0 the one that seals. */
-const struct tls_ticket_key *tls_ticket_find(const struct tls_ticket_ring *r, const uint8_t name[static 16], size_t *at);
+const struct tls_ticket_key *tls_ticket_find(
+    const struct tls_ticket_ring *r, const uint8_t name[static 16], size_t *at);
 
 #endif

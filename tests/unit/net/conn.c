@@ -229,7 +229,6 @@ pausing_reads_a_bounded_amount(void **state)
 	side_close(&s);
 }
 
-/* attacks.md I19 */
 static void
 a_peer_who_does_not_read_stops_the_producer(void **state)
 {

@@ -244,7 +244,7 @@ turns_in(struct door *d, int ms)
 	return turns;
 }
 
-/* attacks.md K03: no spinning, a clean refusal, recovery */
+/* No spinning, a clean refusal, recovery */
 static void
 calm_without_descriptors(void **state)
 {

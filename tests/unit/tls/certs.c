@@ -1,4 +1,4 @@
-/* certs.c - tests of certificates: by name, in pairs, with keys elsewhere, replaced at run time (attacks.md C18). */
+/* certs.c - tests of certificates: by name, in pairs, with keys elsewhere, replaced at run time. */
 #include "site.h"
 
 #include <openssl/err.h>
@@ -118,13 +118,20 @@ every_kind_of_key_signs(void **state)
 		const char *kind, *algorithm;
 		int version;
 	} row[] = {
-		{ "RSA", "RSA-PSS+SHA256", TLS1_3_VERSION }, { "RSA", "RSA-PSS+SHA384", TLS1_3_VERSION },
-		{ "RSA", "RSA-PSS+SHA512", TLS1_3_VERSION }, { "RSA", "RSA-PSS+SHA256", TLS1_2_VERSION },
-		{ "RSA", "RSA+SHA256", TLS1_2_VERSION }, { "RSA", "RSA+SHA384", TLS1_2_VERSION },
-		{ "RSA", "RSA+SHA512", TLS1_2_VERSION }, { "P-256", "ECDSA+SHA256", TLS1_3_VERSION },
-		{ "P-256", "ECDSA+SHA256", TLS1_2_VERSION }, { "P-256", "ECDSA+SHA512", TLS1_2_VERSION },
-		{ "P-384", "ECDSA+SHA384", TLS1_3_VERSION }, { "P-384", "ECDSA+SHA384", TLS1_2_VERSION },
-		{ "ED25519", "ed25519", TLS1_3_VERSION }, { "ED25519", "ed25519", TLS1_2_VERSION },
+		{ "RSA", "RSA-PSS+SHA256", TLS1_3_VERSION },
+		{ "RSA", "RSA-PSS+SHA384", TLS1_3_VERSION },
+		{ "RSA", "RSA-PSS+SHA512", TLS1_3_VERSION },
+		{ "RSA", "RSA-PSS+SHA256", TLS1_2_VERSION },
+		{ "RSA", "RSA+SHA256", TLS1_2_VERSION },
+		{ "RSA", "RSA+SHA384", TLS1_2_VERSION },
+		{ "RSA", "RSA+SHA512", TLS1_2_VERSION },
+		{ "P-256", "ECDSA+SHA256", TLS1_3_VERSION },
+		{ "P-256", "ECDSA+SHA256", TLS1_2_VERSION },
+		{ "P-256", "ECDSA+SHA512", TLS1_2_VERSION },
+		{ "P-384", "ECDSA+SHA384", TLS1_3_VERSION },
+		{ "P-384", "ECDSA+SHA384", TLS1_2_VERSION },
+		{ "ED25519", "ed25519", TLS1_3_VERSION },
+		{ "ED25519", "ed25519", TLS1_2_VERSION },
 	};
 	struct tls_cert cert;
 	struct site s;
@@ -234,12 +241,12 @@ the_server_name_extension(void **state)
 {
 	static const struct str good = STR_INIT("\x00\x0b\x00\x00\x08mx.test\x2e");
 	static const struct str two = STR_INIT("\x00\x08\x00\x00\x01"
-	                                       "a\x00\x00\x01"
-	                                       "b");
+					       "a\x00\x00\x01"
+					       "b");
 	static const struct str other_type = STR_INIT("\x00\x04\x07\x00\x01"
-	                                              "a");
+						      "a");
 	static const struct str nul = STR_INIT("\x00\x06\x00\x00\x03"
-	                                       "a\0b");
+					       "a\0b");
 	struct str name;
 
 	(void)state;

@@ -1,4 +1,4 @@
-/* conn.c - tests of connections under TLS: the change to it, floods, slow and wrong peers (attacks.md C01, C08, C11, C12, C17, C20). */
+/* conn.c - tests of connections under TLS: the change to it, floods, slow and wrong peers. */
 #include "site.h"
 
 #include <fcntl.h>
@@ -511,7 +511,11 @@ damaged_records_end_it(void **state)
 	(void)state;
 	site_open(&s, TLS_IMAPS);
 	assert_true(link_to(&l, &s, NULL));
-	assert_int_equal(write(l.fd, "\x17\x03\x03\x00\x20" "0123456789abcdef0123456789abcdef", 37), 37);
+	assert_int_equal(write(l.fd,
+			     "\x17\x03\x03\x00\x20"
+			     "0123456789abcdef0123456789abcdef",
+			     37),
+	    37);
 	link_turn(&l);
 	shutdown(l.fd, SHUT_WR);
 	link_wait_end(&l);

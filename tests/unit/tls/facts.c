@@ -40,8 +40,7 @@ the_line_of_a_handshake(void **state)
 	assert_line_has(" event=tls sid=sid1 client=192.0.2.1:4000 service=imaps version=TLSv1.3 ");
 	assert_line_has(" cipher=TLS_AES_128_GCM_SHA256 group=x25519 sni=mail.example.test alpn=imap ");
 	assert_line_has(" client_cert=\"\" resumed=no");
-	assert_string_equal(
-	    tls_facts_words(conn_ssl(l.conn), words), "TLSv1.3:TLS_AES_128_GCM_SHA256:128");
+	assert_string_equal(tls_facts_words(conn_ssl(l.conn), words), "TLSv1.3:TLS_AES_128_GCM_SHA256:128");
 	assert_string_equal(tls_facts_words(NULL, words), "");
 	link_close(&l);
 	site_close(&s);
@@ -129,7 +128,8 @@ both_sides_bind_alike(int version)
 	assert_true(link_to(&other, &s, NULL));
 	assert_int_equal(tls_binding_exporter(conn_ssl(l.conn), ours), 32);
 	assert_int_equal(SSL_export_keying_material(
-	                     l.ssl, theirs, 32, "EXPORTER-Channel-Binding", 24, (const unsigned char *)"", 0, 1), 1);
+			     l.ssl, theirs, 32, "EXPORTER-Channel-Binding", 24, (const unsigned char *)"", 0, 1),
+	    1);
 	assert_memory_equal(ours, theirs, 32);
 	assert_int_equal(tls_binding_exporter(conn_ssl(other.conn), again), 32);
 	assert_memory_not_equal(ours, again, 32); /* of this connection only */

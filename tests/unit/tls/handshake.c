@@ -1,4 +1,4 @@
-/* handshake.c - tests of what is offered: versions, ciphers, groups, protocols (attacks.md C09, C13, C16). */
+/* handshake.c - tests of what is offered: versions, ciphers, groups, protocols. */
 #include "site.h"
 
 #include <openssl/err.h>
@@ -34,9 +34,10 @@ try(enum tls_service service, void (*set)(SSL_CTX *client, const char *value), c
 static void
 set_version(SSL_CTX *client, const char *value)
 {
-	int version = strcmp(value, "1.3") == 0 ? TLS1_3_VERSION
-	    : strcmp(value, "1.2") == 0 ? TLS1_2_VERSION
-	    : strcmp(value, "1.1") == 0 ? TLS1_1_VERSION : TLS1_VERSION;
+	int version = strcmp(value, "1.3") == 0   ? TLS1_3_VERSION
+		      : strcmp(value, "1.2") == 0 ? TLS1_2_VERSION
+		      : strcmp(value, "1.1") == 0 ? TLS1_1_VERSION
+						  : TLS1_VERSION;
 
 	SSL_CTX_set_min_proto_version(client, version);
 	SSL_CTX_set_max_proto_version(client, version);
@@ -153,7 +154,6 @@ the_alert_for_a_wrong_protocol(void **state)
 	site_close(&s);
 }
 
-/* attacks.md C16 */
 static void
 early_data_is_never_taken(void **state)
 {

@@ -1,4 +1,4 @@
-/* keystore.c - tests of the keys: loading, who may use which, what is signed (sandbox.md 4.3), self-signed certificates. */
+/* keystore.c - tests of the keys: loading, who may use which, what is signed, self-signed certificates. */
 #include "site.h"
 
 #include <fcntl.h>
@@ -63,8 +63,7 @@ loading(void **state)
 	buf_add(&both, buf_str(&key));
 	buf_add(&both, buf_str(&cert));
 	assert_true(load(k, "both", &both, &both, &e));
-	assert_int_equal(str_search(keystore_chain(k, STR("both")), STR("PRIVATE")),
-	    keystore_chain(k, STR("both")).n);
+	assert_int_equal(str_search(keystore_chain(k, STR("both")), STR("PRIVATE")), keystore_chain(k, STR("both")).n);
 	assert_true(keystore_forget(k, STR("both")));
 	assert_false(keystore_forget(k, STR("both")));
 	buf_fini(&both);
@@ -317,7 +316,8 @@ keys_in_locked_memory(void **state)
 		site_make_pair(i % 2 == 0 ? "RSA" : "P-256", "DNS:a.test", &cert, &key);
 		assert_true(load(k, "one", &cert, &key, &e));
 		assert_true(CRYPTO_secure_used() > used);
-		assert_true(sign(k, 2, "one", i % 2 == 0 ? TLS_RSA_PSS_SHA256 : TLS_ECDSA_SHA256, certificate_verify(32), &e));
+		assert_true(
+		    sign(k, 2, "one", i % 2 == 0 ? TLS_RSA_PSS_SHA256 : TLS_ECDSA_SHA256, certificate_verify(32), &e));
 		assert_true(keystore_forget(k, STR("one")));
 		if (i == 0)
 			used = CRYPTO_secure_used(); /* OpenSSL's random generators live there from now on */

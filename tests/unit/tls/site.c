@@ -221,6 +221,16 @@ wants_more(struct link *l, int result)
 	return false;
 }
 
+void
+link_name(struct link *l, const char *name)
+{
+	char copy[256];
+
+	snprintf(copy, sizeof copy, "%s", name != NULL ? name : "");
+	if (name != NULL)
+		SSL_set_tlsext_host_name(l->ssl, copy);
+}
+
 bool
 link_shake(struct link *l)
 {
@@ -244,8 +254,7 @@ link_to(struct link *l, struct site *s, const char *name)
 {
 	link_open(l, s);
 	link_secure(l, s->server);
-	if (name != NULL)
-		SSL_set_tlsext_host_name(l->ssl, name);
+	link_name(l, name);
 	return link_shake(l);
 }
 

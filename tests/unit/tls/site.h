@@ -64,6 +64,8 @@ void link_open(struct link *l, struct site *s);
 void link_secure(struct link *l, struct tls_server *server);
 void link_close(struct link *l);
 void link_turn(struct link *l);
+/* SSL_set_tlsext_host_name, whose macro casts const away; NULL: no name. */
+void link_name(struct link *l, const char *name);
 /* Runs the handshake to its end on both sides; true if both are content. */
 bool link_shake(struct link *l);
 /* All at once: open, secure, with a server name (NULL: none), shake. */

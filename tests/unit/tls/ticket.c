@@ -1,4 +1,4 @@
-/* ticket.c - tests of resumption: where a ticket works and where it does not (attacks.md C14, C15). */
+/* ticket.c - tests of resumption: where a ticket works and where it does not. */
 #include "site.h"
 
 #include <malloc.h>
@@ -39,8 +39,7 @@ is_resumed(struct site *s, struct tls_server *server, const char *name, SSL_SESS
 
 	link_open(&l, s);
 	link_secure(&l, server);
-	if (name != NULL)
-		SSL_set_tlsext_host_name(l.ssl, name);
+	link_name(&l, name);
 	SSL_set_session(l.ssl, session);
 	assert_true(link_shake(&l));
 	reused = SSL_session_reused(l.ssl);
