@@ -285,6 +285,8 @@ transact_alone(struct commit *c, struct commit_op *op)
 {
 	int rc = transact(c, op, op->next);
 
+	if (rc == MDB_MAP_FULL && ledger_advance(c->ledger) == 0)
+		rc = transact(c, op, op->next);
 	if (rc != 0) {
 		unput(c, op);
 		ledger_fail(&op->err, rc, "write");

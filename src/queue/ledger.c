@@ -226,6 +226,39 @@ ledger_get_bytes(struct ledger *l, MDB_txn *t, uint64_t *bytes)
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+/* Pages that were used once and are free again: LMDB's table 0, each value a count and that many page numbers. */
+static uint64_t
+free_pages(MDB_txn *t)
+{
+	MDB_cursor *c;
+	MDB_val k, d;
+	uint64_t n = 0;
+	size_t count;
+
+	if (mdb_cursor_open(t, 0, &c) != 0)
+		return 0;
+	while (mdb_cursor_get(c, &k, &d, MDB_NEXT) == 0) {
+		memcpy(&count, d.mv_data, sizeof count);
+		n += count;
+	}
+	mdb_cursor_close(c);
+	return n;
+}
+
+bool
+ledger_has_room(struct ledger *l, MDB_txn *t, uint64_t bytes)
+{
+	MDB_envinfo info;
+	MDB_stat st;
+	uint64_t used, need;
+
+	if (mdb_env_info(l->env, &info) != 0 || mdb_env_stat(l->env, &st) != 0)
+		return false;
+	used = (info.me_last_pgno + 1) * st.ms_psize;
+	need = info.me_mapsize / 8 + bytes;
+	return used + need <= info.me_mapsize || used + need <= info.me_mapsize + free_pages(t) * st.ms_psize;
+}
+
 /* The first row with a key of at least *k, into *k and *d. */
 static int
 seek(MDB_txn *t, MDB_dbi dbi, MDB_val *k, MDB_val *d, size_t key_size)
@@ -456,4 +489,22 @@ ledger_drop_if_settled(struct ledger *l, MDB_txn *t, struct id qid, bool *file)
 	if ((rc = mdb_del(t, l->message, &k, NULL)) != 0)
 		return rc;
 	return add_bytes(l, t, 0, size);
+}
+
+int
+ledger_advance(struct ledger *l)
+{
+	MDB_txn *t;
+	uint64_t turn;
+	int rc = mdb_txn_begin(l->env, NULL, 0, &t);
+
+	if (rc != 0)
+		return rc;
+	rc = get_number(l, t, "turn", &turn);
+	if (rc == 0 || rc == MDB_NOTFOUND)
+		rc = set_number(l, t, "turn", turn + 1);
+	if (rc == 0)
+		return mdb_txn_commit(t);
+	mdb_txn_abort(t);
+	return rc;
 }

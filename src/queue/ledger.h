@@ -38,6 +38,10 @@ int ledger_get_recipient(struct ledger *l, MDB_txn *t, struct ledger_key k, stru
 int ledger_get_content(struct ledger *l, MDB_txn *t, struct id qid, struct str *bytes);
 int ledger_get_bytes(struct ledger *l, MDB_txn *t, uint64_t *bytes);
 
+/* Whether so many bytes more fit the map, with an eighth of it left for changing and deleting what is there: a ledger that is
+ * full to the brim could not even be emptied. */
+bool ledger_has_room(struct ledger *l, MDB_txn *t, uint64_t bytes);
+
 /* Walks the recipients of a message: *at is the first number to look at and moves on. MDB_NOTFOUND at the end. */
 int ledger_next_recipient(struct ledger *l, MDB_txn *t, struct id qid, uint32_t *at, struct row_recipient *r);
 /* The message after *qid, into *qid. MDB_NOTFOUND at the end. */
@@ -54,6 +58,9 @@ int ledger_add_content(struct ledger *l, MDB_txn *t, struct id qid, int fd, size
 int ledger_put_recipient(struct ledger *l, MDB_txn *t, struct ledger_key k, const struct row_recipient *r);
 /* MDB_NOTFOUND when there is none. */
 int ledger_del_recipient(struct ledger *l, MDB_txn *t, struct ledger_key k);
+/* A transaction of its own that changes next to nothing: LMDB uses pages that one transaction freed only in the second after it,
+ * so that a full map which was just emptied stays full until something is committed. */
+int ledger_advance(struct ledger *l);
 /* If no recipient is left: removes message and content; *file is set when a spool file has to go after the commit. */
 int ledger_drop_if_settled(struct ledger *l, MDB_txn *t, struct id qid, bool *file);
 

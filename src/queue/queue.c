@@ -61,12 +61,16 @@ queue_has_room(struct queue *q, uint64_t bytes, struct err *e)
 	const struct queue_limits *limits = &q->options.limits;
 	uint64_t coming = q->bytes_coming + bytes;
 	uint64_t held = 0;
+	bool fits;
 	MDB_txn *t = ledger_read(&q->ledger);
 
 	if (t == NULL)
 		return err_temp(e, SAY_LATER, "queue.mdb: read");
 	ledger_get_bytes(&q->ledger, t, &held);
+	fits = ledger_has_room(&q->ledger, t, q->bytes_coming + (bytes <= QUEUE_INLINE_MAX ? bytes : 0));
 	mdb_txn_abort(t);
+	if (!fits)
+		return err_temp(e, SAY_DISK, "queue: queue.mdb has reached the size of its map");
 	if (held + coming > limits->bytes)
 		return err_temp(e, SAY_DISK, "queue: full: %llu bytes of %llu", (unsigned long long)held,
 		    (unsigned long long)limits->bytes);
