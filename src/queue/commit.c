@@ -228,6 +228,8 @@ run_files(struct commit *c, struct list *group)
 	bool synced;
 
 	list_init(&put);
+	for (op = group->first; op != NULL; op = op->next)
+		spool_push(op->file);
 	while ((op = list_take(group)) != NULL) {
 		op->file_put = spool_put(c->spool, op->qid, op->file, &op->err);
 		if (op->file_put)

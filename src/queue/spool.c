@@ -136,6 +136,12 @@ put_copy(struct spool *s, int fd, const char *name, struct err *e)
 	return ok;
 }
 
+void
+spool_push(int fd)
+{
+	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 bool
 spool_put(struct spool *s, struct id qid, int fd, struct err *e)
 {

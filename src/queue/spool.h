@@ -22,6 +22,8 @@ int spool_new(struct spool *s, struct err *e);
 /* True for such a file that has not been put yet: nobody else can have one. */
 bool spool_is_new(const struct spool *s, int fd);
 
+/* Starts writing fd's bytes to the disk: called for all files of a group before the first is put, it makes their syncs one. */
+void spool_push(int fd);
 /* Makes the content durable under the name of qid, by a link when fd is a new spool file, else by a copy. The name is durable
  * after spool_sync. False when the name exists or for lack of space; then nothing of it remains. */
 bool spool_put(struct spool *s, struct id qid, int fd, struct err *e);
