@@ -20,10 +20,12 @@ rcpt_parse(struct cur *c, struct in_args *a)
 	return in_params_parse(c, PARAM_OF_RCPT, a);
 }
 
+/* Refused recipients have a count of their own: a list with twenty strangers on it is no attack. */
 static struct smtp_reply
 refuse(struct smtp_in *s, struct smtp_reply r)
 {
 	s->tx.refused++;
+	s->counted = true;
 	return ++s->guesses > SMTP_GUESSES_MAX ? smtp_reply(SMTP_RCPT_GUESSING) : r;
 }
 
@@ -70,6 +72,17 @@ on_resolved(struct smtp_in *s)
 	return in_check(s, STAGE_RCPT, checked);
 }
 
+/* RFC 5321 4.5.3.1.10: 452, and what was accepted stands. */
+static struct smtp_reply
+overshoot(struct smtp_in *s)
+{
+	bool flood = ++s->overshoot > SMTP_OVERSHOOT_MAX;
+
+	s->counted = true;
+	s->told = s->overshoot > 1 && !flood;
+	return smtp_reply(flood ? SMTP_RCPT_FLOOD : SMTP_RCPT_TOO_MANY);
+}
+
 struct smtp_reply
 rcpt_run(struct smtp_in *s, const struct in_args *a)
 {
@@ -84,7 +97,7 @@ rcpt_run(struct smtp_in *s, const struct in_args *a)
 	if (!ascii_only(a->path) && !s->tx.smtputf8)
 		return refuse(s, smtp_reply(SMTP_NO_UTF8_RCPT));
 	if (s->tx.nrcpts >= s->conf->recipients)
-		return smtp_reply(++s->overshoot > SMTP_OVERSHOOT_MAX ? SMTP_RCPT_FLOOD : SMTP_RCPT_TOO_MANY);
+		return overshoot(s);
 	in_asking(s, ASK_RESOLVE, on_resolved);
 	s->ops->resolve(s->ctx, &q);
 	return smtp_reply_later();

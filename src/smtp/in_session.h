@@ -175,6 +175,8 @@ struct smtp_in {
 	struct smtp_in_authed authed;
 	struct smtp_reply submitted;
 	bool auth_running;
+	bool counted;          /* the reply has a count of its own, it is none of the errors */
+	bool told;             /* the log knows it already: one line for a flood */
 
 	struct in_tx tx;
 

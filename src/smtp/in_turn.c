@@ -27,13 +27,6 @@ close_with(struct smtp_in *s, enum smtp_reply_name name)
 	write_reply(s, &r);
 }
 
-/* Refused recipients have a count of their own: a list with twenty strangers on it is no attack (in_rcpt.c). */
-static bool
-counts_as_error(const struct smtp_in *s, const struct smtp_reply *r)
-{
-	return r->code >= 400 && (s->verb == NULL || !str_eq(s->verb->name, STR("RCPT")));
-}
-
 static unsigned
 errors_max(const struct smtp_in *s)
 {
@@ -47,7 +40,7 @@ count(struct smtp_in *s, const struct smtp_reply *r)
 		return;
 	if (s->verb != NULL && (s->verb->flags & V_CHAT) && ++s->chat > SMTP_CHAT_MAX)
 		close_with(s, SMTP_TOO_MUCH_CHAT);
-	else if (counts_as_error(s, r) && ++s->errors >= errors_max(s))
+	else if (r->code >= 400 && !s->counted && ++s->errors >= errors_max(s))
 		close_with(s, SMTP_TOO_MANY_ERRORS);
 }
 
@@ -56,10 +49,11 @@ in_reply(struct smtp_in *s, struct smtp_reply r)
 {
 	if (smtp_reply_is_later(&r))
 		return;
-	if (r.code >= 400)
+	if (r.code >= 400 && !s->told)
 		in_log_refuse(s, &r);
 	write_reply(s, &r);
 	count(s, &r);
+	s->counted = s->told = false;
 	if (s->tx.ended) {
 		in_tx_reset(s);
 		s->state = IN_READY;

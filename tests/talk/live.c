@@ -232,6 +232,7 @@ static const struct {
 	{ "auths", word_unseen },
 	{ "log", word_unseen },
 	{ "nolog", word_unseen },
+	{ "logged", word_unseen },
 };
 
 /* Other words want a fake world. */

@@ -230,6 +230,21 @@ is_logged(struct world *w, struct str rest, struct buf *why)
 	return in_log(w, rest) || world_no(why, "log", buf_str(&w->log));
 }
 
+/* "N PATTERN" */
+static bool
+is_logged_often(struct world *w, struct str rest, struct buf *why)
+{
+	struct str lines = buf_str(&w->log);
+	struct str count = { 0 };
+	struct str line;
+	uint64_t n = 0;
+
+	str_cut(&rest, ' ', &count);
+	while (str_cut(&lines, '\n', &line))
+		n += talk_match(rest, line);
+	return is_number(count, n, why);
+}
+
 static bool
 is_not_logged(struct world *w, struct str rest, struct buf *why)
 {
@@ -257,6 +272,7 @@ static const struct world_word words[] = {
 	{ "writes", is_writes },
 	{ "log", is_logged },
 	{ "nolog", is_not_logged },
+	{ "logged", is_logged_often },
 };
 
 enum talk_word
