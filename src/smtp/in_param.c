@@ -275,13 +275,13 @@ in_params_parse(struct cur *c, enum in_param_of of, struct in_args *a)
 	struct str value;
 	bool has_value;
 
-	for (unsigned n = 0; cur_take(c, " "); n++) {
+	while (cur_take(c, " ")) {
 		while (cur_take(c, " "))
 			;
 		keyword = cur_want_while(c, is_keyword, KEYWORD_MAX, "parameter");
 		has_value = cur_take_char(c, '=');
 		value = has_value ? cur_want_while(c, is_value, SMTP_LINE_MAX, "value") : (struct str){ 0 };
-		if (!cur_ok(c) || n == SMTP_PARAMS_MAX)
+		if (!cur_ok(c))
 			return bad(a, SMTP_BAD_PARAM);
 		if (!take_param(keyword, has_value ? &value : NULL, of, a))
 			return false;

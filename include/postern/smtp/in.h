@@ -52,7 +52,6 @@ enum {
 	SMTP_OVERSHOOT_MAX = 1000,   /* RCPTs beyond the limit in a session */
 	SMTP_CHAT_MAX = 100,         /* NOOP, RSET, VRFY … without a message in between */
 	SMTP_AUTH_FAILURES_MAX = 3,
-	SMTP_PARAMS_MAX = 20,        /* of one MAIL or RCPT */
 	SMTP_COMMAND_SECONDS = 300,  /* from the reply to the whole next command; unless configured */
 	SMTP_DATA_SECONDS = 180,     /* without a byte */
 	SMTP_DATA_GRACE_SECONDS = 60,/* after which a message must have come at … */
