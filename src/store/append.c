@@ -1,0 +1,213 @@
+/* append.c - APPEND: each message durable in tmp/ of its mailbox, then all of them in one commit. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <postern/core/log.h>
+#include <postern/core/mem.h>
+
+#include "stage.h"
+#include "work.h"
+
+struct appended {
+	struct store_stage *stage;
+	uint32_t flags;
+	struct str *keywords;
+	size_t nkeywords;
+	int64_t internal_date;
+	char base[FNAME_SIZE];
+	bool linked; /* in tmp/ */
+};
+
+struct append_request {
+	struct store_request r;
+	uint32_t mailbox;
+	uint64_t limit;
+	struct arena arena;
+	struct appended *p;
+	size_t n;
+	char dir[256]; /* where the links are */
+};
+
+static bool
+stage_all(struct append_request *q, const struct mdir *d)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < q->n; i++)
+		size += q->p[i].stage->size;
+	if (!blob_has_room(q->p[0].stage->u->store, d->tmp, size))
+		return request_refuse_errno(&q->r, "append");
+	for (size_t i = 0; i < q->n; i++)
+		if (!stage_to_file(q->p[i].stage) || !blob_set_date(&q->p[i].stage->blob, q->p[i].internal_date))
+			return request_refuse_errno(&q->r, "append");
+	return true;
+}
+
+/* Its own fsync for each: bytes may have been written long ago, and only the file's own descriptor knows of errors. */
+static bool
+sync_all(struct append_request *q)
+{
+	for (size_t i = 0; i < q->n; i++)
+		if (fsync(q->p[i].stage->blob.fd) == -1)
+			return request_refuse_errno(&q->r, "append: sync");
+	return true;
+}
+
+static bool
+link_all(struct work *w, struct append_request *q, const struct mdir *d)
+{
+	for (size_t i = 0; i < q->n; i++) {
+		q->p[i].linked = blob_link(w->store, &q->p[i].stage->blob, d->tmp, q->p[i].base);
+		if (!q->p[i].linked)
+			return request_refuse_errno(&q->r, "append: link");
+	}
+	return fsync(d->tmp) == 0 || request_refuse_errno(&q->r, "append: sync tmp");
+}
+
+static bool
+append_prepare(struct work *w, struct store_request *r)
+{
+	struct append_request *q = (struct append_request *)r;
+	struct mbox *m = NEW(struct mbox);
+	struct mdir d;
+	struct snap s;
+	bool ok;
+
+	ok = work_snap(w, &s) && mbox_read(&s, q->mailbox, m);
+	work_snap_end(w, &s);
+	if (ok) {
+		memcpy(q->dir, m->dir, sizeof q->dir);
+		ok = mdir_open(w->u, m->dir, &d) || request_refuse_errno(r, "append");
+		if (ok) {
+			ok = stage_all(q, &d) && sync_all(q) && link_all(w, q, &d);
+			mdir_close(&d);
+		}
+	} else {
+		request_refuse(r, STORE_NONEXISTENT, "mailbox %u", q->mailbox);
+	}
+	free(m);
+	return ok;
+}
+
+static bool
+check(struct txn *t, struct append_request *q, struct open_mbox *o)
+{
+	uint64_t size = 0, bits;
+
+	for (size_t i = 0; i < q->n; i++) {
+		size += q->p[i].stage->size + q->p[i].stage->bare;
+		if (!txn_keywords(o, q->p[i].keywords, q->p[i].nkeywords, true, &bits))
+			return request_refuse(&q->r, STORE_LIMIT, "%s: keywords", o->m.name);
+	}
+	if (q->limit > 0 && meta_get(&t->s, META_BYTES) + (uint64_t)t->bytes_delta + size > q->limit)
+		return request_refuse(&q->r, STORE_OVERQUOTA, "%s: over quota", t->w->u->address);
+	return true;
+}
+
+static void
+add(struct txn *t, struct append_request *q, struct open_mbox *o, const struct appended *a)
+{
+	struct row_message row = {
+		.modseq = o->m.row.modseq,
+		.size = a->stage->size + a->stage->bare,
+		.lf = a->stage->bare > 0,
+		.flags = a->flags,
+		.internal_date = a->internal_date,
+		.save_date = wall_seconds(wall_now()),
+	};
+	struct fname f = { .base = str_of(a->base) };
+	uint32_t uid = txn_next_uid(o);
+	char name[FNAME_SIZE];
+
+	txn_keywords(o, a->keywords, a->nkeywords, true, &row.keywords);
+	fname_write(name, &f, a->stage->size, uid, row.flags, row.keywords, STR(""));
+	txn_add(t, o, uid, &row, name);
+	uidset_add(&q->r.uids, uid, uid);
+}
+
+static void
+append_apply(struct txn *t, struct store_request *r)
+{
+	struct append_request *q = (struct append_request *)r;
+	struct open_mbox *o = txn_mbox(t, q->mailbox);
+	struct uidset none;
+
+	if (o == NULL || strcmp(o->m.dir, q->dir) != 0) {
+		request_refuse(r, STORE_NONEXISTENT, "mailbox %u", q->mailbox);
+		return;
+	}
+	if (!check(t, q, o))
+		return;
+	r->mailbox = q->mailbox;
+	r->uidvalidity = o->m.row.uidvalidity;
+	r->modseq = txn_bump(o);
+	for (size_t i = 0; i < q->n; i++)
+		add(t, q, o, &q->p[i]);
+	uidset_init(&none);
+	change_write(&t->s, &o->m, &r->uids, &none);
+	txn_todo(t, TODO_PLACE, o->m.number, &r->uids, NULL);
+}
+
+/* Of what was not taken nothing stays in tmp/. */
+static void
+append_after(struct work *w, struct store_request *r)
+{
+	struct append_request *q = (struct append_request *)r;
+	struct mdir d;
+
+	if ((r->code == STORE_OK && w->rc == 0 && w->err.class == ERR_NONE) || !mdir_open(w->u, q->dir, &d))
+		return;
+	for (size_t i = 0; i < q->n; i++)
+		if (q->p[i].linked)
+			unlinkat(d.tmp, q->p[i].base, 0);
+	mdir_close(&d);
+}
+
+static void
+append_fini(struct store_request *r)
+{
+	struct append_request *q = (struct append_request *)r;
+
+	for (size_t i = 0; i < q->n; i++)
+		store_stage_free(q->p[i].stage);
+	arena_fini(&q->arena);
+}
+
+static const struct request_kind append_kind = { "append", append_prepare, append_apply, append_after, append_fini, false };
+
+static void
+take(struct append_request *q, struct store *s, struct appended *a, const struct store_new *from)
+{
+	char base[FNAME_SIZE];
+
+	a->stage = from->stage;
+	a->flags = from->flags & STORE_FLAGS_ALL;
+	a->nkeywords = from->nkeywords;
+	a->keywords = arena_array(&q->arena, from->nkeywords, sizeof *a->keywords);
+	for (size_t i = 0; i < from->nkeywords; i++)
+		a->keywords[i] = arena_str(&q->arena, from->keywords[i]);
+	a->internal_date = from->internal_date == STORE_DATE_NOW ? wall_seconds(wall_now()) : from->internal_date;
+	fname_base(base, store_clock_next(s), id_new(), s->config.host);
+	memcpy(a->base, base, sizeof a->base);
+}
+
+struct store_request *
+store_append(struct store_user *u, uint32_t mailbox, const struct store_new *messages, size_t n, uint64_t limit,
+    struct store_done done)
+{
+	struct append_request *q = (struct append_request *)request_new(sizeof *q, &append_kind, done);
+
+	ASSERT(n > 0);
+	q->mailbox = mailbox;
+	q->r.look = mailbox;
+	q->limit = limit;
+	arena_init(&q->arena);
+	q->p = arena_array(&q->arena, n, sizeof *q->p);
+	q->n = n;
+	for (size_t i = 0; i < n; i++)
+		take(q, u->store, &q->p[i], &messages[i]);
+	return work_submit(u, &q->r);
+}

@@ -1,0 +1,36 @@
+/* copy.h - messages on their way from one mailbox to another; private to src/store. */
+#ifndef POSTERN_STORE_COPY_H
+#define POSTERN_STORE_COPY_H
+
+#include "work.h"
+
+struct copied {
+	uint32_t uid;  /* in the source */
+	bool linked;   /* tmp/<base> of the target is there */
+	bool taken;    /* and the index says so */
+	char base[112];
+};
+
+struct copy {
+	struct store_request *r;
+	uint32_t from;
+	struct uidset set;
+	char from_dir[256];
+	char to_dir[256];
+	uint64_t limit;
+	bool move;
+	int64_t clock;
+	struct copied *p;
+	size_t n, cap;
+};
+void copy_fini(struct copy *c);
+/* Links every message that exists into tmp/ of to_dir. False with errno. */
+bool copy_prepare(struct work *w, struct copy *c);
+/* Rows and file actions. Fills uids, source, modseq of the request. */
+void copy_take(struct txn *t, struct copy *c, struct open_mbox *from, struct open_mbox *to);
+/* Removes the links that were not taken. */
+void copy_clean(struct work *w, struct copy *c);
+
+bool email_id_of(struct snap *s, uint32_t mailbox, uint32_t uid, struct id *id);
+
+#endif

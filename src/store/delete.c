@@ -1,0 +1,96 @@
+/* delete.c - DELETE and SUBSCRIBE. */
+#include <stdlib.h>
+
+#include "create.h"
+
+struct name_request {
+	struct store_request r;
+	struct named named;
+	bool on;
+};
+
+static bool
+prepare(struct work *w, struct store_request *r)
+{
+	(void)w;
+	return named_ok(r, &((struct name_request *)r)->named);
+}
+
+static void
+fini(struct store_request *r)
+{
+	named_fini(&((struct name_request *)r)->named);
+}
+
+static struct name_request *
+name_request_new(const struct request_kind *kind, struct str name, struct store_done done)
+{
+	struct name_request *q = (struct name_request *)request_new(sizeof *q, kind, done);
+
+	named_init(&q->named, name);
+	return q;
+}
+
+/* Names are gone with the commit; files and rows go in slices. */
+static void
+delete_apply(struct txn *t, struct store_request *r)
+{
+	struct name_request *q = (struct name_request *)r;
+	struct str name = buf_str(&q->named.name);
+	struct row_name row;
+	struct open_mbox *o;
+
+	if (str_eq(name, STR("INBOX"))) {
+		request_refuse(r, STORE_CANNOT, "INBOX cannot be deleted");
+		return;
+	}
+	if (!name_read(&t->s, name, &row) || (o = txn_mbox(t, row.mailbox)) == NULL) {
+		request_refuse(r, STORE_NONEXISTENT, "no such mailbox");
+		return;
+	}
+	r->mailbox = o->m.number;
+	r->uidvalidity = o->m.row.uidvalidity;
+	txn_todo(t, TODO_PURGE, o->m.number, NULL, o->m.dir);
+	txn_mbox_drop(t, o);
+}
+
+static const struct request_kind delete_kind = { "delete", prepare, delete_apply, NULL, fini, true };
+
+struct store_request *
+store_delete(struct store_user *u, struct str name, struct store_done done)
+{
+	return work_submit(u, &name_request_new(&delete_kind, name, done)->r);
+}
+
+/* A name may be subscribed without a mailbox (RFC 9051 6.3.7). */
+static void
+subscribe_apply(struct txn *t, struct store_request *r)
+{
+	struct name_request *q = (struct name_request *)r;
+	struct row_name row;
+	struct open_mbox *o;
+
+	name_read(&t->s, buf_str(&q->named.name), &row);
+	if ((row.subscribed != 0) == q->on)
+		return;
+	row.subscribed = q->on;
+	name_write(&t->s, buf_str(&q->named.name), &row);
+	o = row.mailbox != 0 ? txn_mbox(t, row.mailbox) : NULL;
+	if (o == NULL)
+		return;
+	o->m.row.subscribed = q->on;
+	o->dirty = true;
+	o->kinds |= STORE_EVENT_SUBSCRIBED;
+	txn_todo(t, TODO_SIDECAR, o->m.number, NULL, NULL);
+}
+
+static const struct request_kind subscribe_kind = { "subscribe", prepare, subscribe_apply, NULL, fini, false };
+
+struct store_request *
+store_subscribe(struct store_user *u, struct str name, bool on, struct store_done done)
+{
+	struct name_request *q = name_request_new(&subscribe_kind, name, done);
+
+	q->on = on;
+	return work_submit(u, &q->r);
+}

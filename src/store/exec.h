@@ -1,0 +1,27 @@
+/* exec.h - the sync threads: work that may wait for the disk.
+ *
+ * A job's run() is called in some thread and sees only what the job brought along; done() is called in the loop. With
+ * no threads run() is called at once, and done() still comes from the loop. */
+#ifndef POSTERN_STORE_EXEC_H
+#define POSTERN_STORE_EXEC_H
+
+#include <stdbool.h>
+
+struct exec;
+struct loop;
+
+struct job {
+	void (*run)(struct job *j);
+	void (*done)(struct job *j);
+	struct exec *exec; /* private from here on */
+	struct job *next;
+};
+
+struct exec *exec_new(struct loop *l, unsigned threads);
+/* Lets running and waiting jobs finish; their done() is not called. */
+void exec_free(struct exec *x);
+void exec_submit(struct exec *x, struct job *j);
+/* Jobs whose done() has not been called yet. */
+unsigned exec_pending(const struct exec *x);
+
+#endif

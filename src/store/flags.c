@@ -1,0 +1,159 @@
+/* flags.c - STORE: one transaction, whatever the number of messages; the file names follow later. */
+#include <stdlib.h>
+
+#include <postern/core/mem.h>
+
+#include "work.h"
+
+struct flags_request {
+	struct store_request r;
+	uint32_t mailbox;
+	struct uidset set;
+	enum store_flags_mode mode;
+	uint32_t flags;
+	struct arena arena;
+	struct str *keywords;
+	size_t nkeywords;
+	bool conditional;
+	uint64_t unchangedsince;
+};
+
+static void
+change(const struct flags_request *q, struct row_message *row, uint64_t keywords)
+{
+	switch (q->mode) {
+	case STORE_FLAGS_ADD:
+		row->flags |= q->flags;
+		row->keywords |= keywords;
+		break;
+	case STORE_FLAGS_REMOVE:
+		row->flags &= ~q->flags;
+		row->keywords &= ~keywords;
+		break;
+	case STORE_FLAGS_REPLACE:
+		row->flags = q->flags;
+		row->keywords = keywords;
+		break;
+	}
+}
+
+struct flagging {
+	struct txn *t;
+	struct flags_request *q;
+	struct open_mbox *o;
+	uint64_t keywords;
+	uint64_t modseq;
+	MDB_cursor *c;
+};
+
+/* The row under the cursor. */
+static void
+change_one(struct flagging *g, MDB_val key, MDB_val value, uint32_t uid)
+{
+	struct row_message before, row;
+	int rc;
+
+	if (!message_decode(&g->t->s, value, &row))
+		return;
+	if (g->q->conditional && row.modseq > g->q->unchangedsince) {
+		uidset_add(&g->q->r.failed, uid, uid);
+		return;
+	}
+	before = row;
+	change(g->q, &row, g->keywords);
+	if (row.flags == before.flags && row.keywords == before.keywords)
+		return;
+	row.modseq = g->modseq;
+	if (((row.flags ^ before.flags) & (STORE_SEEN | STORE_DELETED)) != 0) {
+		txn_count(g->t, g->o, &before, -1);
+		txn_count(g->t, g->o, &row, 1);
+	}
+	value = str_val(str_from(&row, sizeof row));
+	rc = mdb_cursor_put(g->c, &key, &value, MDB_CURRENT); /* of equal size: checked by message_decode */
+	if (rc != 0)
+		snap_fail(&g->t->s, rc);
+	uidset_add(&g->q->r.uids, uid, uid);
+}
+
+static void
+change_range(struct flagging *g, struct uid_range r)
+{
+	struct key from = key_message(g->o->m.number, r.first);
+	MDB_val key = key_val(&from), value;
+	uint32_t uid;
+
+	for (bool more = snap_step(&g->t->s, g->c, &key, &value, MDB_SET_RANGE);
+	    more && key_uid(key, g->o->m.number, &uid) && uid <= r.last;
+	    more = snap_step(&g->t->s, g->c, &key, &value, MDB_NEXT))
+		change_one(g, key, value, uid);
+}
+
+static void
+note_change(struct flagging *g)
+{
+	struct store_request *r = &g->q->r;
+	struct uidset none;
+
+	if (uidset_empty(&r->uids))
+		return;
+	uidset_init(&none);
+	r->modseq = txn_bump(g->o);
+	g->o->kinds |= STORE_EVENT_FLAGS;
+	change_write(&g->t->s, &g->o->m, &r->uids, &none);
+	txn_todo(g->t, TODO_NAMES, g->o->m.number, &r->uids, NULL);
+}
+
+static void
+flags_apply(struct txn *t, struct store_request *r)
+{
+	struct flags_request *q = (struct flags_request *)r;
+	struct flagging g = { .t = t, .q = q, .o = txn_mbox(t, q->mailbox) };
+
+	if (g.o == NULL) {
+		request_refuse(r, STORE_NONEXISTENT, "mailbox %u", q->mailbox);
+		return;
+	}
+	r->mailbox = q->mailbox;
+	r->uidvalidity = g.o->m.row.uidvalidity;
+	if (!txn_keywords(g.o, q->keywords, q->nkeywords, q->mode != STORE_FLAGS_REMOVE, &g.keywords)) {
+		request_refuse(r, STORE_LIMIT, "%s: keywords", g.o->m.name);
+		return;
+	}
+	g.modseq = g.o->m.row.modseq + 1;
+	g.c = snap_cursor(&t->s, T_MESSAGE);
+	for (size_t i = 0; i < q->set.n && g.c != NULL; i++)
+		change_range(&g, q->set.p[i]);
+	if (g.c != NULL)
+		mdb_cursor_close(g.c);
+	note_change(&g);
+}
+
+static void
+flags_fini(struct store_request *r)
+{
+	struct flags_request *q = (struct flags_request *)r;
+
+	uidset_fini(&q->set);
+	arena_fini(&q->arena);
+}
+
+static const struct request_kind flags_kind = { .name = "flags", .apply = flags_apply, .fini = flags_fini };
+
+struct store_request *
+store_flags(struct store_user *u, const struct store_flags *f, struct store_done done)
+{
+	struct flags_request *q = (struct flags_request *)request_new(sizeof *q, &flags_kind, done);
+
+	q->mailbox = f->mailbox;
+	uidset_copy(&q->set, f->uids);
+	q->mode = f->mode;
+	q->flags = f->flags & STORE_FLAGS_ALL;
+	arena_init(&q->arena);
+	q->nkeywords = f->nkeywords;
+	q->keywords = arena_array(&q->arena, f->nkeywords, sizeof *q->keywords);
+	for (size_t i = 0; i < f->nkeywords; i++)
+		q->keywords[i] = arena_str(&q->arena, f->keywords[i]);
+	q->conditional = f->conditional;
+	q->unchangedsince = f->unchangedsince;
+	return work_submit(u, &q->r);
+}

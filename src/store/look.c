@@ -1,0 +1,377 @@
+/* look.c - whether a directory must be compared, and reading it. */
+#include "look.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <postern/core/mem.h>
+
+#include "path.h"
+
+struct look *
+look_new(struct work *w)
+{
+	struct look *l = NEW(struct look);
+
+	arena_init(&l->arena);
+	uidset_init(&l->gone);
+	l->next = w->looks;
+	w->looks = l;
+	return l;
+}
+
+void
+look_drop(struct work *w)
+{
+	struct look *l = w->looks;
+
+	w->looks = l->next;
+	arena_fini(&l->arena);
+	uidset_fini(&l->gone);
+	free(l->found);
+	free(l->renamed);
+	free(l);
+}
+
+void
+looks_free(struct work *w)
+{
+	while (w->looks != NULL)
+		look_drop(w);
+}
+
+struct lister {
+	struct look *look;
+	bool fresh;
+};
+
+static bool
+add_file(void *ctx, const char *name)
+{
+	struct lister *to = ctx;
+	struct look *l = to->look;
+	struct fname f;
+
+	if (!fname_parse(str_of(name), &f))
+		return true;
+	if (l->n == l->cap) {
+		l->cap = l->cap == 0 ? 64 : l->cap * 2;
+		l->found = mem_resize(l->found, l->cap * sizeof *l->found);
+	}
+	l->found[l->n] = (struct found){ .name = arena_str(&l->arena, str_of(name)), .fresh = to->fresh };
+	fname_parse(l->found[l->n].name, &l->found[l->n].f);
+	l->n++;
+	return true;
+}
+
+/* By base name; of one in both directories cur/ comes first. */
+static int
+by_base(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+	int c = str_cmp(x->f.base, y->f.base);
+
+	return c != 0 ? c : x->fresh != y->fresh ? (x->fresh ? 1 : -1) : str_cmp(x->name, y->name);
+}
+
+/* A base name may be there only once: a second one is hidden from us until somebody removes it. */
+static void
+drop_doubles(struct look *l)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (kept == 0 || !str_eq(l->found[kept - 1].f.base, l->found[i].f.base))
+			l->found[kept++] = l->found[i];
+	l->n = kept;
+}
+
+bool
+look_list(struct work *w, struct look *l, struct mdir *d)
+{
+	struct lister cur = { l, false }, fresh = { l, true };
+
+	l->n = 0;
+	l->at = wall_now().us * 1000;
+	l->cur_mtime = path_mtime(d->cur);
+	l->new_mtime = path_mtime(d->fresh);
+	/* new/ first: what moves to cur/ meanwhile is seen twice rather than not at all */
+	if (!path_list(d->fresh, add_file, &fresh) || !path_list(d->cur, add_file, &cur))
+		return err_temp(&w->err, SAY_LATER, "%s/%s: list: %s", w->u->dir, l->dir, strerror(errno));
+	if (l->n > 0)
+		qsort(l->found, l->n, sizeof *l->found, by_base);
+	drop_doubles(l);
+	return true;
+}
+
+struct found *
+look_find(struct look *l, struct str base)
+{
+	size_t low = 0, high = l->n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		int c = str_cmp(l->found[mid].f.base, base);
+
+		if (c == 0)
+			return &l->found[mid];
+		if (c < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+/* Counts LF that no CR precedes. */
+static bool
+count_bare(int fd, uint64_t *bare)
+{
+	enum { STEP = 65536 };
+	char *piece = mem_new(STEP);
+	char before = '\0';
+	off_t at = 0;
+	ssize_t n;
+
+	*bare = 0;
+	while ((n = pread(fd, piece, STEP, at)) > 0) {
+		const char *end = piece + n, *p = piece;
+
+		while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+			*bare += (p == piece ? before : p[-1]) != '\r';
+			p++;
+		}
+		before = end[-1];
+		at += n;
+	}
+	free(piece);
+	return n == 0;
+}
+
+static bool
+inspect(struct found *f, int fd, const struct stat *st)
+{
+	uint64_t size = (uint64_t)st->st_size, bare = 0;
+
+	f->file_size = size;
+	f->row.internal_date = st->st_mtim.tv_sec;
+	f->row.save_date = wall_seconds(wall_now());
+	/* what we named so was CRLF when it came; Dovecot's W= says it, too */
+	if (f->f.has_size && f->f.size == size && f->f.has_wire_size && f->f.wire_size >= size)
+		bare = f->f.wire_size - size;
+	else if (!(f->f.ours && f->f.has_size && f->f.size == size) && !count_bare(fd, &bare))
+		return false;
+	f->row.size = size + bare;
+	f->row.lf = bare > 0;
+	return f->f.ours || fsync(fd) == 0;
+}
+
+void
+look_inspect(struct work *w, struct mdir *d, struct found *f)
+{
+	char name[FNAME_SIZE];
+	struct stat st;
+	int fd;
+
+	(void)w;
+	memcpy(name, f->name.p, f->name.n);
+	name[f->name.n] = '\0';
+	fd = path_open(f->fresh ? d->fresh : d->cur, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	f->lost = fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || !inspect(f, fd, &st);
+	io_close(&fd);
+}
+
+/* Deliveries of this process come to the index by the arrivals, not by looking. */
+static bool
+arrives(const struct work *w, const struct fname *f)
+{
+	return f->ours && f->clock > w->u->floor;
+}
+
+struct foreign_mark {
+	const struct work *w;
+	bool found;
+};
+
+static bool
+stop_at_foreign(void *ctx, const char *name)
+{
+	struct foreign_mark *mark = ctx;
+	struct fname f;
+
+	mark->found = fname_parse(str_of(name), &f) && !arrives(mark->w, &f);
+	return !mark->found;
+}
+
+static bool
+must_compare(struct work *w, const struct mbox *m, struct mdir *d)
+{
+	struct seen *seen = seen_get(&w->u->seen, m->number);
+	int64_t now = wall_now().us * 1000, cur = path_mtime(d->cur), fresh = path_mtime(d->fresh);
+	struct foreign_mark mark = { w, false };
+
+	if (!mtime_trusted(seen->cur_mtime, seen->at, cur))
+		return true;
+	if (mtime_trusted(seen->new_mtime, seen->at, fresh))
+		return false;
+	if (!path_list(d->fresh, stop_at_foreign, &mark) || mark.found)
+		return true;
+	seen->new_mtime = fresh;
+	seen->at = now;
+	seen->saved = false;
+	return false;
+}
+
+static void
+inspect_unknown(struct work *w, struct look *l, struct mdir *d)
+{
+	bool synced = false;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct found *f = &l->found[i];
+
+		f->lost = f->fresh && arrives(w, &f->f);
+		if (f->known || f->lost)
+			continue;
+		look_inspect(w, d, f);
+		if (!synced && (fsync(d->fresh) == -1 || fsync(d->cur) == -1))
+			err_temp(&w->err, SAY_DISK, "%s/%s: fsync: %s", w->u->dir, l->dir, strerror(errno));
+		synced = true;
+	}
+}
+
+static bool
+compare(struct work *w, const struct mbox *m, struct mdir *d)
+{
+	struct look *l = look_new(w);
+
+	l->mailbox = m->number;
+	memcpy(l->dir, m->dir, sizeof l->dir);
+	if (!look_list(w, l, d) || !compare_index(w, l, d))
+		return false;
+	inspect_unknown(w, l, d);
+	if (compare_same(l)) {
+		*seen_get(&w->u->seen, m->number) = (struct seen){ m->number, l->cur_mtime, l->new_mtime, l->at, false };
+		look_drop(w);
+	}
+	return w->err.class == ERR_NONE;
+}
+
+static void
+note_vanished(struct work *w, const struct mbox *m)
+{
+	struct look *l = look_new(w);
+
+	l->mailbox = m->number;
+	l->vanished = true;
+	memcpy(l->dir, m->dir, sizeof l->dir);
+}
+
+/* A directory that lacks one of its three is mended; one that is not there has vanished with its mailbox. */
+static bool
+open_or_mend(struct work *w, const struct mbox *m, struct mdir *d)
+{
+	if (mdir_open(w->u, m->dir, d))
+		return true;
+	/* the mailbox may have a new name that its directory has not got yet */
+	if (errno == ENOENT && (!todo_drain_all(w) || mdir_open(w->u, m->dir, d)))
+		return w->err.class == ERR_NONE;
+	if (errno == ENOENT && m->dir[0] != '\0' && !mdir_exists(w->u->maildir, m->dir)) {
+		note_vanished(w, m);
+		return false;
+	}
+	if (errno == ENOENT && mdir_make(w->u, m->dir) && mdir_open(w->u, m->dir, d))
+		return true;
+	return err_temp(&w->err, SAY_LATER, "%s/%s: %s", w->u->dir, m->dir, strerror(errno));
+}
+
+static bool
+look_one(struct work *w, const struct mbox *m)
+{
+	struct mdir d;
+	bool ok = true;
+
+	if (!open_or_mend(w, m, &d))
+		return w->err.class == ERR_NONE;
+	/* nothing may be under way when a directory is read */
+	if (must_compare(w, m, &d))
+		ok = todo_drain_all(w) && compare(w, m, &d);
+	mdir_close(&d);
+	return ok;
+}
+
+static bool
+read_mbox(struct work *w, uint32_t mailbox, struct mbox *m)
+{
+	struct snap s;
+	bool found = work_snap(w, &s) && mbox_read(&s, mailbox, m);
+
+	work_snap_end(w, &s);
+	return found;
+}
+
+static bool
+already(const struct work *w, uint32_t mailbox)
+{
+	for (const struct look *l = w->looks; l != NULL; l = l->next)
+		if (l->mailbox == mailbox)
+			return true;
+	return false;
+}
+
+static bool
+look_at(struct work *w, uint32_t mailbox)
+{
+	struct mbox *m = NEW(struct mbox);
+	bool ok = true;
+
+	if (!already(w, mailbox) && read_mbox(w, mailbox, m))
+		ok = look_one(w, m);
+	free(m);
+	return ok;
+}
+
+static void
+mailbox_numbers(struct work *w, struct uidset *numbers)
+{
+	struct snap s;
+	MDB_cursor *c;
+	MDB_val key, value;
+
+	if (!work_snap(w, &s))
+		return;
+	c = snap_cursor(&s, T_MAILBOX);
+	for (bool more = snap_step(&s, c, &key, &value, MDB_FIRST); more; more = snap_step(&s, c, &key, &value, MDB_NEXT)) {
+		const uint8_t *p = key.mv_data;
+		uint32_t number;
+
+		if (key.mv_size != 4) {
+			snap_fail(&s, MDB_CORRUPTED);
+			break;
+		}
+		number = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+		uidset_add(numbers, number, number);
+	}
+	if (c != NULL)
+		mdb_cursor_close(c);
+	work_snap_end(w, &s);
+}
+
+bool
+look_prepare(struct work *w, uint32_t mailbox)
+{
+	struct uidset numbers;
+	bool ok = true;
+
+	if (mailbox != LOOK_ALL)
+		return look_at(w, mailbox);
+	uidset_init(&numbers);
+	mailbox_numbers(w, &numbers);
+	for (uint32_t n = uidset_next(&numbers, 1); ok && n != 0; n = uidset_next(&numbers, n + 1))
+		ok = look_at(w, n);
+	uidset_fini(&numbers);
+	return ok && adopt_find(w);
+}

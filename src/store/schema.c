@@ -1,0 +1,299 @@
+/* schema.c - opening an index; keys, single rows. The rows of mailboxes are in rows.c. */
+#include "schema.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <postern/core/log.h>
+
+static const char *const table_names[TABLES] = { "meta", "mailbox", "name", "message", "file", "change", "cache", "ids",
+	"todo", "done" };
+
+bool
+index_is_damage(int rc)
+{
+	switch (rc) {
+	case 0:
+	case MDB_NOTFOUND:
+	case MDB_KEYEXIST:
+	case MDB_MAP_FULL:
+	case MDB_READERS_FULL:
+	case MDB_TXN_FULL:
+	case ENOSPC:
+	case EDQUOT:
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case EAGAIN:
+	case EINTR:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool
+fail(struct index *ix, struct err *e, int rc, const char *what)
+{
+	index_close(ix);
+	if (index_is_damage(rc) && rc != ENOENT && rc != EACCES)
+		return err_perm(e, SAY_LATER, "index: %s: %s", what, mdb_strerror(rc));
+	return err_temp(e, SAY_LATER, "index: %s: %s", what, mdb_strerror(rc));
+}
+
+/* A file that ends before its last page would kill the process at the first touch of what is missing. */
+static bool
+is_whole(struct index *ix)
+{
+	MDB_envinfo info;
+	MDB_stat st;
+	struct stat file;
+	int fd;
+
+	if (mdb_env_get_fd(ix->env, &fd) != 0 || fstat(fd, &file) == -1)
+		return false;
+	if (mdb_env_info(ix->env, &info) != 0 || mdb_env_stat(ix->env, &st) != 0)
+		return false;
+	return (uint64_t)file.st_size >= ((uint64_t)info.me_last_pgno + 1) * st.ms_psize || info.me_last_pgno <= 1;
+}
+
+static int
+open_tables(struct index *ix, bool make)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(ix->env, NULL, make ? 0 : MDB_RDONLY, &txn);
+
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; rc == 0 && i < TABLES; i++)
+		rc = mdb_dbi_open(txn, table_names[i], make ? MDB_CREATE : 0, &ix->table[i]);
+	if (rc == 0) {
+		struct snap s = { ix, txn, 0 };
+
+		if (make && meta_get(&s, META_SCHEMA) == 0)
+			meta_put(&s, META_SCHEMA, SCHEMA_VERSION);
+		rc = s.rc;
+		if (rc == 0 && meta_get(&s, META_SCHEMA) != SCHEMA_VERSION)
+			rc = MDB_VERSION_MISMATCH;
+	}
+	if (rc != 0) {
+		mdb_txn_abort(txn);
+		return rc == MDB_NOTFOUND ? MDB_INVALID : rc;
+	}
+	return mdb_txn_commit(txn); /* also keeps the table handles of a reading transaction */
+}
+
+bool
+index_open(struct index *ix, const char *path, uint64_t map_size, bool make, struct err *e)
+{
+	int rc, dead;
+
+	*ix = (struct index){ 0 };
+	rc = mdb_env_create(&ix->env);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(ix->env, TABLES);
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(ix->env, map_size);
+	if (rc == 0)
+		rc = mdb_env_open(ix->env, path, MDB_NOSUBDIR | MDB_NOTLS, 0600);
+	if (rc != 0)
+		return fail(ix, e, rc, "open");
+	if (!is_whole(ix))
+		return fail(ix, e, MDB_CORRUPTED, "the file is shorter than its last page");
+	mdb_reader_check(ix->env, &dead);
+	rc = open_tables(ix, make);
+	return rc == 0 || fail(ix, e, rc, "tables");
+}
+
+void
+index_close(struct index *ix)
+{
+	if (ix->env != NULL)
+		mdb_env_close(ix->env);
+	ix->env = NULL;
+}
+
+static void
+put_be(uint8_t *p, uint64_t v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = (uint8_t)(v >> 8 * (n - 1 - i));
+}
+
+static uint64_t
+get_be(const uint8_t *p, size_t n)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+struct key
+key_mailbox(uint32_t mailbox)
+{
+	struct key k = { .n = 4 };
+
+	put_be(k.b, mailbox, 4);
+	return k;
+}
+
+struct key
+key_message(uint32_t mailbox, uint32_t uid)
+{
+	struct key k = { .n = 8 };
+
+	put_be(k.b, mailbox, 4);
+	put_be(k.b + 4, uid, 4);
+	return k;
+}
+
+struct key
+key_change(uint32_t mailbox, uint64_t modseq)
+{
+	struct key k = { .n = 12 };
+
+	put_be(k.b, mailbox, 4);
+	put_be(k.b + 4, modseq, 8);
+	return k;
+}
+
+struct key
+key_todo(uint64_t seq)
+{
+	struct key k = { .n = 8 };
+
+	put_be(k.b, seq, 8);
+	return k;
+}
+
+MDB_val
+key_val(const struct key *k)
+{
+	return (MDB_val){ k->n, (void *)(uintptr_t)k->b };
+}
+
+MDB_val
+str_val(struct str s)
+{
+	return (MDB_val){ s.n, (void *)(uintptr_t)s.p };
+}
+
+struct str
+val_str(MDB_val v)
+{
+	return str_from(v.mv_data, v.mv_size);
+}
+
+bool
+key_uid(MDB_val k, uint32_t mailbox, uint32_t *uid)
+{
+	if (k.mv_size != 8 || get_be(k.mv_data, 4) != mailbox)
+		return false;
+	*uid = (uint32_t)get_be((const uint8_t *)k.mv_data + 4, 4);
+	return *uid != 0;
+}
+
+bool
+key_modseq(MDB_val k, uint32_t mailbox, uint64_t *modseq)
+{
+	if (k.mv_size != 12 || get_be(k.mv_data, 4) != mailbox)
+		return false;
+	*modseq = get_be((const uint8_t *)k.mv_data + 4, 8);
+	return true;
+}
+
+bool
+key_seq(MDB_val k, uint64_t *seq)
+{
+	if (k.mv_size != 8)
+		return false;
+	*seq = get_be(k.mv_data, 8);
+	return true;
+}
+
+bool
+snap_fail(struct snap *s, int rc)
+{
+	if (s->rc == 0)
+		s->rc = rc;
+	return false;
+}
+
+bool
+snap_get(struct snap *s, enum table t, MDB_val key, MDB_val *value)
+{
+	int rc;
+
+	if (s->rc != 0)
+		return false;
+	rc = mdb_get(s->mdb, s->ix->table[t], &key, value);
+	return rc == 0 || (rc != MDB_NOTFOUND && snap_fail(s, rc));
+}
+
+bool
+snap_put(struct snap *s, enum table t, MDB_val key, MDB_val value)
+{
+	int rc;
+
+	if (s->rc != 0)
+		return false;
+	rc = mdb_put(s->mdb, s->ix->table[t], &key, &value, 0);
+	return rc == 0 || snap_fail(s, rc);
+}
+
+void
+snap_del(struct snap *s, enum table t, MDB_val key)
+{
+	int rc = s->rc == 0 ? mdb_del(s->mdb, s->ix->table[t], &key, NULL) : 0;
+
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		snap_fail(s, rc);
+}
+
+MDB_cursor *
+snap_cursor(struct snap *s, enum table t)
+{
+	MDB_cursor *c = NULL;
+	int rc = s->rc == 0 ? mdb_cursor_open(s->mdb, s->ix->table[t], &c) : s->rc;
+
+	if (rc != 0)
+		snap_fail(s, rc);
+	return c;
+}
+
+bool
+snap_step(struct snap *s, MDB_cursor *c, MDB_val *key, MDB_val *value, MDB_cursor_op op)
+{
+	int rc;
+
+	if (s->rc != 0 || c == NULL)
+		return false;
+	rc = mdb_cursor_get(c, key, value, op);
+	return rc == 0 || (rc != MDB_NOTFOUND && snap_fail(s, rc));
+}
+
+uint64_t
+meta_get(struct snap *s, enum meta what)
+{
+	uint8_t word = (uint8_t)what;
+	MDB_val value;
+	uint64_t n = 0;
+
+	if (!snap_get(s, T_META, (MDB_val){ 1, &word }, &value))
+		return 0;
+	if (value.mv_size != sizeof n)
+		return snap_fail(s, MDB_CORRUPTED);
+	memcpy(&n, value.mv_data, sizeof n);
+	return n;
+}
+
+void
+meta_put(struct snap *s, enum meta what, uint64_t n)
+{
+	uint8_t word = (uint8_t)what;
+
+	snap_put(s, T_META, (MDB_val){ 1, &word }, (MDB_val){ sizeof n, &n });
+}

@@ -1,0 +1,180 @@
+/* sync.c - durability of a group of files. */
+#include "sync.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <postern/core/io.h>
+#include <postern/core/mem.h>
+
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
+enum {
+	DIRTY_MAX_KB = 32 << 10, /* more dirty data than this makes syncfs slower than many fsyncs */
+	MEMINFO_SIZE = 8192,
+};
+
+struct syncer {
+	pthread_mutex_t lock;
+	int meminfo; /* opened before the root is closed; -1: never syncfs */
+	int fd;      /* of the file system; -1: not one for syncfs */
+	dev_t dev;
+	unsigned from;
+	uint64_t failures;
+	uint64_t calls;
+};
+
+static bool
+suits(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) == -1)
+		return false;
+	return fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC;
+}
+
+struct syncer *
+syncer_new(int root, unsigned from)
+{
+	struct syncer *y = NEW(struct syncer);
+	struct stat st;
+
+	pthread_mutex_init(&y->lock, NULL);
+	y->meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	y->fd = suits(root) && fstat(root, &st) == 0 ? openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	y->dev = y->fd != -1 ? st.st_dev : 0;
+	y->from = from;
+	return y;
+}
+
+void
+syncer_free(struct syncer *y)
+{
+	io_close(&y->fd);
+	io_close(&y->meminfo);
+	pthread_mutex_destroy(&y->lock);
+	free(y);
+}
+
+static uint64_t
+read_count(struct syncer *y, const uint64_t *count)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&y->lock);
+	n = *count;
+	pthread_mutex_unlock(&y->lock);
+	return n;
+}
+
+uint64_t
+syncer_calls(struct syncer *y)
+{
+	return read_count(y, &y->calls);
+}
+
+void
+sync_begin(struct sync_set *s, struct syncer *y)
+{
+	*s = (struct sync_set){ .syncer = y, .failures = read_count(y, &y->failures) };
+}
+
+void
+sync_add(struct sync_set *s, int fd)
+{
+	if (s->n == s->cap) {
+		s->cap = s->cap == 0 ? 8 : s->cap * 2;
+		s->fds = mem_resize(s->fds, s->cap * sizeof *s->fds);
+	}
+	s->fds[s->n++] = fd;
+}
+
+void
+sync_clear(struct sync_set *s)
+{
+	s->n = 0;
+}
+
+void
+sync_fini(struct sync_set *s)
+{
+	free(s->fds);
+	s->fds = NULL;
+	s->n = s->cap = 0;
+}
+
+static bool
+little_is_dirty(const struct syncer *y)
+{
+	char text[MEMINFO_SIZE];
+	ssize_t n = pread(y->meminfo, text, sizeof text - 1, 0);
+	const char *at;
+
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	at = strstr(text, "\nDirty:");
+	return at != NULL && strtoul(at + 7, NULL, 10) < DIRTY_MAX_KB;
+}
+
+static bool
+is_for_syncfs(const struct sync_set *s)
+{
+	struct stat st;
+
+	if (s->n < s->syncer->from || s->syncer->fd == -1 || s->syncer->meminfo == -1)
+		return false;
+	for (size_t i = 0; i < s->n; i++)
+		if (fstat(s->fds[i], &st) == -1 || st.st_dev != s->syncer->dev)
+			return false;
+	return little_is_dirty(s->syncer);
+}
+
+static bool
+sync_whole(struct sync_set *s)
+{
+	struct syncer *y = s->syncer;
+	bool ok;
+
+	pthread_mutex_lock(&y->lock);
+	y->calls++;
+	ok = syncfs(y->fd) == 0;
+	y->failures += !ok;
+	if (ok && y->failures != s->failures) {
+		errno = EIO;
+		ok = false;
+	}
+	pthread_mutex_unlock(&y->lock);
+	return ok;
+}
+
+static bool
+sync_each(struct sync_set *s)
+{
+	/* all writes are under way before the first wait; a directory refuses, which does not matter */
+	for (size_t i = 0; s->n > 1 && i < s->n; i++)
+		sync_file_range(s->fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
+	pthread_mutex_lock(&s->syncer->lock);
+	s->syncer->calls += s->n;
+	pthread_mutex_unlock(&s->syncer->lock);
+	for (size_t i = 0; i < s->n; i++)
+		if (fsync(s->fds[i]) == -1)
+			return false;
+	return true;
+}
+
+bool
+sync_run(struct sync_set *s)
+{
+	return is_for_syncfs(s) ? sync_whole(s) : sync_each(s);
+}

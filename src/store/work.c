@@ -1,0 +1,342 @@
+/* work.c - one work after the other for each user: what is due is collected, run in a thread, told in the loop. */
+#include "work.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <postern/core/log.h>
+#include <postern/core/mem.h>
+
+enum {
+	LATER_MS = 500,     /* deliveries nobody watches and file actions wait so long for company */
+	ARRIVALS_MAX = 500, /* so many do not wait */
+};
+
+static void on_done(struct job *j);
+
+static void
+start(struct work *w)
+{
+	w->u->running = w;
+	w->job.run = work_run;
+	w->job.done = on_done;
+	exec_submit(w->store->exec, &w->job);
+}
+
+static struct work *
+work_new(struct store_user *u, enum work_kind kind)
+{
+	struct work *w = NEW(struct work);
+
+	w->u = u;
+	w->store = u->store;
+	w->kind = kind;
+	w->ix = &u->ix;
+	w->todo_left = u->todo_left;
+	w->bytes = u->bytes;
+	err_clear(&w->err);
+	return w;
+}
+
+static void
+tell_request(struct work *w, struct store_request *r)
+{
+	struct store_result result = {
+		.code = r->code,
+		.err = &r->err,
+		.mailbox = r->mailbox,
+		.uidvalidity = r->uidvalidity,
+		.modseq = r->modseq,
+		.uids = &r->uids,
+		.source = &r->source,
+		.failed = &r->failed,
+	};
+
+	if (r->done.fn != NULL && !w->store->closing)
+		r->done.fn(r->done.ctx, &result);
+}
+
+/* All that was asked fails for the same reason. */
+static void
+fail_requests(struct work *w)
+{
+	for (struct store_request *r = w->requests; r != NULL; r = r->next) {
+		if (r->refused)
+			continue;
+		request_reset(r);
+		request_refuse(r, STORE_UNAVAILABLE, "%s", w->err.log);
+		r->err.say = w->err.say;
+	}
+}
+
+static void
+tell(struct work *w)
+{
+	struct store_request *r;
+
+	while ((r = w->requests) != NULL) {
+		w->requests = r->next;
+		tell_request(w, r);
+		request_free(r);
+	}
+	for (size_t i = 0; i < w->events.n && !w->store->closing; i++)
+		watch_tell(w->u, &w->events.p[i]);
+}
+
+static void
+settle_arrivals(struct work *w)
+{
+	struct store_user *u = w->u;
+	struct arrival *a, *last = NULL;
+
+	if (w->err.class == ERR_NONE) {
+		while ((a = w->arrivals) != NULL) {
+			w->arrivals = a->next;
+			u->waiting_bytes -= a->size;
+			u->narrivals--;
+			free(a);
+		}
+		return;
+	}
+	for (a = w->arrivals; a != NULL; a = a->next)
+		last = a;
+	if (last == NULL)
+		return;
+	last->next = u->first_arrival;
+	if (u->first_arrival == NULL)
+		u->last_arrival = &last->next;
+	u->first_arrival = w->arrivals;
+	w->arrivals = NULL;
+}
+
+static void
+judge(struct work *w)
+{
+	if (w->err.class == ERR_NONE && w->rc != 0)
+		err_temp(&w->err, w->rc == ENOSPC || w->rc == MDB_MAP_FULL ? SAY_DISK : SAY_LATER, "index: %s",
+		    mdb_strerror(w->rc));
+	if (index_is_damage(w->rc))
+		user_break(w->u, &w->err);
+	if (w->err.class != ERR_NONE)
+		fail_requests(w);
+}
+
+static void
+take_results(struct work *w)
+{
+	struct store_user *u = w->u;
+	uint64_t before = u->bytes;
+
+	u->todo_left = w->todo_left;
+	if (w->err.class != ERR_NONE)
+		return;
+	u->bytes = w->bytes;
+	while (w->wants != NULL) {
+		struct cache_want *want = w->wants;
+
+		w->wants = want->next;
+		want->next = u->wants;
+		u->wants = want;
+	}
+	if (u->bytes != before && u->store->config.on_usage != NULL && !u->store->closing)
+		u->store->config.on_usage(u->store->config.ctx, str_of(u->address), u->bytes);
+}
+
+static void
+free_work(struct work *w)
+{
+	looks_free(w);
+	while (w->wants != NULL) {
+		struct cache_want *want = w->wants;
+
+		w->wants = want->next;
+		uidset_fini(&want->uids);
+		free(want);
+	}
+	free(w->events.p);
+	free(w);
+}
+
+/* The map grows while nothing is open in it: no view survives a turn of the loop. */
+static bool
+grow(struct work *w)
+{
+	MDB_envinfo info;
+
+	w->grow = false;
+	if (w->u->reader != NULL && !w->u->reader_taken) {
+		mdb_txn_abort(w->u->reader);
+		w->u->reader = NULL;
+	}
+	if (w->u->reader_taken || mdb_env_info(w->ix->env, &info) != 0)
+		return false;
+	return mdb_env_set_mapsize(w->ix->env, info.me_mapsize * 2) == 0;
+}
+
+static void
+on_done(struct job *j)
+{
+	struct work *w = (struct work *)j;
+	struct store_user *u = w->u;
+
+	if (w->grow && grow(w)) {
+		w->rc = 0;
+		start(w);
+		return;
+	}
+	u->running = NULL;
+	u->used = mono_now();
+	u->refs++;
+	judge(w);
+	take_results(w);
+	settle_arrivals(w);
+	u->held = w->err.class != ERR_NONE;
+	if (w->kind == WORK_LOAD)
+		user_loaded(u, &w->err);
+	if (w->kind == WORK_REBUILD)
+		admin_rebuilt(u, &w->err);
+	tell(w);
+	free_work(w);
+	work_kick(u);
+	store_user_unref(u);
+}
+
+static void
+wait_for_company(struct store_user *u)
+{
+	if (u->timer_on)
+		return;
+	u->timer_on = true;
+	loop_timer_start(&u->timer, LATER_MS);
+}
+
+static bool
+is_due(const struct store_user *u)
+{
+	if (u->held)
+		return false;
+	return u->due || u->store->settling || u->narrivals >= ARRIVALS_MAX || (u->first_arrival != NULL && watch_any(u));
+}
+
+static struct work *
+next_batch(struct store_user *u)
+{
+	struct work *w = work_new(u, WORK_BATCH);
+
+	w->requests = u->first_request;
+	u->first_request = NULL;
+	u->last_request = &u->first_request;
+	w->arrivals = u->first_arrival;
+	u->first_arrival = NULL;
+	u->last_arrival = &u->first_arrival;
+	return w;
+}
+
+static struct work *
+next_work(struct store_user *u)
+{
+	struct work *w;
+
+	if (u->rebuild)
+		return work_new(u, WORK_REBUILD);
+	if (u->first_request != NULL || (u->first_arrival != NULL && is_due(u)))
+		return next_batch(u);
+	if (u->held)
+		return NULL;
+	if (u->todo_left && is_due(u))
+		return work_new(u, WORK_DRAIN);
+	if (u->wants != NULL) {
+		w = work_new(u, WORK_CACHE);
+		w->wants = u->wants;
+		u->wants = NULL;
+		return w;
+	}
+	return NULL;
+}
+
+static void
+refuse_all(struct store_user *u)
+{
+	struct work *w;
+
+	if (u->first_request == NULL)
+		return;
+	w = next_batch(u);
+	u->first_arrival = w->arrivals;
+	for (u->last_arrival = &u->first_arrival; *u->last_arrival != NULL; u->last_arrival = &(*u->last_arrival)->next)
+		;
+	w->arrivals = NULL;
+	w->err = u->why;
+	fail_requests(w);
+	tell(w);
+	free_work(w);
+}
+
+static void
+refuse_later(void *ctx)
+{
+	struct store_user *u = ctx;
+
+	refuse_all(u);
+	store_user_unref(u);
+}
+
+void
+work_kick(struct store_user *u)
+{
+	struct work *w;
+	struct err e;
+
+	if (u->running != NULL || u->state == USER_LOADING || u->state == USER_LEAVING)
+		return;
+	if (u->state == USER_BROKEN || user_index(u, &e) == NULL) {
+		u->refs++;
+		loop_defer(u->store->config.loop, refuse_later, u);
+		return;
+	}
+	w = next_work(u);
+	if (w != NULL) {
+		start(w);
+		return;
+	}
+	u->due = false;
+	if (u->first_arrival != NULL || u->todo_left || u->held)
+		wait_for_company(u);
+}
+
+void
+work_load(struct store_user *u)
+{
+	struct work *w = work_new(u, WORK_LOAD);
+
+	w->rebuild = u->rebuild;
+	start(w);
+}
+
+void
+work_save(struct store_user *u)
+{
+	start(work_new(u, WORK_SAVE));
+}
+
+static void
+enqueue(struct store_user *u, struct store_request *r)
+{
+	*u->last_request = r;
+	u->last_request = &r->next;
+}
+
+void
+work_submit_later(struct store_user *u, struct store_request *r)
+{
+	enqueue(u, r);
+	wait_for_company(u);
+}
+
+struct store_request *
+work_submit(struct store_user *u, struct store_request *r)
+{
+	enqueue(u, r);
+	work_kick(u);
+	return r;
+}
