@@ -17,7 +17,7 @@ struct appended {
 	struct str *keywords;
 	size_t nkeywords;
 	int64_t internal_date;
-	char base[FNAME_SIZE];
+	char base[FNAME_BASE_SIZE];
 	bool linked; /* in tmp/ */
 };
 
@@ -181,8 +181,6 @@ static const struct request_kind append_kind = { "append", append_prepare, appen
 static void
 take(struct append_request *q, struct store *s, struct appended *a, const struct store_new *from)
 {
-	char base[FNAME_SIZE];
-
 	a->stage = from->stage;
 	a->flags = from->flags & STORE_FLAGS_ALL;
 	a->nkeywords = from->nkeywords;
@@ -190,8 +188,7 @@ take(struct append_request *q, struct store *s, struct appended *a, const struct
 	for (size_t i = 0; i < from->nkeywords; i++)
 		a->keywords[i] = arena_str(&q->arena, from->keywords[i]);
 	a->internal_date = from->internal_date == STORE_DATE_NOW ? wall_seconds(wall_now()) : from->internal_date;
-	fname_base(base, store_clock_next(s), id_new(), s->config.host);
-	memcpy(a->base, base, sizeof a->base);
+	fname_base(a->base, store_clock_next(s), id_new(), s->config.host);
 }
 
 struct store_request *

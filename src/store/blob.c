@@ -11,6 +11,15 @@
 #include "path.h"
 #include "state.h"
 
+static int proc_fds = -1; /* /proc/self/fd, opened once, for the life of the process */
+
+void
+blob_prepare(void)
+{
+	if (proc_fds == -1)
+		proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 void
 blob_init(struct blob *b)
 {
@@ -50,7 +59,7 @@ link_nameless(const struct store *s, int fd, int dirfd, const char *name)
 	if (s->blob_way == BLOB_EMPTY)
 		return linkat(fd, "", dirfd, name, AT_EMPTY_PATH) == 0;
 	snprintf(number, sizeof number, "%d", fd);
-	return linkat(s->proc_fds, number, dirfd, name, AT_SYMLINK_FOLLOW) == 0;
+	return linkat(proc_fds, number, dirfd, name, AT_SYMLINK_FOLLOW) == 0;
 }
 
 bool
@@ -95,8 +104,8 @@ try_way(struct store *s, enum blob_way way)
 void
 blob_probe(struct store *s)
 {
-	s->proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if ((s->proc_fds != -1 && try_way(s, BLOB_PROC)) || try_way(s, BLOB_EMPTY))
+	blob_prepare();
+	if ((proc_fds != -1 && try_way(s, BLOB_PROC)) || try_way(s, BLOB_EMPTY))
 		return;
 	s->blob_way = BLOB_NAMED;
 }

@@ -22,6 +22,7 @@ enum blob_way {
 	BLOB_EMPTY, /* linkat with AT_EMPTY_PATH */
 	BLOB_NAMED, /* not at all: a name in tmp/, then rename */
 };
+void blob_prepare(void);
 void blob_probe(struct store *s);
 
 void blob_init(struct blob *b);

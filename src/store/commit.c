@@ -4,6 +4,7 @@
 
 #include <postern/core/mem.h>
 
+#include "look.h"
 #include "work.h"
 
 enum { QUICK_ACTIONS = 256 }; /* file actions that are done before the answer */
@@ -145,7 +146,8 @@ prepare(struct work *w)
 
 	for (r = w->requests; r != NULL; r = r->next)
 		names |= r->kind->names;
-	if (names && !todo_drain_all(w))
+	/* what others made is a mailbox before we make directories of our own */
+	if (names && (!todo_drain_all(w) || !adopt_find(w)))
 		return;
 	for (r = w->requests; r != NULL && w->rc == 0; r = r->next)
 		if (r->look != LOOK_NONE)

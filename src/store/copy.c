@@ -91,14 +91,13 @@ copy_bytes(struct work *w, const struct mdir *from, const char *name, int tmp, c
 static bool
 link_one(struct work *w, struct snap *s, const struct copy *c, const struct mdir *from, int tmp, struct copied *to)
 {
-	char name[FNAME_SIZE], base[FNAME_SIZE];
+	char name[FNAME_SIZE];
 	struct fname f;
 
 	if (!file_read(s, c->from, to->uid, name))
 		return s->rc == 0;
 	fname_parse(str_of(name), &f);
-	fname_base(base, c->clock, id_new(), w->store->config.host);
-	snprintf(to->base, sizeof to->base, "%s", base);
+	fname_base(to->base, c->clock, id_new(), w->store->config.host);
 	to->linked = linkat(from->cur, name, tmp, to->base, 0) == 0;
 	if (!to->linked && errno == ENOENT)
 		to->linked = link_elsewhere(from, f.base, tmp, to->base);

@@ -8,7 +8,7 @@ struct copied {
 	uint32_t uid;  /* in the source */
 	bool linked;   /* tmp/<base> of the target is there */
 	bool taken;    /* and the index says so */
-	char base[112];
+	char base[FNAME_BASE_SIZE];
 };
 
 struct copy {

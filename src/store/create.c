@@ -7,7 +7,6 @@
 
 #include <postern/core/mem.h>
 
-#include "look.h"
 #include "name.h"
 
 bool
@@ -68,9 +67,6 @@ create_prepare(struct work *w, struct store_request *r, struct str name)
 {
 	struct making m = { w, r };
 
-	/* what others made meanwhile is a mailbox already */
-	if (!adopt_find(w))
-		return request_refuse(r, STORE_UNAVAILABLE, "%s", w->err.log);
 	return each_level(name, make_level, &m);
 }
 

@@ -134,12 +134,13 @@ fname_read_letters(struct str letters, uint32_t *flags, uint64_t *keywords, char
 }
 
 void
-fname_base(char out[static FNAME_SIZE], int64_t clock, struct id id, const char *host)
+fname_base(char out[static FNAME_BASE_SIZE], int64_t clock, struct id id, const char *host)
 {
 	char text[ID_TEXT_SIZE];
 
 	id_text(id, text);
-	snprintf(out, FNAME_SIZE, "%010" PRId64 ".M%06" PRId64 "I%s.%.60s", clock / 1000000, clock % 1000000, text, host);
+	snprintf(out, FNAME_BASE_SIZE, "%010u.M%06uI%.26s.%.60s", (unsigned)(clock / 1000000), (unsigned)(clock % 1000000),
+	    text, host);
 }
 
 void

@@ -37,8 +37,9 @@ bool fname_parse(struct str name, struct fname *f);
 void fname_read_letters(struct str letters, uint32_t *flags, uint64_t *keywords, char *extra, size_t extra_size);
 char fname_keyword_letter(unsigned bit);
 
-/* A base of our own. */
-void fname_base(char out[static FNAME_SIZE], int64_t clock, struct id id, const char *host);
+/* A base of our own; of a longer host only the first bytes are used. */
+enum { FNAME_BASE_SIZE = 10 + 2 + 6 + 1 + 26 + 1 + 60 + 1 };
+void fname_base(char out[static FNAME_BASE_SIZE], int64_t clock, struct id id, const char *host);
 /* The name in new/ of a delivery. */
 void fname_fresh(char out[static FNAME_SIZE], int64_t clock, struct id id, const char *host, uint64_t size);
 /* The name in cur/: base and fields of f with S= and U= set, and the letters. False when it would be too long. */

@@ -25,7 +25,6 @@ struct work;
 struct store {
 	struct store_config config; /* defaults filled in */
 	int root;
-	int proc_fds;        /* /proc/self/fd, or -1 */
 	enum blob_way blob_way;
 	struct syncer *syncer;
 	struct exec *exec;

@@ -23,6 +23,13 @@ enum {
 #define MAP_SIZE (UINT64_C(16) << 30)
 #define FREE_MIN (UINT64_C(64) << 20)
 
+void
+store_prepare(void)
+{
+	blob_prepare();
+	syncer_prepare();
+}
+
 static void
 fill_defaults(struct store_config *c)
 {
@@ -158,7 +165,6 @@ store_close(struct store *s)
 	map_fini(&s->users);
 	loop_timer_fini(&s->tick);
 	syncer_free(s->syncer);
-	io_close(&s->proc_fds);
 	io_close(&s->root);
 	free(s);
 }

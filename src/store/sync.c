@@ -25,13 +25,21 @@ enum {
 
 struct syncer {
 	pthread_mutex_t lock;
-	int meminfo; /* opened before the root is closed; -1: never syncfs */
 	int fd;      /* of the file system; -1: not one for syncfs */
 	dev_t dev;
 	unsigned from;
 	uint64_t failures;
 	uint64_t calls;
 };
+
+static int meminfo = -1; /* opened before the root is closed; -1: never syncfs */
+
+void
+syncer_prepare(void)
+{
+	if (meminfo == -1)
+		meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+}
 
 static bool
 suits(int fd)
@@ -50,7 +58,7 @@ syncer_new(int root, unsigned from)
 	struct stat st;
 
 	pthread_mutex_init(&y->lock, NULL);
-	y->meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	syncer_prepare();
 	y->fd = suits(root) && fstat(root, &st) == 0 ? openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	y->dev = y->fd != -1 ? st.st_dev : 0;
 	y->from = from;
@@ -61,7 +69,6 @@ void
 syncer_free(struct syncer *y)
 {
 	io_close(&y->fd);
-	io_close(&y->meminfo);
 	pthread_mutex_destroy(&y->lock);
 	free(y);
 }
@@ -114,10 +121,10 @@ sync_fini(struct sync_set *s)
 }
 
 static bool
-little_is_dirty(const struct syncer *y)
+little_is_dirty(void)
 {
 	char text[MEMINFO_SIZE];
-	ssize_t n = pread(y->meminfo, text, sizeof text - 1, 0);
+	ssize_t n = pread(meminfo, text, sizeof text - 1, 0);
 	const char *at;
 
 	if (n <= 0)
@@ -132,12 +139,12 @@ is_for_syncfs(const struct sync_set *s)
 {
 	struct stat st;
 
-	if (s->n < s->syncer->from || s->syncer->fd == -1 || s->syncer->meminfo == -1)
+	if (s->n < s->syncer->from || s->syncer->fd == -1 || meminfo == -1)
 		return false;
 	for (size_t i = 0; i < s->n; i++)
 		if (fstat(s->fds[i], &st) == -1 || st.st_dev != s->syncer->dev)
 			return false;
-	return little_is_dirty(s->syncer);
+	return little_is_dirty();
 }
 
 static bool

@@ -13,6 +13,8 @@
 
 struct syncer;
 
+/* Opens /proc/meminfo for the life of the process. */
+void syncer_prepare(void);
 /* from: number of files from which on syncfs is used. */
 struct syncer *syncer_new(int root, unsigned from);
 void syncer_free(struct syncer *y);

@@ -50,9 +50,12 @@ struct store_config {
 	void *ctx;
 };
 
+/* Opens what of /proc is needed later; call it before the root of the process is closed. */
+void store_prepare(void);
+
 /* Opens the root and starts the threads. NULL with *e when the root is not there. The configuration is copied; its
- * strings must live as long as the store. Call it before closing the root of the process only if `root` stays
- * meaningful: LMDB opens by path. */
+ * strings must live as long as the store. May be called after the root of the process was closed (store_prepare before
+ * that): LMDB opens by path, so `root` is a path as the process sees it from then on. */
 struct store *store_open(const struct store_config *config, struct err *e);
 /* Finishes what was begun, runs no more callbacks, closes every user (handles still held become invalid). */
 void store_close(struct store *s);

@@ -22,7 +22,9 @@
 static void
 quiet(void *ctx, struct str line)
 {
-	(void)ctx;
+	struct site *t = ctx;
+
+	snprintf(t->logged, sizeof t->logged, "%.*s", STR_ARG(line));
 	if (str_search(line, STR("event=panic")) < line.n)
 		print_error("%.*s", STR_ARG(line));
 }
@@ -42,11 +44,11 @@ site_open(struct site *t)
 void
 site_init(struct site *t, const char *base, unsigned threads)
 {
-	log_to(quiet, NULL);
 	*t = (struct site){ .config = { .threads = threads, .free_min = 1 } };
 	snprintf(t->root, sizeof t->root, "%s/postern-store-XXXXXX", base);
 	assert_non_null(mkdtemp(t->root));
 	t->loop = loop_new();
+	log_to(quiet, t);
 	site_open(t);
 	assert_true(site_user(t, USER));
 }

@@ -29,6 +29,7 @@ struct site {
 	size_t noutcomes;
 	struct store_report report;
 	char report_text[4096];
+	char logged[4096]; /* the last line of the log */
 };
 
 #define USER "bob@example.test"

@@ -466,6 +466,8 @@ subscriptions_and_defaults(void **state)
 	store_make_defaults(t->u, site_done(t));
 	site_wait(t);
 	assert_int_equal(t->code, STORE_OK);
+	/* the directories made on the way are not taken for somebody else's */
+	assert_string_equal(t->logged, "");
 	expect_list(t, "INBOX* Archive* Drafts* Junk* Sent* Trash* ");
 	v = store_view_open(t->u, &e);
 	assert_true(store_mailbox(v, store_find(v, STR("Sent")), &m));
