@@ -25,6 +25,7 @@ enum step { BANNER, HELLO, ENVELOPE, BODY, BYE };
 struct client {
 	int fd;
 	enum step step;
+	long number; /* of the message: another one, another connection */
 	int replies_due; /* of the pipelined group */
 	double began;
 	size_t in_n;
@@ -110,7 +111,8 @@ start(struct client *c)
 		die("connect");
 	c->step = BANNER;
 	c->in_n = c->out_n = 0;
-	make_body(c, load.started++);
+	c->number = load.started++;
+	make_body(c, c->number);
 	watch(c, EPOLL_CTL_ADD);
 }
 
@@ -151,12 +153,17 @@ finish(struct client *c, bool ok)
 		start(c);
 }
 
+static void
+complain(const char *reply)
+{
+	if (load.refused < 3)
+		fprintf(stderr, "refused: %s\n", reply);
+}
+
 /* One whole reply with its code has come. */
 static void
 on_reply(struct client *c, int code, const char *text)
 {
-	long number = load.started;
-
 	switch (c->step) {
 	case BANNER:
 		c->step = HELLO;
@@ -165,14 +172,13 @@ on_reply(struct client *c, int code, const char *text)
 	case HELLO:
 		c->step = ENVELOPE;
 		c->replies_due = 3;
-		number = load.accepted + load.refused;
 		snprintf(c->commands, sizeof c->commands, "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n", load.from,
-		    load.rcpts[number % load.nrcpts]);
+		    load.rcpts[c->number % load.nrcpts]);
 		say(c, c->commands, strlen(c->commands));
 		return;
 	case ENVELOPE:
 		if (code >= 400) {
-			fprintf(stderr, "refused: %d %s\n", code, text);
+			complain(text);
 			finish(c, false);
 			return;
 		}
@@ -183,7 +189,7 @@ on_reply(struct client *c, int code, const char *text)
 		return;
 	case BODY:
 		if (code != 250) {
-			fprintf(stderr, "refused: %d %s\n", code, text);
+			complain(text);
 			finish(c, false);
 			return;
 		}
@@ -202,15 +208,15 @@ on_bytes(struct client *c)
 	for (;;) {
 		char *end = memchr(c->in, '\n', c->in_n);
 		size_t n = end != NULL ? (size_t)(end - c->in) + 1 : 0;
-		int fd = c->fd;
+		long one = c->number;
 
 		if (n == 0)
 			return;
 		*end = '\0';
 		if (n < 4 || c->in[3] != '-')
 			on_reply(c, atoi(c->in), c->in);
-		if (c->fd != fd)
-			return;
+		if (c->number != one || c->fd == -1)
+			return; /* it is over */
 		memmove(c->in, c->in + n, c->in_n - n);
 		c->in_n -= n;
 	}

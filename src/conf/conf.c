@@ -242,6 +242,16 @@ default_demands(struct conf *c)
 	}
 }
 
+/* store.processes = 0: half of the processors. Fewer processes make larger groups for each sync (docs/bench.md). */
+static void
+default_processes(struct conf *c)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (c->store.processes == 0)
+		c->store.processes = n >= 64 ? 32 : n >= 4 ? (unsigned)n / 2 : 1;
+}
+
 static struct conf *
 conf_new(const char *file)
 {
@@ -260,6 +270,7 @@ finish(struct conf *c, struct conf_errors *e)
 {
 	default_hostname(c, e);
 	default_demands(c);
+	default_processes(c);
 	conf_check(c, e);
 }
 

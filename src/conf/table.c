@@ -9,7 +9,6 @@
 
 enum {
 	FRONTS = CONF_SMTP | CONF_IMAP,
-	FILES = CONF_ALL & ~(FRONTS | CONF_RELAY | CONF_FETCH), /* those that write below state */
 	ROUTERS = CONF_RELAY | CONF_QUEUE,
 	RESTART = true,
 };
@@ -67,14 +66,14 @@ const struct conf_key conf_keys[] = {
 	    .help = "The full name of this host: in greetings, in EHLO, in Received lines. Not set: the machine's "
 		    "name, if it is "
 		    "a full one." },
-	{ "", "domains", &type_domains, "", .roles = CONF_AUTH | CONF_SMTP | CONF_RELAY, AT(domains),
+	{ "", "domains", &type_domains, "", .roles = CONF_AUTH | CONF_SMTP | CONF_QUEUE | CONF_RELAY, AT(domains),
 	    .help = "Domains whose mail is delivered here, together with those of `domain add'." },
 	{ "", "postmaster", &type_address, "", .roles = CONF_AUTH | CONF_QUEUE, AT(postmaster), .rfc = "5321 4.5.1",
 	    .help =
 		"Who gets the mail to postmaster, root and abuse of every local domain. Not set: the first account." },
-	{ "", "relay_from", &type_networks, "", .roles = CONF_SMTP, AT(relay_from),
+	{ "", "relay_from", &type_networks, "", .roles = CONF_AUTH | FRONTS, AT(relay_from),
 	    .help = "Addresses and networks whose hosts may send mail to anywhere without a login. Not set: nobody." },
-	{ "", "state", &type_path, "/var/lib/postern", .high = 80, .roles = FILES, .restart = RESTART, .must = true,
+	{ "", "state", &type_path, "/var/lib/postern", .high = 80, .roles = CONF_ALL, .restart = RESTART, .must = true,
 	    AT(state),
 	    .help = "The directory of everything that postern writes: mail, queue, accounts, keys, control sockets." },
 
@@ -131,12 +130,12 @@ const struct conf_key conf_keys[] = {
 	{ "route", "names", &type_domains, "", .roles = ROUTERS, IN(conf_route, names), .rfc = "6125 6",
 	    .help = "With tls = verify: the certificate names to accept instead of the destination's own." },
 
-	{ "smtp", "processes", &type_number, "2", 1, 64, .roles = CONF_PARENT, .restart = RESTART, AT(smtp.processes),
+	{ "smtp", "processes", &type_number, "2", 1, 32, .roles = CONF_PARENT | CONF_SMTP, .restart = RESTART, AT(smtp.processes),
 	    .help = "How many processes share the SMTP and submission connections." },
 	{ "smtp", "hide_client", &type_bool, "yes", .roles = CONF_SMTP, AT(smtp.hide_client),
 	    .help = "Leave the client's address out of the Received line of submitted mail." },
 
-	{ "imap", "processes", &type_number, "2", 1, 64, .roles = CONF_PARENT, .restart = RESTART, AT(imap.processes),
+	{ "imap", "processes", &type_number, "2", 1, 32, .roles = CONF_PARENT | CONF_IMAP, .restart = RESTART, AT(imap.processes),
 	    .help = "How many processes share the IMAP connections." },
 	{ "imap", "separator", &type_letter, "/", .choices = separators, .roles = CONF_IMAP | CONF_STORE,
 	    AT(imap.separator), .help = "Between the levels of mailbox names, as clients see them." },
@@ -190,9 +189,10 @@ const struct conf_key conf_keys[] = {
 	    .help = "Disk space that stays free: below it mail is told to come later, while users can "
 		    "still delete." },
 
-	{ "store", "processes", &type_number, "2", 1, 64, .roles = CONF_PARENT | CONF_AUTH | CONF_IMAP | CONF_QUEUE,
+	{ "store", "processes", &type_number, "0", 0, 32, .roles = CONF_PARENT | CONF_AUTH | CONF_IMAP | CONF_QUEUE,
 	    .restart = RESTART, AT(store.processes),
-	    .help = "How many processes share the mailboxes; each user belongs to one." },
+	    .help = "How many processes share the mailboxes; each user belongs to one. 0: half as many as the machine has "
+		    "processors, at least one." },
 
 	{ "log", "format", &type_choice, "text", .choices = formats, .roles = CONF_ALL, AT(log.format),
 	    .help = "How a line looks." },

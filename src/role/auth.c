@@ -30,18 +30,16 @@ struct auth {
 
 struct exchange;
 
-/* A client's address as the ledgers want it; what is no address (the local socket) is the loopback's. */
+/* A client's address, whole: relay_from is compared with it, and the ledger of penalties takes the network itself. What is no
+ * address (the local socket) is the loopback's. */
 static struct source
 source_of(struct str client)
 {
 	struct source out = { { [15] = 1 } };
-	struct addr_source s;
 	struct addr a;
 
-	if (!addr_parse_ip(client, &a))
-		return out;
-	s = addr_source_of(&a);
-	memcpy(out.b, s.b, sizeof out.b);
+	if (addr_parse_ip(client, &a))
+		memcpy(out.b, a.ip, sizeof out.b);
 	return out;
 }
 
@@ -240,7 +238,7 @@ use_conf(struct auth *auth)
 	const struct conf *conf = auth->env->conf;
 
 	auth->resolver = (struct resolver){ .dir = auth->dir, .conf = conf, .usage = &auth->usage };
-	auth->admin = (struct auth_admin){ .admin = { .dir = auth->dir, .conf = conf }, .resolver = &auth->resolver, .login = auth->login,
+	auth->admin = (struct auth_admin){ .admin = { .dir = auth->dir, .conf = conf, .part = true }, .resolver = &auth->resolver, .login = auth->login,
 		.usage = &auth->usage };
 }
 

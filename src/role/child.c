@@ -243,8 +243,8 @@ role_child(int argc, char **argv)
 	uint64_t index;
 	enum role role;
 
-	if (argc != 2 || !role_from_name(str_of(argv[0]), &role) || role_row(role) == NULL ||
-	    !str_u64(str_of(argv[1]), PEERS_MAX - 1, &index) || sodium_init() == -1) {
+	if (argc != 4 || !role_from_name(str_of(argv[2]), &role) || role_row(role) == NULL ||
+	    !str_u64(str_of(argv[3]), PEERS_MAX - 1, &index) || sodium_init() == -1) {
 		log_say(LEVEL_ERROR, "fatal", "--role is for the server's own use");
 		return 2;
 	}

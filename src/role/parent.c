@@ -341,6 +341,7 @@ run(struct server *s)
 		start_proc(&s->procs[i]);
 	loop_run(s->loop);
 	log_say(LEVEL_INFO, "stop", "ended");
+	conf_unref(s->conf);
 	return s->status;
 }
 
@@ -361,8 +362,11 @@ role_serve(const char *conf_path)
 		buf_init(&text, 1 << 20);
 		conf_errors_write(&errors, &text);
 		fputs(buf_cstr(&text), stderr);
+		buf_fini(&text);
+		conf_errors_fini(&errors);
 		return 1;
 	}
+	conf_errors_fini(&errors);
 	log_setup(STDERR_FILENO, "parent", s.conf->log.format, s.conf->log.level);
 	s.loop = loop_new();
 	return run(&s);

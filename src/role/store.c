@@ -25,7 +25,6 @@ open_outside(struct env *env)
 {
 	(void)env;
 	charset_init();
-	store_prepare();
 }
 
 static void

@@ -6,7 +6,7 @@
  * exit status. */
 int role_serve(const char *conf_path);
 
-/* `postern --role NAME INDEX`: one role, started by the parent with its channel as descriptor 3. Returns the exit status. */
+/* `postern --role NAME INDEX`: one role, started by the parent with its channel as descriptor 3; arguments as main has them. Returns the exit status. */
 int role_child(int argc, char **argv);
 
 #endif
