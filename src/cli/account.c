@@ -123,7 +123,7 @@ secret_kind(const struct cli *c)
 }
 
 int
-user_add(struct cli *c)
+do_user_add(struct cli *c)
 {
 	const char *quota = c->given[OPT_QUOTA] != NULL ? c->given[OPT_QUOTA] : "default";
 	struct buf secret;
@@ -144,7 +144,7 @@ user_add(struct cli *c)
 }
 
 int
-user_passwd(struct cli *c)
+do_user_passwd(struct cli *c)
 {
 	struct buf secret;
 	int status;
@@ -159,7 +159,7 @@ user_passwd(struct cli *c)
 }
 
 int
-user_check(struct cli *c)
+do_user_check(struct cli *c)
 {
 	struct buf secret;
 	int status;
@@ -174,7 +174,7 @@ user_check(struct cli *c)
 }
 
 int
-user_quota(struct cli *c)
+do_user_quota(struct cli *c)
 {
 	char bytes[24];
 	int status = quota_word(c->args[1], bytes);
@@ -204,7 +204,7 @@ configured_line(const struct conf *conf, const char *typed)
 
 /* The auth process does not know the lines of the file; we do. */
 int
-domain_del(struct cli *c)
+do_domain_del(struct cli *c)
 {
 	struct conf *conf = cli_conf(c);
 	unsigned line;

@@ -4,11 +4,11 @@
 
 #include "command.h"
 
-int user_add(struct cli *c);
-int user_passwd(struct cli *c);
-int user_quota(struct cli *c);
-int user_check(struct cli *c);
-int domain_del(struct cli *c);
+int do_user_add(struct cli *c);
+int do_user_passwd(struct cli *c);
+int do_user_quota(struct cli *c);
+int do_user_check(struct cli *c);
+int do_domain_del(struct cli *c);
 
 extern const struct cli_show show_users, show_user, show_aliases, show_domains, show_explained;
 

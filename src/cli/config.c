@@ -47,7 +47,7 @@ print_right(const char *path)
 }
 
 int
-config_check(struct cli *c)
+do_config_check(struct cli *c)
 {
 	struct conf_errors errors;
 	struct conf *conf;
@@ -70,7 +70,7 @@ config_check(struct cli *c)
 }
 
 int
-config_show(struct cli *c)
+do_config_show(struct cli *c)
 {
 	struct conf *conf = cli_conf(c);
 	struct buf out;
@@ -87,7 +87,7 @@ config_show(struct cli *c)
 }
 
 int
-config_doc(struct cli *c)
+do_config_doc(struct cli *c)
 {
 	struct buf out;
 	int status;

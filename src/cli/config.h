@@ -4,9 +4,9 @@
 
 #include "command.h"
 
-int config_check(struct cli *c);
-int config_show(struct cli *c);
-int config_doc(struct cli *c);
+int do_config_check(struct cli *c);
+int do_config_show(struct cli *c);
+int do_config_doc(struct cli *c);
 int version_show(struct cli *c);
 
 #endif

@@ -138,7 +138,7 @@ make_site(struct cli *c, const struct conf *conf, struct str address, struct are
 	if (!state_make(conf, &e) || !state_make_certificate(conf, &e))
 		return cli_say(CLI_FAILED, "%s", e.log);
 	if (!has_account(conf, address, a))
-		status = user_add(c);
+		status = do_user_add(c);
 	return status == CLI_DONE ? print_end(c, conf) : status;
 }
 

@@ -151,13 +151,13 @@ ask_queue(struct cli *c, const struct strs *words, void (*add)(const json_t *ans
 }
 
 int
-queue_list(struct cli *c)
+do_queue_list(struct cli *c)
 {
 	return ask_queue(c, &(struct strs){ (struct str[]){ STR("queue"), STR("list") }, 2 }, add_list);
 }
 
 int
-queue_show(struct cli *c)
+do_queue_show(struct cli *c)
 {
 	return ask_queue(
 	    c, &(struct strs){ (struct str[]){ STR("queue"), STR("show"), str_of(c->args[0]) }, 3 }, add_whole);
@@ -167,7 +167,7 @@ enum { IDS_MAX = 1000 };
 
 /* Exactly one of ID…, --all and --to DOMAIN. */
 int
-queue_act(struct cli *c)
+do_queue_act(struct cli *c)
 {
 	struct str words[IDS_MAX + 2] = { STR("queue"), str_of(c->command->verb) };
 	uint32_t n = 2;

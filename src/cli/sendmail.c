@@ -276,7 +276,7 @@ run_mode(struct cli *c, const struct options *o)
 	int status;
 
 	if (o->mode == MODE_QUEUE)
-		return queue_list(c);
+		return do_queue_list(c);
 	if (o->mode == MODE_ALIASES)
 		return CLI_DONE; /* aliases are in force as soon as `alias add' returns */
 	conf = cli_conf(c);

@@ -15,7 +15,7 @@ enum { STOP_MS = 120 * 1000 };
 const struct cli_owner cli_parent = { "parent", ROLE_PARENT, NULL };
 
 int
-server_serve(struct cli *c)
+do_server_serve(struct cli *c)
 {
 	return role_serve(c->conf_path);
 }
@@ -33,7 +33,7 @@ wait_end(int fd)
 }
 
 int
-server_stop(struct cli *c)
+do_server_stop(struct cli *c)
 {
 	struct conf *conf = cli_conf(c);
 	int watch;
@@ -122,7 +122,7 @@ show_status(const struct cli *c, json_t *state)
 
 /* With --health the only answers are 0 and 1. */
 int
-server_status(struct cli *c)
+do_server_status(struct cli *c)
 {
 	struct conf *conf = cli_conf(c);
 	json_t *state;

@@ -4,16 +4,16 @@
 
 #include "command.h"
 
-int server_serve(struct cli *c);
-int server_stop(struct cli *c);
-int server_status(struct cli *c);
+int do_server_serve(struct cli *c);
+int do_server_stop(struct cli *c);
+int do_server_status(struct cli *c);
 
-int queue_list(struct cli *c);
-int queue_show(struct cli *c);
-int queue_act(struct cli *c);
+int do_queue_list(struct cli *c);
+int do_queue_show(struct cli *c);
+int do_queue_act(struct cli *c);
 
 /* Asks the store process that owns the address of the first argument. */
-int store_run(struct cli *c);
+int do_store_run(struct cli *c);
 
 extern const struct cli_show show_store, show_mailboxes;
 

@@ -71,7 +71,7 @@ ask_store(struct cli *c, const struct conf *conf, struct str address)
 }
 
 int
-store_run(struct cli *c)
+do_store_run(struct cli *c)
 {
 	struct conf *conf = cli_conf(c);
 	struct str address;
