@@ -51,7 +51,7 @@ enum conn_end {
 	CONN_END_TLS,      /* the TLS handshake or a record failed: conn_tls_error */
 	CONN_END_NOT_TLS,  /* no TLS came where TLS was due */
 	CONN_END_WAIT,     /* a deadline passed: conn_ended_wait */
-	CONN_END_FLOOD,    /* too many TLS messages without data: renegotiation, KeyUpdate, empty records */
+	CONN_END_FLOOD,    /* too many TLS messages without data: renegotiation, KeyUpdate */
 	CONN_END_OVERFLOW, /* the owner wrote on although conn_full said no */
 	CONN_END_INJECTED, /* bytes were sent in the clear behind the command that begins TLS */
 };

@@ -403,6 +403,35 @@ a_few_key_updates_are_fine(void **state)
 	site_close(&s);
 }
 
+/* Dear to decrypt, so in one turn only so many: others get theirs in between. */
+static void
+records_of_one_byte(void **state)
+{
+	enum { RECORDS = 8000, RECORD = 5 + 1 + 1 + 16 };
+	static char bytes[RECORDS * RECORD];
+	struct site s;
+	struct link l;
+	struct slow w;
+	size_t before;
+
+	(void)state;
+	site_open(&s, TLS_IMAPS);
+	assert_true(link_to(&l, &s, NULL));
+	slow_open(&w, &l);
+	for (int i = 0; i < RECORDS; i++)
+		assert_int_equal(SSL_write(l.ssl, "x", 1), 1);
+	assert_int_equal(BIO_read(w.out, bytes, sizeof bytes), sizeof bytes);
+	assert_int_equal(send(l.fd, bytes, sizeof bytes, 0), sizeof bytes);
+	for (int i = 0; i < 10 && l.got.n < RECORDS; i++) {
+		before = l.got.n;
+		loop_once(s.loop);
+		assert_true(l.got.n - before <= CONN_TURN_BYTES / RECORD + 1);
+	}
+	assert_int_equal(l.got.n, RECORDS);
+	link_close(&l);
+	site_close(&s);
+}
+
 static void
 renegotiation_is_refused(void **state)
 {
@@ -574,6 +603,7 @@ main(void)
 		cmocka_unit_test(a_client_who_goes_in_the_handshake),
 		cmocka_unit_test(a_flood_of_key_updates),
 		cmocka_unit_test(a_few_key_updates_are_fine),
+		cmocka_unit_test(records_of_one_byte),
 		cmocka_unit_test(renegotiation_is_refused),
 		cmocka_unit_test(a_flood_of_renegotiations),
 		cmocka_unit_test(an_orderly_goodbye),
