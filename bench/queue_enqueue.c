@@ -1,4 +1,5 @@
-/* queue_enqueue.c - how many messages a second the ledger takes: mail for another host, from so many submitters at a time.
+/* queue_enqueue.c - how many messages a second the ledger takes: mail for another host, from so many submitters at a
+ * time.
  *
  *   bench_queue_enqueue DIR SUBMITTERS SECONDS BYTES
  *
@@ -96,7 +97,8 @@ cpu_seconds(void)
 	struct rusage u;
 
 	getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static void
@@ -120,8 +122,9 @@ run(unsigned long submitters, unsigned long seconds)
 	loop_run(loop);
 	took = (double)mono_ms_between(mono_now(), start) / 1000;
 	queue_count(queue, &c);
-	printf("%4lu submitters  %7zu bytes  %8.0f/s  %6.1f messages per commit  %.3f CPU-s per 1000  %lu refused\n", submitters,
-	    size, (double)done / took, (double)done / (double)c.commits, (cpu_seconds() - cpu) / (double)done * 1000, failed);
+	printf("%4lu submitters  %7zu bytes  %8.0f/s  %6.1f messages per commit  %.3f CPU-s per 1000  %lu refused\n",
+	    submitters, size, (double)done / took, (double)done / (double)c.commits,
+	    (cpu_seconds() - cpu) / (double)done * 1000, failed);
 }
 
 int

@@ -2,9 +2,9 @@
  *
  *   start → deliver (one store) or prepare (several, or remote recipients) → decide → [ledger] → publish → finish
  *
- * The order keeps the promise: nothing is visible before every recipient is prepared or in the ledger; when the ledger fails,
- * all that is prepared is dropped. With a ledger row, prepared recipients are in it, too, until they are known to be
- * published: a store that dies in between is asked again under the same delivery id. */
+ * The order keeps the promise: nothing is visible before every recipient is prepared or in the ledger; when the
+ * ledger fails, all that is prepared is dropped. With a ledger row, prepared recipients are in it, too, until they
+ * are known to be published: a store that dies in between is asked again under the same delivery id. */
 #include "accept.h"
 
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #include "schedule.h"
 #include "submission.h"
 
-/* --- the end --------------------------------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------------------------------ */
 
 static void
 submission_free(struct submission *s)
@@ -87,7 +87,7 @@ end_error(struct submission *s, const struct err *e)
 		end(s, QUEUE_TEMP, 451, "4.3.0", e->say);
 }
 
-/* --- settled: what is in the mailboxes leaves the ledger -------------------------------------------------------------- */
+/* --- settled: what is in the mailboxes leaves the ledger ---------------------------------------------------------- */
 
 static void
 on_cleaned(void *ctx, struct change *c, const struct err *e)
@@ -146,7 +146,7 @@ end_done(struct submission *s)
 	end(s, QUEUE_DONE, 250, "2.0.0", "accepted");
 }
 
-/* --- the ledger ------------------------------------------------------------------------------------------------------ */
+/* --- the ledger --------------------------------------------------------------------------------------------------- */
 
 static void
 on_dropped(struct submission *s)
@@ -171,13 +171,17 @@ fill_schedule(struct row_recipient *r, const struct target *t)
 {
 	struct wall now = wall_now();
 
-	r->status = t->why != NULL ? str_of(t->why->status) : t->local ? STR(SUBMISSION_GONE_STATUS) : STR("");
-	r->reason = t->why != NULL ? str_of(t->why->text) : t->local ? STR(SUBMISSION_GONE_TEXT) : STR(SCHEDULE_NO_RELAY);
-	if (!t->local)
+	r->status = STR("");
+	r->reason = t->local ? STR("being delivered") : STR(SCHEDULE_NO_RELAY);
+	r->next_try = now;
+	if (!t->local || t->fate == FATE_PREPARED)
 		return;
 	r->attempts = 1;
 	r->last_try = now;
-	r->next_try = t->fate == FATE_SPOOL ? schedule_next_try(now, 1) : now;
+	r->status = t->why != NULL ? str_of(t->why->status) : STR(SUBMISSION_GONE_STATUS);
+	r->reason = t->why != NULL ? str_of(t->why->text) : STR(SUBMISSION_GONE_TEXT);
+	if (t->fate == FATE_SPOOL)
+		r->next_try = schedule_next_try(now, 1);
 }
 
 static void
@@ -209,7 +213,8 @@ on_committed(void *ctx, struct change *c, const struct err *e)
 	round_drop(s, on_dropped);
 }
 
-/* Rows for everybody who is owed something, prepared recipients too: what is published leaves the ledger again later. */
+/* Rows for everybody who is owed something, prepared recipients too: what is published leaves the ledger again
+ * later. */
 static void
 write_ledger(struct submission *s)
 {
@@ -243,7 +248,7 @@ to_ledger(struct submission *s)
 		round_drop(s, on_dropped);
 }
 
-/* --- the beginning --------------------------------------------------------------------------------------------------- */
+/* --- the beginning ------------------------------------------------------------------------------------------------ */
 
 static const struct target *
 find_fate(const struct submission *s, enum fate fate)

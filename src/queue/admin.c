@@ -1,4 +1,5 @@
-/* admin.c - the operator's view: pages of the ledger, and actions on many recipients in slices of a transaction each. */
+/* admin.c - the operator's view: pages of the ledger, and actions on many recipients in slices of a transaction
+ * each. */
 #include <postern/queue/admin.h>
 
 #include <stdlib.h>
@@ -9,13 +10,14 @@
 #include "change.h"
 #include "schedule.h"
 
-/* --- looking --------------------------------------------------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------------------------------------------------ */
 
 static void
 show_recipient(struct id qid, uint32_t number, const struct row_recipient *r, const struct queue_view *v, void *ctx)
 {
-	const struct queue_recipient_info info = { .qid = qid, .number = number, .state = r->state, .address = r->address,
-		.target = r->kind == ROW_RESOLVE ? STR("") : r->target, .local = r->kind == ROW_LOCAL,
+	const struct queue_recipient_info info = { .qid = qid, .number = number, .state = r->state,
+		.address = r->address, .target = r->kind == ROW_RESOLVE ? STR("") : r->target,
+		.local = r->kind == ROW_LOCAL,
 		.attempts = r->attempts, .next_try = { row_due(r) }, .last_try = r->last_try, .status = r->status,
 		.reason = r->reason };
 
@@ -23,7 +25,8 @@ show_recipient(struct id qid, uint32_t number, const struct row_recipient *r, co
 }
 
 static void
-show_message(struct queue *q, MDB_txn *t, struct id qid, const struct row_message *m, const struct queue_view *v, void *ctx)
+show_message(struct queue *q, MDB_txn *t, struct id qid, const struct row_message *m, const struct queue_view *v,
+    void *ctx)
 {
 	const struct queue_message_info info = { .qid = qid, .size = m->message_size, .received = m->received,
 		.flags = m->flags, .sender = m->sender, .sid = m->sid, .client = m->client, .helo = m->helo,
@@ -87,7 +90,7 @@ queue_show(struct queue *q, struct id qid, const struct queue_view *view, void *
 	return found;
 }
 
-/* --- acting ---------------------------------------------------------------------------------------------------------- */
+/* --- acting ------------------------------------------------------------------------------------------------------- */
 
 enum { SLICE = 200 }; /* messages of a transaction */
 
@@ -304,7 +307,8 @@ act_done(struct commit_op *op)
 static void
 act_submit(struct act *a)
 {
-	a->op = (struct commit_op){ .apply = act_apply, .after = act_after, .done = act_done, .free = act_free, .file = -1 };
+	a->op = (struct commit_op){ .file = -1, .apply = act_apply, .after = act_after, .done = act_done,
+		.free = act_free };
 	a->q->changing++;
 	commit_submit(a->q->commit, &a->op);
 }

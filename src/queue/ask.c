@@ -81,7 +81,8 @@ queue_answer_gone(struct queue_ask *ask)
 }
 
 void
-answer_set(struct queue_answer *out, enum queue_verdict verdict, unsigned code, const char *status, const char *text)
+answer_set(struct queue_answer *out, enum queue_verdict verdict, unsigned code, const char *status,
+    const char *text)
 {
 	*out = (struct queue_answer){ .verdict = verdict, .code = code };
 	snprintf(out->status, sizeof out->status, "%s", status);

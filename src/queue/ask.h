@@ -14,6 +14,7 @@ void ask_free_all(struct queue *q);
 
 /* The answer as it may be kept and shown: verdict in range, status and text well-formed, never empty. */
 void answer_clean(struct queue_answer *out, const struct queue_answer *in);
-void answer_set(struct queue_answer *out, enum queue_verdict verdict, unsigned code, const char *status, const char *text);
+void answer_set(struct queue_answer *out, enum queue_verdict verdict, unsigned code, const char *status,
+    const char *text);
 
 #endif

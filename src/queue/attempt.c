@@ -1,7 +1,7 @@
 /* attempt.c - one try for recipients of one message that waited: deliver to the store, or resolve an address first.
  *
- * Whatever comes of it is one change of the ledger; only after that is committed the message is free for the next try. A crash
- * before the commit repeats the try under the same delivery id. */
+ * Whatever comes of it is one change of the ledger; only after that is committed the message is free for the next
+ * try. A crash before the commit repeats the try under the same delivery id. */
 #include "attempt.h"
 
 #include <stdlib.h>
@@ -54,7 +54,7 @@ old(const struct attempt *a, int64_t seconds)
 	return wall_now().us - a->message.received.us >= seconds * 1000000;
 }
 
-/* --- the result ------------------------------------------------------------------------------------------------------ */
+/* --- the result --------------------------------------------------------------------------------------------------- */
 
 static void
 on_written(void *ctx, struct change *c, const struct err *e)
@@ -79,6 +79,15 @@ on_written(void *ctx, struct change *c, const struct err *e)
 	schedule_soon(q);
 }
 
+static bool
+wants_success(const struct attempt *a, uint32_t i)
+{
+	const struct row_recipient *r = &a->rows[i];
+
+	return r->kind == ROW_LOCAL && a->results[i].kind == UPDATE_DELETE &&
+	    (r->notify & ENVELOPE_NOTIFY_SUCCESS) != 0;
+}
+
 /* The change that settles it; with NOTIFY=SUCCESS the report is part of it. */
 static struct change *
 new_change(struct attempt *a)
@@ -91,9 +100,10 @@ new_change(struct attempt *a)
 	for (uint32_t i = 0; i < a->n; i++) {
 		const struct row_recipient *r = &a->rows[i];
 
-		if (r->kind == ROW_LOCAL && a->results[i].kind == UPDATE_DELETE && (r->notify & ENVELOPE_NOTIFY_SUCCESS) != 0)
+		if (wants_success(a, i))
 			about[n++] = (struct bounce_recipient){ .action = BOUNCE_DELIVERED, .address = r->address,
-				.orcpt = r->orcpt, .status = STR("2.0.0"), .text = STR("delivered"), .tried = wall_now() };
+				.orcpt = r->orcpt, .status = STR("2.0.0"), .text = STR("delivered"),
+				.tried = wall_now() };
 	}
 	if (n > 0 && a->message.sender.n > 0)
 		c = report_new(a->q, a->qid, &a->message, a->fd, about, n, &e);
@@ -132,7 +142,8 @@ set_result(struct attempt *a, uint32_t i, enum row_update_kind kind, const char 
 	u->reason = arena_str(&a->mem, str_of(text));
 }
 
-/* A failure that may pass, until it has lasted too long: then it is final, with the reason it had (RFC 3463 3.5, X.4.7). */
+/* A failure that may pass, until it has lasted too long: then it is final, with the reason it had (RFC 3463 3.5,
+ * X.4.7). */
 static void
 set_failure(struct attempt *a, uint32_t i, const char *status, const char *text)
 {
@@ -173,7 +184,7 @@ set_gone(struct attempt *a)
 		set_failure(a, i, "4.3.0", GONE_TEXT);
 }
 
-/* --- delivering ------------------------------------------------------------------------------------------------------ */
+/* --- delivering --------------------------------------------------------------------------------------------------- */
 
 static void
 on_published(void *ctx, const struct queue_answer *answers, size_t n)
@@ -238,7 +249,7 @@ no_content(struct attempt *a, const struct err *e)
 		set_result(a, i, UPDATE_HOLD, "5.3.0", e->log);
 		tell(a, i, "hold");
 	}
-	log_say(e->class == ERR_TEMP ? LEVEL_WARN : LEVEL_ERROR, "error", "queue: a message cannot be read: %s", e->log);
+	log_say(e->class == ERR_TEMP ? LEVEL_WARN : LEVEL_ERROR, "error", "queue: cannot read a message: %s", e->log);
 	finish(a);
 }
 
@@ -254,7 +265,7 @@ deliver(struct attempt *a)
 		ask_store(a);
 }
 
-/* --- resolving ------------------------------------------------------------------------------------------------------- */
+/* --- resolving ---------------------------------------------------------------------------------------------------- */
 
 static void
 fill_target(const struct attempt *a, struct change *c, struct row_recipient *r, const struct envelope_target *t)
@@ -306,7 +317,7 @@ on_not_resolved(void *ctx, const struct queue_answer *answers, size_t n)
 	finish(a);
 }
 
-/* --- choosing -------------------------------------------------------------------------------------------------------- */
+/* --- choosing ----------------------------------------------------------------------------------------------------- */
 
 static void
 copy_row(struct attempt *a, uint32_t number, const struct row_recipient *r)
@@ -320,18 +331,6 @@ copy_row(struct attempt *a, uint32_t number, const struct row_recipient *r)
 	to->detail = arena_str(&a->mem, r->detail);
 	to->status = to->reason = STR("");
 	a->results[a->n++].number = number;
-}
-
-static void
-copy_message(struct attempt *a, const struct row_message *m)
-{
-	a->message = *m;
-	a->message.sid = arena_str(&a->mem, m->sid);
-	a->message.client = arena_str(&a->mem, m->client);
-	a->message.helo = arena_str(&a->mem, m->helo);
-	a->message.login = arena_str(&a->mem, m->login);
-	a->message.sender = arena_str(&a->mem, m->sender);
-	a->message.envid = arena_str(&a->mem, m->envid);
 }
 
 /* The same delivery id at the same store goes together, as it did the first time. */
@@ -360,7 +359,8 @@ choose(struct attempt *a, MDB_txn *t)
 
 	if (ledger_get_message(l, t, a->qid, &m) != 0)
 		return false;
-	copy_message(a, &m);
+	a->message = m;
+	row_keep_message(&a->mem, &a->message);
 	for (uint32_t at = 0; a->n < QUEUE_BATCH_MAX && ledger_next_recipient(l, t, a->qid, &at, &r) == 0; at++) {
 		if (row_due(&r) == 0 || row_due(&r) > now)
 			continue;

@@ -1,7 +1,7 @@
 /* bounce.c - the text of a delivery status notification.
  *
- * Texts come from envelopes and ledger rows, where no control byte passes; the returned message comes as it is and is the
- * last part, closed by a boundary that is random. */
+ * Texts come from envelopes and ledger rows, where no control byte passes; the returned message comes as it is and
+ * is the last part, closed by a boundary that is random. */
 #include "bounce.h"
 
 #include <postern/core/utf8.h>
@@ -17,7 +17,8 @@ static const struct {
 	[BOUNCE_DELAYED] = { "delayed", "Delayed mail (still being tried)",
 	    "Your message could not be delivered to the recipients below yet. You need not\r\n"
 	    "send it again: delivery goes on being tried.\r\n" },
-	[BOUNCE_DELIVERED] = { "delivered", "Mail delivered", "Your message was delivered, as you asked to be told.\r\n" },
+	[BOUNCE_DELIVERED] = { "delivered", "Mail delivered",
+	    "Your message was delivered, as you asked to be told.\r\n" },
 	[BOUNCE_RELAYED] = { "relayed", "Mail relayed",
 	    "Your message was handed to a mail server that does not report delivery.\r\n" },
 	[BOUNCE_EXPANDED] = { "expanded", "Mail forwarded",
@@ -103,7 +104,8 @@ write_words(struct writer *w)
 	const struct bounce *b = w->b;
 
 	part(w, "text/plain; charset=utf-8", w->utf8);
-	buf_addf(w->out, "This is the mail server %.*s.\r\n\r\n%s\r\n", STR_ARG(b->hostname), action[main_action(b)].intro);
+	buf_addf(w->out, "This is the mail server %.*s.\r\n\r\n%s\r\n", STR_ARG(b->hostname),
+	    action[main_action(b)].intro);
 	for (size_t i = 0; i < b->n; i++) {
 		const struct bounce_recipient *r = &b->recipients[i];
 

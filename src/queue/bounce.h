@@ -35,7 +35,8 @@ struct bounce {
 	size_t n;
 };
 
-/* Adds header and body with CRLF line ends. True when bytes above 127 are in it (SMTPUTF8 addresses or an 8-bit message). */
+/* Adds header and body with CRLF line ends. True when bytes above 127 are in it (SMTPUTF8 addresses or an 8-bit
+ * message). */
 bool bounce_write(struct buf *out, const struct bounce *b);
 
 #endif

@@ -1,5 +1,5 @@
-/* change.h - one change of the ledger: a new message with its recipients, what became of recipients of an old one, or both,
- * so that a bounce and the end of what it reports are one transaction. */
+/* change.h - one change of the ledger: a new message with its recipients, what became of recipients of an old one,
+ * or both, so that a bounce and the end of what it reports are one transaction. */
 #ifndef POSTERN_QUEUE_CHANGE_H
 #define POSTERN_QUEUE_CHANGE_H
 

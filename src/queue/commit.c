@@ -89,7 +89,7 @@ list_free(struct list *l)
 		op->free(op);
 }
 
-/* --- answers to the loop --------------------------------------------------------------------------------------------- */
+/* --- answers to the loop ------------------------------------------------------------------------------------------ */
 
 static void
 outbox_free(struct outbox *o)
@@ -139,7 +139,7 @@ finish(struct commit *c, struct commit_op *op)
 		loop_post(c->loop, deliver_answers, o);
 }
 
-/* --- threads --------------------------------------------------------------------------------------------------------- */
+/* --- threads ------------------------------------------------------------------------------------------------------ */
 
 static void
 stage_add(struct stage *s, struct commit_op *op)
@@ -209,7 +209,7 @@ stage_stop(struct stage *s)
 	pthread_mutex_destroy(&s->lock);
 }
 
-/* --- first stage: spool files ---------------------------------------------------------------------------------------- */
+/* --- first stage: spool files ------------------------------------------------------------------------------------- */
 
 static void
 unput(struct commit *c, struct commit_op *op)
@@ -249,7 +249,7 @@ run_files(struct commit *c, struct list *group)
 	}
 }
 
-/* --- second stage: transactions -------------------------------------------------------------------------------------- */
+/* --- second stage: transactions ----------------------------------------------------------------------------------- */
 
 static bool
 fails_alone(int rc)
@@ -257,8 +257,8 @@ fails_alone(int rc)
 	return rc == MDB_KEYEXIST || rc == MDB_NOTFOUND || rc > 0 || ledger_error_is_space(rc);
 }
 
-/* One transaction for the operations from first up to (not with) end. What failed is the commit or begin: ends the process
- * unless it is space. */
+/* One transaction for the operations from first up to (not with) end. What failed is the commit or begin: ends the
+ * process unless it is space. */
 static int
 transact(struct commit *c, struct commit_op *first, const struct commit_op *end)
 {
@@ -310,7 +310,7 @@ run_rows(struct commit *c, struct list *group)
 	}
 }
 
-/* --- outside --------------------------------------------------------------------------------------------------------- */
+/* --- outside ------------------------------------------------------------------------------------------------------ */
 
 struct commit *
 commit_start(struct loop *loop, struct ledger *l, struct spool *s)

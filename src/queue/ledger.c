@@ -18,7 +18,9 @@ ledger_error_is_space(int rc)
 bool
 ledger_fail(struct err *e, int rc, const char *what)
 {
-	return err_temp(e, ledger_error_is_space(rc) ? SAY_DISK : SAY_LATER, "queue.mdb: %s: %s", what, mdb_strerror(rc));
+	const char *say = ledger_error_is_space(rc) ? SAY_DISK : SAY_LATER;
+
+	return err_temp(e, say, "queue.mdb: %s: %s", what, mdb_strerror(rc));
 }
 
 static MDB_val
@@ -68,7 +70,7 @@ parse_key(const uint8_t *p)
 	return k;
 }
 
-/* --- open ------------------------------------------------------------------------------------------------------------ */
+/* --- open --------------------------------------------------------------------------------------------------------- */
 
 static int
 get_number(struct ledger *l, MDB_txn *t, const char *name, uint64_t *v)
@@ -177,7 +179,7 @@ ledger_read(struct ledger *l)
 	return NULL;
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 int
 ledger_get_message(struct ledger *l, MDB_txn *t, struct id qid, struct row_message *m)
@@ -333,7 +335,7 @@ ledger_next_due(struct ledger *l, MDB_txn *t, int64_t *due, struct ledger_key *k
 	return 0;
 }
 
-/* --- writing --------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static int
 put_message(struct ledger *l, MDB_txn *t, struct id qid, const struct row_message *m, unsigned flags)

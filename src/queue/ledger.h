@@ -1,7 +1,8 @@
-/* ledger.h - queue.mdb: the messages that are owed, their recipients, the schedule, and the content of small messages.
+/* ledger.h - queue.mdb: the messages that are owed, their recipients, the schedule, and the content of small
+ * messages.
  *
- * Reading happens in the loop's thread in short transactions, writing in the commit thread (commit.h). All functions with
- * a transaction return 0 or an LMDB error, which ledger_fail turns into words. */
+ * Reading happens in the loop's thread in short transactions, writing in the commit thread (commit.h). All functions
+ * with a transaction return 0 or an LMDB error, which ledger_fail turns into words. */
 #ifndef POSTERN_QUEUE_LEDGER_H
 #define POSTERN_QUEUE_LEDGER_H
 
@@ -27,7 +28,8 @@ bool ledger_open(struct ledger *l, const char *path, uint64_t map_bytes, struct 
 void ledger_close(struct ledger *l);
 /* Fills e from an LMDB error or errno value; false. ENOSPC and a full map are SAY_DISK. */
 bool ledger_fail(struct err *e, int rc, const char *what);
-/* True for what a smaller or later transaction may survive (no space); anything else means that the ledger is not to be used. */
+/* True for what a smaller or later transaction may survive (no space); anything else means that the ledger is not to
+ * be used. */
 bool ledger_error_is_space(int rc);
 
 /* A read transaction; NULL with the reason logged. End it with mdb_txn_abort. */
@@ -38,8 +40,8 @@ int ledger_get_recipient(struct ledger *l, MDB_txn *t, struct ledger_key k, stru
 int ledger_get_content(struct ledger *l, MDB_txn *t, struct id qid, struct str *bytes);
 int ledger_get_bytes(struct ledger *l, MDB_txn *t, uint64_t *bytes);
 
-/* Whether so many bytes more fit the map, with an eighth of it left for changing and deleting what is there: a ledger that is
- * full to the brim could not even be emptied. */
+/* Whether so many bytes more fit the map, with an eighth of it left for changing and deleting what is there: a
+ * ledger that is full to the brim could not even be emptied. */
 bool ledger_has_room(struct ledger *l, MDB_txn *t, uint64_t bytes);
 
 /* Walks the recipients of a message: *at is the first number to look at and moves on. MDB_NOTFOUND at the end. */
@@ -58,8 +60,8 @@ int ledger_add_content(struct ledger *l, MDB_txn *t, struct id qid, int fd, size
 int ledger_put_recipient(struct ledger *l, MDB_txn *t, struct ledger_key k, const struct row_recipient *r);
 /* MDB_NOTFOUND when there is none. */
 int ledger_del_recipient(struct ledger *l, MDB_txn *t, struct ledger_key k);
-/* A transaction of its own that changes next to nothing: LMDB uses pages that one transaction freed only in the second after it,
- * so that a full map which was just emptied stays full until something is committed. */
+/* A transaction of its own that changes next to nothing: LMDB uses pages that one transaction freed only in the
+ * second after it, so that a full map which was just emptied stays full until something is committed. */
 int ledger_advance(struct ledger *l);
 /* If no recipient is left: removes message and content; *file is set when a spool file has to go after the commit. */
 int ledger_drop_if_settled(struct ledger *l, MDB_txn *t, struct id qid, bool *file);

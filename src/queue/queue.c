@@ -34,7 +34,7 @@ queue_limits_default(void)
 	};
 }
 
-/* --- busy marks ------------------------------------------------------------------------------------------------------ */
+/* --- busy marks --------------------------------------------------------------------------------------------------- */
 
 bool
 busy_take_message(struct queue *q, struct id qid)
@@ -53,7 +53,7 @@ busy_free_message(struct queue *q, struct id qid)
 	map_del(&q->busy, str_from(qid.b, sizeof qid.b));
 }
 
-/* --- room ------------------------------------------------------------------------------------------------------------ */
+/* --- room --------------------------------------------------------------------------------------------------------- */
 
 bool
 queue_has_room(struct queue *q, uint64_t bytes, struct err *e)
@@ -88,7 +88,7 @@ queue_spool_file(struct queue *q, struct err *e)
 	return spool_new(&q->spool, e);
 }
 
-/* --- open and close -------------------------------------------------------------------------------------------------- */
+/* --- open and close ----------------------------------------------------------------------------------------------- */
 
 static void
 on_soon(void *ctx)
@@ -158,7 +158,8 @@ queue_open(struct loop *loop, const struct queue_options *o, const struct queue_
 {
 	struct queue *q = NEW(struct queue);
 
-	*q = (struct queue){ .loop = loop, .ops = ops, .ctx = ctx, .options = *o, .dir = -1, .lock = -1, .spool.dir = -1 };
+	*q = (struct queue){ .loop = loop, .ops = ops, .ctx = ctx, .options = *o, .dir = -1, .lock = -1,
+		.spool.dir = -1 };
 	TAILQ_INIT(&q->asks);
 	TAILQ_INIT(&q->submissions);
 	TAILQ_INIT(&q->finished);
@@ -230,7 +231,8 @@ queue_count(struct queue *q, struct queue_counts *c)
 	MDB_txn *t = ledger_read(&q->ledger);
 	MDB_stat st;
 
-	*c = (struct queue_counts){ .accepting = q->accepting, .delivering = q->delivering, .commits = commit_count(q->commit) };
+	*c = (struct queue_counts){ .accepting = q->accepting, .delivering = q->delivering,
+		.commits = commit_count(q->commit) };
 	if (t == NULL)
 		return;
 	if (mdb_stat(t, q->ledger.message, &st) == 0)

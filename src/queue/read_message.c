@@ -1,7 +1,8 @@
-/* read_message.c - from the message file to a submission: checks the descriptor, copies the envelope, joins duplicates.
+/* read_message.c - from the message file to a submission: checks the descriptor, copies the envelope, joins
+ * duplicates.
  *
- * The bytes come from smtp, which may have been taken over: the reader (message/envelope.h) has checked every text; here it
- * is checked that the file is one that nobody changes any more, or an unlinked spool file of ours. */
+ * The bytes come from smtp, which may have been taken over: the reader (message/envelope.h) has checked every text;
+ * here it is checked that the file is one that nobody changes any more, or an unlinked spool file of ours. */
 #include "submission.h"
 
 static bool
@@ -12,7 +13,8 @@ check_descriptor(struct submission *s, struct err *e)
 	if (!envelope_check_fd(s->fd, s->q->options.limits.message_size, &what, e))
 		return false;
 	if (what == ENVELOPE_SPOOL && !spool_is_new(&s->q->spool, s->fd))
-		return err_perm(e, "the message file is damaged", "message file: a file that the queue did not hand out");
+		return err_perm(e, "the message file is damaged",
+		    "message file: a file that the queue did not hand out");
 	s->message.in_file = what == ENVELOPE_SPOOL;
 	return true;
 }

@@ -1,8 +1,8 @@
 /* recover.c - after a crash: what the ledger and the spool directory say of each other.
  *
- * A file is put and its name synced before its row is committed, and removed after the row is gone. So a crash leaves
- * files without rows, never rows without files: those mean that somebody else was at the directory, and nothing is thrown away
- * then. Unlinked files end with their last descriptor. */
+ * A file is put and its name synced before its row is committed, and removed after the row is gone. So a crash
+ * leaves files without rows, never rows without files: those mean that somebody else was at the directory, and
+ * nothing is thrown away then. Unlinked files end with their last descriptor. */
 #include "recover.h"
 
 #include <fcntl.h>
@@ -67,8 +67,8 @@ check_rows(struct queue *q, MDB_txn *t)
 			continue;
 		id_text(qid, name);
 		log_say(LEVEL_ERROR, "error",
-		    "queue: spool/%s is missing or has another size; its recipients are held: bring it back and release, or "
-		    "delete the message",
+		    "queue: spool/%s is missing or has another size; its recipients are held: bring it back and "
+		    "release, or delete the message",
 		    name);
 		if ((rc = hold_all(&q->ledger, t, qid)) != 0)
 			return rc;

@@ -4,7 +4,8 @@
 
 #include "state.h"
 
-/* The ledger row is the truth: spool files without a row go when they are old, rows without their file are held and reported. */
+/* The ledger row is the truth: spool files without a row go when they are old, rows without their file are held and
+ * reported. */
 bool recover(struct queue *q, struct err *e);
 
 #endif

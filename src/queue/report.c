@@ -1,8 +1,9 @@
 /* report.c - who is told what: failed recipients, delayed ones, and the null-sender rules.
  *
- * A notification goes to the sender of the message, from the null sender, with NOTIFY=NEVER; nobody is told about a message
- * that itself had the null sender, but for our own bounces: those the postmaster gets, once (RFC 5321 6.1, RFC 3461 6.1).
- * It becomes durable in the transaction that settles what it reports: there is one for each failure, and only one. */
+ * A notification goes to the sender of the message, from the null sender, with NOTIFY=NEVER; nobody is told about a
+ * message that itself had the null sender, but for our own bounces: those the postmaster gets, once (RFC 5321 6.1,
+ * RFC 3461 6.1). It becomes durable in the transaction that settles what it reports: there is one for each failure,
+ * and only one. */
 #include "report.h"
 
 #include <unistd.h>
@@ -35,7 +36,7 @@ report_is_owed(const struct queue *q, const struct row_message *m, unsigned noti
 	return addressee(q, m, &origin).n > 0 && row_wants(notify, ENVELOPE_NOTIFY_FAILURE);
 }
 
-/* --- making the message ---------------------------------------------------------------------------------------------- */
+/* --- making the message ------------------------------------------------------------------------------------------- */
 
 static bool
 any_failed(const struct bounce_recipient *about, size_t n)
@@ -46,7 +47,8 @@ any_failed(const struct bounce_recipient *about, size_t n)
 	return false;
 }
 
-/* RFC 3461 6.2: all of it only in reports of failure, unless RET=HDRS or it is large; binary does not travel in 8bit. */
+/* RFC 3461 6.2: all of it only in reports of failure, unless RET=HDRS or it is large; binary does not travel in
+ * 8bit. */
 static bool
 returns_whole(const struct row_message *m, const struct bounce_recipient *about, size_t n)
 {
@@ -140,7 +142,8 @@ report_new(struct queue *q, struct id qid, const struct row_message *m, int cont
 {
 	struct change *c = change_new(q);
 	struct bounce b = { .hostname = q->options.hostname, .id = id_new(), .now = wall_now(), .qid = qid,
-		.arrived = m->received, .envid = m->envid, .helo = m->helo, .client = m->client, .recipients = about, .n = n };
+		.arrived = m->received, .envid = m->envid, .helo = m->helo, .client = m->client, .recipients = about,
+		.n = n };
 	enum row_origin origin;
 	struct buf returned;
 	bool ok = true;
@@ -159,7 +162,7 @@ report_new(struct queue *q, struct id qid, const struct row_message *m, int cont
 	return NULL;
 }
 
-/* --- reports about rows ---------------------------------------------------------------------------------------------- */
+/* --- reports about rows ------------------------------------------------------------------------------------------- */
 
 enum { REPORT_ROWS_MAX = 1000 }; /* recipients in one report; the rest gets the next */
 
@@ -173,18 +176,6 @@ struct gathering {
 	uint32_t *numbers; /* of all rows that are settled or marked */
 	uint32_t n;
 };
-
-static void
-copy_message(struct gathering *g, const struct row_message *m)
-{
-	g->message = *m;
-	g->message.sid = arena_str(&g->mem, m->sid);
-	g->message.client = arena_str(&g->mem, m->client);
-	g->message.helo = arena_str(&g->mem, m->helo);
-	g->message.login = arena_str(&g->mem, m->login);
-	g->message.sender = arena_str(&g->mem, m->sender);
-	g->message.envid = arena_str(&g->mem, m->envid);
-}
 
 static void
 add_about(struct gathering *g, const struct row_recipient *r, enum bounce_action action)
@@ -233,7 +224,8 @@ gather(struct gathering *g, struct queue *q, struct id qid, take_row *take)
 {
 	struct row_message m;
 	struct row_recipient r;
-	MDB_txn *t = ledger_read(&q->ledger);
+	struct ledger *l = &q->ledger;
+	MDB_txn *t = ledger_read(l);
 
 	*g = (struct gathering){ .q = q, .qid = qid };
 	arena_init(&g->mem);
@@ -241,9 +233,10 @@ gather(struct gathering *g, struct queue *q, struct id qid, take_row *take)
 		return false;
 	g->about = arena_array(&g->mem, REPORT_ROWS_MAX, sizeof *g->about);
 	g->numbers = arena_array(&g->mem, REPORT_ROWS_MAX, sizeof *g->numbers);
-	if (ledger_get_message(&q->ledger, t, qid, &m) == 0) {
-		copy_message(g, &m);
-		for (uint32_t at = 0; g->n < REPORT_ROWS_MAX && ledger_next_recipient(&q->ledger, t, qid, &at, &r) == 0; at++)
+	if (ledger_get_message(l, t, qid, &m) == 0) {
+		g->message = m;
+		row_keep_message(&g->mem, &g->message);
+		for (uint32_t at = 0; g->n < REPORT_ROWS_MAX && ledger_next_recipient(l, t, qid, &at, &r) == 0; at++)
 			take(g, at, &r);
 	}
 	mdb_txn_abort(t);

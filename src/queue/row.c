@@ -1,4 +1,5 @@
-/* row.c - ledger rows as bytes. The ledger is ours, but a damaged one must not be believed: what does not parse is an error. */
+/* row.c - ledger rows as bytes. The ledger is ours, but a damaged one must not be believed: what does not parse is
+ * an error. */
 #include "row.h"
 
 #include <postern/core/be.h>
@@ -113,4 +114,15 @@ row_parse_recipient(struct str bytes, struct row_recipient *r)
 	r->status = take_text(&c, QUEUE_STATUS_SIZE);
 	r->reason = take_text(&c, QUEUE_TEXT_SIZE);
 	return cur_end(&c);
+}
+
+void
+row_keep_message(struct arena *a, struct row_message *m)
+{
+	m->sid = arena_str(a, m->sid);
+	m->client = arena_str(a, m->client);
+	m->helo = arena_str(a, m->helo);
+	m->login = arena_str(a, m->login);
+	m->sender = arena_str(a, m->sender);
+	m->envid = arena_str(a, m->envid);
 }

@@ -2,6 +2,7 @@
 #ifndef POSTERN_QUEUE_ROW_H
 #define POSTERN_QUEUE_ROW_H
 
+#include <postern/core/arena.h>
 #include <postern/queue/admin.h>
 
 enum { ROW_VERSION = 1, ROW_MESSAGE_MAX = 2048, ROW_RECIPIENT_MAX = 4096 };
@@ -50,6 +51,9 @@ void row_write_recipient(struct buf *out, const struct row_recipient *r);
 bool row_parse_message(struct str bytes, struct row_message *m);
 bool row_parse_recipient(struct str bytes, struct row_recipient *r);
 
+/* Copies the texts of m, which point into a ledger's page, into the arena. */
+void row_keep_message(struct arena *a, struct row_message *m);
+
 /* When the scheduler has to look at it; 0: never. Nobody takes remote recipients yet, but their bounces are owed. */
 static inline int64_t
 row_due(const struct row_recipient *r)
@@ -63,7 +67,9 @@ row_due(const struct row_recipient *r)
 static inline bool
 row_wants(unsigned notify, enum envelope_notify what)
 {
-	return ((notify != 0 ? notify : (unsigned)(ENVELOPE_NOTIFY_FAILURE | ENVELOPE_NOTIFY_DELAY)) & (unsigned)what) != 0;
+	const unsigned usual = ENVELOPE_NOTIFY_FAILURE | ENVELOPE_NOTIFY_DELAY;
+
+	return ((notify != 0 ? notify : usual) & (unsigned)what) != 0;
 }
 
 #endif

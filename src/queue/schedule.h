@@ -11,7 +11,8 @@ void schedule_run(struct queue *q);
 /* The ledger had no space: rests a while. */
 void schedule_pause(struct queue *q);
 
-/* When to try again after that many failed attempts: doubles from seconds to a quarter of an hour, give or take a fifth. */
+/* When to try again after that many failed attempts: doubles from seconds to a quarter of an hour, give or take a
+ * fifth. */
 struct wall schedule_next_try(struct wall now, uint32_t attempts);
 
 /* No one takes remote recipients yet. */

@@ -44,8 +44,8 @@ void queue_check_idle(struct queue *q);
 bool busy_take_message(struct queue *q, struct id qid);
 void busy_free_message(struct queue *q, struct id qid);
 
-/* A descriptor of the message file of a message in the ledger: sealed memfd or spool file. -1 with e; ERR_PERM: its content is
- * not there, which no retry changes. */
+/* A descriptor of the message file of a message in the ledger: sealed memfd or spool file. -1 with e; ERR_PERM: its
+ * content is not there, which no retry changes. */
 int content_open(struct queue *q, struct id qid, struct err *e);
 
 /* Whether the ledger may take that many bytes more; false with e (SAY_DISK). */

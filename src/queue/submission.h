@@ -1,4 +1,5 @@
-/* submission.h - a message while it is being accepted: read from its file (read_message.c), carried to an answer (accept.c). */
+/* submission.h - a message while it is being accepted: read from its file (read_message.c), carried to an answer
+ * (accept.c). */
 #ifndef POSTERN_QUEUE_SUBMISSION_H
 #define POSTERN_QUEUE_SUBMISSION_H
 

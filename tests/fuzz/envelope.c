@@ -1,4 +1,5 @@
-/* envelope.c - the message file's reader under any bytes; what it accepts is canonical: written again, the same bytes. */
+/* envelope.c - the message file's reader under any bytes; what it accepts is canonical: written again, the same
+ * bytes. */
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
-/* queue_bounce.c - the DSN builder with any texts that pass an envelope, and any returned message: read back, the parts and fields
- * are there with the values that went in. */
+/* queue_bounce.c - the DSN builder with any texts that pass an envelope, and any returned message: read back, the
+ * parts and fields are there with the values that went in. */
 #include <stdlib.h>
 
 #include <postern/core/be.h>

@@ -2,12 +2,14 @@
  *
  *   fixed header (64 bytes, written last) | envelope record | body | prefix
  *
- * The envelope record (who sends, to whom, resolved to what) is known before DATA, the body is the message as received
- * and is appended while it streams, the prefix (trace fields, RFC 5321 4.4) follows when the checks are done. A reader puts the
- * prefix before the body. All numbers are big-endian; the parts follow each other without gaps and end with the file.
+ * The envelope record (who sends, to whom, resolved to what) is known before DATA, the body is the message as
+ * received and is appended while it streams, the prefix (trace fields, RFC 5321 4.4) follows when the checks are
+ * done. A reader puts the prefix before the body. All numbers are big-endian; the parts follow each other without
+ * gaps and end with the file.
  *
- * The file is a sealed memfd or a spool file. Its writer, smtp, may have been taken over: the reader checks every bound
- * and every text, and trusts nothing that it has not checked. No text in a record holds a control byte; all is valid UTF-8. */
+ * The file is a sealed memfd or a spool file. Its writer, smtp, may have been taken over: the reader checks every
+ * bound and every text, and trusts nothing that it has not checked. No text in a record holds a control byte; all is
+ * valid UTF-8. */
 #ifndef POSTERN_MESSAGE_ENVELOPE_H
 #define POSTERN_MESSAGE_ENVELOPE_H
 
@@ -89,10 +91,11 @@ struct envelope_target {
 	struct str detail;  /* LOCAL: what stood after "+", or "" */
 };
 
-/* --- writing ---------------------------------------------------------------------------------------------------------
+/* --- writing ---
  *
- * envelope_write_begin, then recipients each followed by its targets, then body pieces, then prefix pieces, then finish.
- * The first failure sticks (disk full, a text that is too long or holds a control byte); every later call returns false. */
+ * envelope_write_begin, then recipients each followed by its targets, then body pieces, then prefix pieces, then
+ * finish. The first failure sticks (disk full, a text that is too long or holds a control byte); every later call
+ * returns false. */
 struct envelope_writer {
 	int fd;       /* the caller's */
 	uint64_t at;  /* where the next flushed byte goes */
@@ -118,7 +121,8 @@ bool envelope_write_prefix(struct envelope_writer *w, struct str bytes);
 bool envelope_write_move(struct envelope_writer *w, int fd);
 /* Writes the fixed header: before this the file is no message file. flags: of enum envelope_flag. */
 bool envelope_write_finish(struct envelope_writer *w, unsigned flags);
-/* Frees what the writer holds; at any time, after finish, too. The reason of a failure is in w->err until then and after. */
+/* Frees what the writer holds; at any time, after finish, too. The reason of a failure is in w->err until then and
+ * after. */
 void envelope_write_end(struct envelope_writer *w);
 /* Bytes of the file so far: compare with ENVELOPE_MEMFD_MAX before the next piece. */
 static inline uint64_t
@@ -127,15 +131,15 @@ envelope_write_size(const struct envelope_writer *w)
 	return w->at + w->pending.n;
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 enum envelope_file {
 	ENVELOPE_MEMFD, /* sealed: nobody can change it any more */
-	ENVELOPE_SPOOL, /* a regular file: whoever has it open for writing still can. The caller must know it as its own. */
+	ENVELOPE_SPOOL, /* a regular file: whoever has it open can still write. The caller must know it as its own. */
 };
 
-/* What fd is: a memfd sealed against writing, shrinking and growing, or another regular file. False for everything else,
- * for an unsealed memfd, and above max bytes. */
+/* What fd is: a memfd sealed against writing, shrinking and growing, or another regular file. False for everything
+ * else, for an unsealed memfd, and above max bytes. */
 bool envelope_check_fd(int fd, uint64_t max, enum envelope_file *what, struct err *e);
 
 enum { ENVELOPE_ITEM_MAX = 2048, ENVELOPE_WINDOW = 8192 };
@@ -180,7 +184,8 @@ void envelope_close(struct envelope_reader *r);
 enum envelope_item_kind envelope_next(struct envelope_reader *r, struct envelope_item *item, struct err *e);
 /* Starts again at the first recipient. */
 void envelope_rewind(struct envelope_reader *r);
-/* Adds up to max bytes of the message as it is read (prefix, then body) from offset; false when reading fails or b is over. */
+/* Adds up to max bytes of the message as it is read (prefix, then body) from offset; false when reading fails or b
+ * is over. */
 bool envelope_read_message(const struct envelope_reader *r, uint64_t offset, size_t max, struct buf *b, struct err *e);
 
 /* True for text that may stand in a record: valid UTF-8, no control byte, at most max bytes. */

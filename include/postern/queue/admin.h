@@ -44,7 +44,8 @@ struct queue_view {
 	void (*recipient)(void *ctx, const struct queue_recipient_info *r);
 };
 
-/* Up to max messages after *at, oldest first; *at starts at all zeros and is moved to the last one shown. False at the end. */
+/* Up to max messages after *at, oldest first; *at starts at all zeros and is moved to the last one shown. False at
+ * the end. */
 bool queue_list(struct queue *q, struct id *at, unsigned max, const struct queue_view *view, void *ctx);
 /* One message; its header (with the prefix before it) is added to *header, cut at its ceiling, when header is not NULL.
  * False when there is none. */

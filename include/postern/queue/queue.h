@@ -1,13 +1,14 @@
-/* queue.h - responsibility for accepted mail: who takes it now, what waits, what is retried, what comes back as a bounce.
+/* queue.h - responsibility for accepted mail: who takes it now, what waits, what is retried, what comes back as a
+ * bounce.
  *
- * A message is submitted as a message file (message/envelope.h). Local recipients go to the store process of their user, in
- * one round or prepared everywhere and then published; whoever cannot take it now, and everybody on other hosts, is written to
- * the ledger (LMDB, and spool files for large messages). There is one answer for the lot: DONE only when each recipient's
- * mail is durable in a mailbox, in the ledger, or as a bounce that the ledger owes.
+ * A message is submitted as a message file (message/envelope.h). Local recipients go to the store process of their
+ * user, in one round or prepared everywhere and then published; whoever cannot take it now, and everybody on other
+ * hosts, is written to the ledger (LMDB, and spool files for large messages). There is one answer for the lot: DONE
+ * only when each recipient's mail is durable in a mailbox, in the ledger, or as a bounce that the ledger owes.
  *
- * The recovery rule: after a crash the ledger row is the truth. A recipient row means that the mail is owed; it is delivered
- * (again) under the delivery id of the row, and a store that has it answers DONE. A spool file without a row is removed
- * when it is old; a row without its spool file is held and reported, never dropped.
+ * The recovery rule: after a crash the ledger row is the truth. A recipient row means that the mail is owed; it is
+ * delivered (again) under the delivery id of the row, and a store that has it answers DONE. A spool file without a
+ * row is removed when it is old; a row without its spool file is held and reported, never dropped.
  *
  * Everything here runs in the loop's thread; syncs and write transactions happen in threads of the queue. */
 #ifndef POSTERN_QUEUE_QUEUE_H
@@ -26,7 +27,7 @@
 
 struct queue;
 
-/* --- verdicts ------------------------------------------------------------------------------------------------------- */
+/* --- verdicts ----------------------------------------------------------------------------------------------------- */
 
 enum queue_verdict {
 	QUEUE_DONE, /* durable (DELIVER, PUBLISH), prepared (PREPARE), dropped (DROP) */
@@ -46,10 +47,10 @@ struct queue_answer {
 	char text[QUEUE_TEXT_SIZE];
 };
 
-/* --- what the queue asks of others ---------------------------------------------------------------------------------- */
+/* --- what the queue asks of others -------------------------------------------------------------------------------- */
 
-/* One question under way. It is answered exactly once, by the function its kind names, from the loop's thread; an answer
- * inside the call that asks is allowed. */
+/* One question under way. It is answered exactly once, by the function its kind names, from the loop's thread; an
+ * answer inside the call that asks is allowed. */
 struct queue_ask;
 
 enum { QUEUE_BATCH_MAX = 64 }; /* targets of one question: they fit one message between processes */
@@ -83,11 +84,13 @@ struct queue_ops {
 	unsigned (*store_of)(void *ctx, struct str user);
 	/* Answered by queue_answer with one answer per target, or by queue_answer_gone. */
 	void (*deliver)(void *ctx, const struct queue_delivery *d, struct queue_ask *ask);
-	/* What becomes of those that are prepared under this delivery id, which had n targets. Answered likewise, with n answers:
-	 * what was refused before is refused again. A store that does not know the id any more: queue_answer_gone. */
+	/* What becomes of those that are prepared under this delivery id, which had n targets. Answered likewise,
+	 * with n answers: what was refused before is refused again. A store that does not know the id any more:
+	 * queue_answer_gone. */
 	void (*settle)(void *ctx, unsigned store, enum queue_settle how, struct id id, size_t n, struct queue_ask *ask);
-	/* Where mail for an address goes (bounces; later reroute). Answered by queue_answer_targets, or, when the address does
-	 * not exist or auth cannot tell now, by queue_answer with one PERM or TEMP, or by queue_answer_gone. */
+	/* Where mail for an address goes (bounces; later reroute). Answered by queue_answer_targets, or, when the
+	 * address does not exist or auth cannot tell now, by queue_answer with one PERM or TEMP, or by
+	 * queue_answer_gone. */
 	void (*resolve)(void *ctx, struct str address, struct queue_ask *ask);
 };
 
@@ -96,7 +99,7 @@ void queue_answer_targets(struct queue_ask *ask, const struct envelope_target *t
 /* The process that was asked died: nobody knows what it did. Mail is asked again under the same delivery id. */
 void queue_answer_gone(struct queue_ask *ask);
 
-/* --- the queue ------------------------------------------------------------------------------------------------------ */
+/* --- the queue ---------------------------------------------------------------------------------------------------- */
 
 enum {
 	QUEUE_INLINE_MAX = 64 << 10, /* message files up to this live in LMDB, larger ones in spool/ */
@@ -118,7 +121,7 @@ struct queue_limits queue_limits_default(void);
 
 struct queue_options {
 	const char *dir;       /* <state>/queue; made when absent */
-	int proc_fd;           /* O_PATH of /proc/self/fd, opened before the root was closed, or -1: spool files are copied */
+	int proc_fd;           /* O_PATH of /proc/self/fd, opened before the root was closed; -1: files are copied */
 	struct str hostname;   /* reporting MTA of bounces */
 	struct str postmaster; /* where bounces that cannot be delivered go; "": they are logged and end */
 	struct queue_limits limits;
@@ -136,10 +139,11 @@ void queue_drain(struct queue *q, void (*idle)(void *ctx), void *ctx);
 /* New limits and names, at a reload. map_bytes stays until the next start. */
 void queue_configure(struct queue *q, const struct queue_options *o);
 
-/* Submits a message file; fd becomes the queue's in every case. done is called exactly once, never inside this call, with
- * DONE (code 250), TEMP (451, 452: no copy exists anywhere, but after the death of a store) or PERM (5xx). The answer is
- * valid during the call. sid is for the log. */
-void queue_submit(struct queue *q, int fd, struct str sid, void (*done)(void *ctx, const struct queue_answer *a), void *ctx);
+/* Submits a message file; fd becomes the queue's in every case. done is called exactly once, never inside this call,
+ * with DONE (code 250), TEMP (451, 452: no copy exists anywhere, but after the death of a store) or PERM (5xx). The
+ * answer is valid during the call. sid is for the log. */
+void queue_submit(struct queue *q, int fd, struct str sid, void (*done)(void *ctx, const struct queue_answer *a),
+    void *ctx);
 
 /* An unlinked file on the spool's file system for a message above ENVELOPE_MEMFD_MAX, open for reading and writing; -1
  * with e when the disk is full. It is the caller's: to be handed to smtp and submitted. */

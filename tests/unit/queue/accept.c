@@ -1,8 +1,8 @@
-/* accept.c - the promise, in every way stores, disk and crashes can go: each recipient of an accepted message has it in exactly one
- * place; of a refused one there is nothing anywhere.
+/* accept.c - the promise, in every way stores, disk and crashes can go: each recipient of an accepted message has it
+ * in exactly one place; of a refused one there is nothing anywhere.
  *
- * A run draws its faults from a sequence of choices; the sequences are enumerated like the leaves of a tree, so that every
- * combination up to the depth the scenario reaches is run once. */
+ * A run draws its faults from a sequence of choices; the sequences are enumerated like the leaves of a tree, so that
+ * every combination up to the depth the scenario reaches is run once. */
 #include "world.h"
 
 #include <stdatomic.h>
@@ -14,7 +14,7 @@
 #include "../../../src/queue/commit.h"
 #include "../../../src/queue/state.h"
 
-/* --- all sequences of choices ---------------------------------------------------------------------------------------- */
+/* --- all sequences of choices ------------------------------------------------------------------------------------- */
 
 enum { DEPTH_MAX = 24 };
 
@@ -49,7 +49,7 @@ next_sequence(struct choices *c)
 	return true;
 }
 
-/* --- a run ----------------------------------------------------------------------------------------------------------- */
+/* --- a run -------------------------------------------------------------------------------------------------------- */
 
 enum crash { CRASH_NONE, CRASH_ASK, CRASH_BEFORE_COMMIT, CRASH_AFTER_COMMIT, CRASHES };
 
@@ -130,7 +130,7 @@ submit_until_answer_or_crash(struct run *r, int fd)
 	}
 }
 
-/* --- the checker ----------------------------------------------------------------------------------------------------- */
+/* --- the checker -------------------------------------------------------------------------------------------------- */
 
 static size_t
 bounced(const struct world *w, const char *address)

@@ -81,7 +81,7 @@ pages(void **state)
 static void
 show(void **state)
 {
-	static const size_t sizes[] = { 100, 100000, 300000 }; /* in the ledger, copied to a file, a file from the start */
+	static const size_t sizes[] = { 100, 100000, 300000 }; /* in the ledger, copied, a file from the start */
 	struct world w;
 	struct buf header;
 	struct id qid;
@@ -116,7 +116,8 @@ on_acted(void *ctx, uint64_t n, const struct err *e)
 static uint64_t
 act(struct world *w, enum queue_action action, const struct id *qid, const char *domain)
 {
-	const struct queue_selection sel = { .all = qid == NULL, .ids = qid, .n = qid != NULL, .domain = str_of(domain) };
+	const struct queue_selection sel = { .all = qid == NULL, .ids = qid, .n = qid != NULL,
+		.domain = str_of(domain) };
 	uint64_t count = UINT64_MAX;
 
 	queue_act(w->q, action, &sel, on_acted, &count);

@@ -20,7 +20,8 @@ static struct bounce
 base(const struct bounce_recipient *r, size_t n)
 {
 	return (struct bounce){ .hostname = STR("mx.example.test"), .to = STR("sender@far.test"), .id = { { 1, 2, 3 } },
-		.now = { 1700000300000000 }, .qid = { { 9 } }, .arrived = { 1700000000000000 }, .envid = STR("QQ314159"),
+		.now = { 1700000300000000 }, .qid = { { 9 } }, .arrived = { 1700000000000000 },
+		.envid = STR("QQ314159"),
 		.helo = STR("client.test"), .client = STR("192.0.2.1"), .returned = STR("Subject: x\r\n\r\nbody\r\n"),
 		.whole = true, .recipients = r, .n = n };
 }
@@ -164,10 +165,12 @@ global(void **state)
 static void
 rows(void **state)
 {
-	const struct row_message m = { ROW_REPORT, true, 1000, 900, { 5 }, ENVELOPE_8BIT, ENVELOPE_RET_FULL, 7, STR_INIT("sid"),
-		STR_INIT("::1"), STR_INIT("helo"), STR_INIT("login@x"), STR_INIT("from@x"), STR_INIT("env") };
-	const struct row_recipient r = { ROW_LOCAL, QUEUE_HELD, true, 4, 3, { 11 }, { 12 }, { { 1, 2 } }, STR_INIT("a@b"),
-		STR_INIT("rfc822;x"), STR_INIT("u@b"), STR_INIT("d"), STR_INIT("4.2.1"), STR_INIT("why") };
+	const struct row_message m = { ROW_REPORT, true, 1000, 900, { 5 }, ENVELOPE_8BIT, ENVELOPE_RET_FULL, 7,
+		STR_INIT("sid"), STR_INIT("::1"), STR_INIT("helo"), STR_INIT("login@x"), STR_INIT("from@x"),
+		STR_INIT("env") };
+	const struct row_recipient r = { ROW_LOCAL, QUEUE_HELD, true, 4, 3, { 11 }, { 12 }, { { 1, 2 } },
+		STR_INIT("a@b"), STR_INIT("rfc822;x"), STR_INIT("u@b"), STR_INIT("d"), STR_INIT("4.2.1"),
+		STR_INIT("why") };
 	struct row_message m2;
 	struct row_recipient r2;
 	struct buf b;

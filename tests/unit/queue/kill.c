@@ -1,5 +1,6 @@
-/* kill.c - kill -9 over a real ledger: a child accepts messages as fast as it can into stores made of files and tells what it
- * acknowledged; it is killed at any instant, started again, and at the end each acknowledged recipient is in exactly one place.
+/* kill.c - kill -9 over a real ledger: a child accepts messages as fast as it can into stores made of files and
+ * tells what it acknowledged; it is killed at any instant, started again, and at the end each acknowledged recipient
+ * is in exactly one place.
  *
  * Message n comes from n<n>@far.test; its copies are files <user>.<n>.<delivery id>. */
 #include <setjmp.h>
@@ -38,7 +39,7 @@ static int acks = -1;
 static struct queue *queue;
 static uint32_t next_number;
 
-/* --- stores made of files -------------------------------------------------------------------------------------------- */
+/* --- stores made of files ----------------------------------------------------------------------------------------- */
 
 static unsigned
 store_of(void *ctx, struct str user)
@@ -157,7 +158,7 @@ resolve(void *ctx, struct str address, struct queue_ask *ask)
 
 static const struct queue_ops ops = { store_of, deliver, settle, resolve };
 
-/* --- the child ------------------------------------------------------------------------------------------------------- */
+/* --- the child ---------------------------------------------------------------------------------------------------- */
 
 static void
 open_queue(struct loop *loop)
@@ -281,7 +282,7 @@ child_settle(void)
 	_exit(0);
 }
 
-/* --- the checker ----------------------------------------------------------------------------------------------------- */
+/* --- the checker -------------------------------------------------------------------------------------------------- */
 
 static uint8_t *acked, *bobs, *alices, *remotes;
 
@@ -348,15 +349,15 @@ check(void)
 
 		n_acked += acked[n];
 		if (acked[n] && (bobs[n] != 1 || alices[n] != alice || remotes[n] != remote))
-			fail_msg("message %u: bob %u, alice %u of %u, remote %u of %u", n, bobs[n], alices[n], alice, remotes[n],
-			    remote);
+			fail_msg("message %u: bob %u, alice %u of %u, remote %u of %u", n, bobs[n], alices[n], alice,
+			    remotes[n], remote);
 		assert_true(bobs[n] <= 1 && alices[n] <= alice && remotes[n] <= remote);
 	}
 	print_message("%u messages acknowledged\n", n_acked);
 	assert_true(n_acked > 100);
 }
 
-/* --- the parent ------------------------------------------------------------------------------------------------------ */
+/* --- the parent --------------------------------------------------------------------------------------------------- */
 
 static void
 read_acks(int fd)

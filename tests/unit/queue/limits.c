@@ -1,4 +1,5 @@
-/* limits.c - what the queue refuses: full ledgers and disks, hostile descriptors, too much at once; and what is left: nothing. */
+/* limits.c - what the queue refuses: full ledgers and disks, hostile descriptors, too much at once; and what is
+ * left: nothing. */
 #include "world.h"
 
 #include <fcntl.h>
@@ -250,7 +251,8 @@ batches(void **state)
 static void
 duplicates(void **state)
 {
-	const char *const to[] = { "bob@example.test", "bob@example.test", "bob+x@example.test", "bob+x@example.test", NULL };
+	const char *const to[] = { "bob@example.test", "bob@example.test", "bob+x@example.test", "bob+x@example.test",
+		NULL };
 	struct world w;
 
 	(void)state;

@@ -26,7 +26,8 @@ path_of(const struct world *w, struct id qid, char out[static 200])
 static void
 put_file(const struct world *w, struct id qid, int64_t age_s)
 {
-	struct timespec t[2] = { { .tv_sec = wall_seconds(wall_now()) - age_s }, { .tv_sec = wall_seconds(wall_now()) - age_s } };
+	const struct timespec then = { .tv_sec = wall_seconds(wall_now()) - age_s };
+	const struct timespec t[2] = { then, then };
 	char path[200];
 	int fd;
 

@@ -1,4 +1,5 @@
-/* retry.c - what waits: retried under the same delivery id, reported when it takes long, bounced when it is over; and who is told. */
+/* retry.c - what waits: retried under the same delivery id, reported when it takes long, bounced when it is over;
+ * and who is told. */
 #include "world.h"
 
 #include <stdio.h>
@@ -302,7 +303,8 @@ static void
 auth_answers_later(void **state)
 {
 	static const char *const to[] = { "alice@example.test", "bob@example.test", NULL };
-	struct script s = { .user = "bob@example.test", .what = ACT_PERM, .resolve = SENDER, .resolve_what = ACT_GONE_BEFORE };
+	struct script s = { .user = "bob@example.test", .what = ACT_PERM, .resolve = SENDER,
+		.resolve_what = ACT_GONE_BEFORE };
 	struct world w;
 
 	(void)state;

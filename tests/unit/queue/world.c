@@ -14,7 +14,7 @@
 
 #include "../../../src/queue/schedule.h"
 
-/* --- stores ---------------------------------------------------------------------------------------------------------- */
+/* --- stores ------------------------------------------------------------------------------------------------------- */
 
 static unsigned
 store_of(void *ctx, struct str user)
@@ -252,7 +252,7 @@ on_resolve(void *ctx, struct str address, struct queue_ask *ask)
 
 static const struct queue_ops ops = { store_of, on_deliver, on_settle, on_resolve };
 
-/* --- the world ------------------------------------------------------------------------------------------------------- */
+/* --- the world ---------------------------------------------------------------------------------------------------- */
 
 static void
 on_guard(void *ctx)
@@ -382,7 +382,7 @@ world_settle(struct world *w, int hours)
 	}
 }
 
-/* --- messages -------------------------------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------------------------- */
 
 static void
 write_one_recipient(struct envelope_writer *ew, const char *to)
@@ -452,7 +452,7 @@ world_submit(struct world *w, int fd)
 	loop_timer_stop(&w->guard);
 }
 
-/* --- looking --------------------------------------------------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------------------------------------------------ */
 
 size_t
 world_copies(const struct world *w, const char *user, const char *detail)

@@ -1,5 +1,5 @@
-/* world.h - a world for the queue's tests: stores and auth in memory that fail as a script says, a clock that stands still, and
- * a check of the promise: each recipient of an accepted message has it in exactly one place. */
+/* world.h - a world for the queue's tests: stores and auth in memory that fail as a script says, a clock that stands
+ * still, and a check of the promise: each recipient of an accepted message has it in exactly one place. */
 #ifndef POSTERN_TESTS_QUEUE_WORLD_H
 #define POSTERN_TESTS_QUEUE_WORLD_H
 
@@ -41,7 +41,8 @@ struct world {
 	struct queue *q;
 	struct copy copies[COPIES_MAX];
 	size_t ncopies;
-	/* A script: asked for each target of a DELIVER, and with target NULL for each batch and settle. NULL: all is well. */
+	/* A script: asked for each target of a DELIVER, and with target NULL for each batch and settle. NULL: all is
+	 * well. */
 	enum act (*act)(struct world *w, const char *question, struct str user);
 	void *script;
 	unsigned asked;   /* questions so far */
@@ -60,8 +61,9 @@ void world_open(struct world *w);
 /* As a crash: what stores had prepared for the dead queue is dropped. */
 void world_crash(struct world *w);
 
-/* A message of `size` body bytes from sender to the targets: "user@example.test", "user+detail@example.test" are local, the rest is
- * remote; "!user" has NOTIFY=NEVER, "+user" SUCCESS. Each is a recipient of its own. NULL ends the list. */
+/* A message of `size` body bytes from sender to the targets: "user@example.test", "user+detail@example.test" are
+ * local, the rest is remote; "!user" has NOTIFY=NEVER, "+user" SUCCESS. Each is a recipient of its own. NULL ends
+ * the list. */
 int world_message(const struct world *w, const char *sender, const char *const *to, size_t size, struct id *qid);
 /* Submits and runs until the answer is there; w->last. */
 void world_submit(struct world *w, int fd);
