@@ -254,5 +254,7 @@ role_child(int argc, char **argv)
 	ignore_signals();
 	set_up_env(&env, role_row(role), (unsigned)index);
 	loop_run(env.loop);
-	return 0;
+	if (env.row->ops->end != NULL)
+		env.row->ops->end(&env);
+	env_end(&env);
 }

@@ -54,22 +54,20 @@ on_peer(struct env *env, enum role role, unsigned index, bool there)
 }
 
 static void
-end_when_settled(void *ctx)
-{
-	struct store_role *r = ctx;
-
-	store_close(r->store);
-	env_end(r->env);
-}
-
-static void
 drain(struct env *env, unsigned seconds)
 {
 	struct store_role *r = store_role_of(env);
 
 	(void)seconds;
 	store_mail_shutdown(r, "the server stops");
-	loop_defer(env->loop, end_when_settled, r);
+	loop_stop(env->loop);
+}
+
+/* Outside the loop: closing runs it until the sync threads are done. */
+static void
+end(struct env *env)
+{
+	store_close(store_role_of(env)->store);
 }
 
 static void
@@ -104,5 +102,6 @@ const struct role_ops store_ops = {
 	.start = start,
 	.peer = on_peer,
 	.drain = drain,
+	.end = end,
 	.counters = counters,
 };

@@ -29,6 +29,8 @@ struct role_ops {
 	void (*listen)(struct env *env, struct str service, struct str address, int fd);
 	/* Take nothing new, finish what is open, then call env_end(); at the latest after so many seconds. */
 	void (*drain)(struct env *env, unsigned seconds);
+	/* After the loop was stopped, the last thing. */
+	void (*end)(struct env *env);
 	/* Adds "name value" pairs for `postern status`. */
 	void (*counters)(struct env *env, struct counters_out *out);
 };
