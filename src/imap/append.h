@@ -4,8 +4,13 @@
 
 #include "sess.h"
 
-/* Is the literal that was announced the message of this APPEND? l stands behind the command's name. */
-bool append_is_message(struct imap_session *s, struct command *c, struct lex *l);
+/* What the literal that was announced is to the command; l stands behind the command's name. */
+enum append_literal {
+	APPEND_MESSAGE,  /* the message of an APPEND */
+	APPEND_ARGUMENT, /* an argument, or another command */
+	APPEND_WRONG,    /* the APPEND is malformed already: l says why */
+};
+enum append_literal append_look(struct imap_session *s, struct command *c, struct lex *l);
 /* Asks for the message, or says why not, before it is sent (RFC 9051 4.3). c: what is known of the command. */
 void append_on_literal(struct imap_session *s, struct command *c);
 void append_on_data(struct imap_session *s, struct str chunk);

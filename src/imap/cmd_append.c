@@ -62,12 +62,15 @@ cmd_append_parse(struct lex *l, struct command *c)
 	return lex_literal_header(l, &a->size, &a->binary);
 }
 
-bool
-append_is_message(struct imap_session *s, struct command *c, struct lex *l)
+/* A parser that stopped at the very end misses only the literal that is to come. */
+enum append_literal
+append_look(struct imap_session *s, struct command *c, struct lex *l)
 {
 	if (c->verb == NULL || c->verb->run != cmd_append_run || s->append != NULL)
-		return false;
-	return cmd_append_parse(l, c) && lex_end(l);
+		return APPEND_ARGUMENT;
+	if (cmd_append_parse(l, c) && lex_end(l))
+		return APPEND_MESSAGE;
+	return l->c.p == l->c.end ? APPEND_ARGUMENT : APPEND_WRONG;
 }
 
 /* --- before the message comes --- */

@@ -23,6 +23,8 @@ on_done(void *ctx, const struct store_result *r)
 	struct imap_session *s = ctx;
 	struct command *c = command_answered(s);
 
+	if (s->box != NULL)
+		s->box->dirty = true; /* RENAME INBOX takes messages away */
 	if (r->code != STORE_OK)
 		done_refused(c, r, REFUSED_HERE);
 	else
@@ -36,11 +38,25 @@ done_here(struct imap_session *s)
 	return (struct store_done){ on_done, s };
 }
 
-/* A name that the client's spelling cannot make is no mailbox and never will be. */
+/* Levels that are empty, "." or ".." could be taken for something else than a name; names that begin with "#" or "~" are
+ * kept for namespaces (RFC 9051 5.1.2.1). */
+static bool
+is_possible(struct str name)
+{
+	struct str level;
+
+	if (name.n == 0 || name.p[0] == '#' || name.p[0] == '~' || name.p[name.n - 1] == '/')
+		return false;
+	while (str_cut(&name, '/', &level))
+		if (level.n == 0 || str_eq(level, STR(".")) || str_eq(level, STR("..")))
+			return false;
+	return true;
+}
+
 static bool
 is_name(struct command *c, struct str name)
 {
-	if (name.n > 0)
+	if (is_possible(name))
 		return true;
 	done_no(c, "CANNOT", "no mailbox can have this name");
 	return false;
@@ -131,8 +147,8 @@ cmd_delete_run(struct imap_session *s, struct command *c)
 {
 	struct str *name = c->args;
 
-	if (!is_name(c, *name))
-		return STEP_DONE;
+	if (name->n == 0)
+		return done_no(c, "NONEXISTENT", "no such mailbox");
 	return command_wait(c, store_delete(s->setup.user, *name, (struct store_done){ on_deleted, s }));
 }
 
@@ -154,7 +170,9 @@ cmd_rename_run(struct imap_session *s, struct command *c)
 {
 	const struct rename_args *a = c->args;
 
-	if (!is_name(c, a->from) || !is_name(c, a->to))
+	if (a->from.n == 0)
+		return done_no(c, "NONEXISTENT", "no such mailbox");
+	if (!is_name(c, a->to))
 		return STEP_DONE;
 	return command_wait(c, store_rename(s->setup.user, a->from, a->to, done_here(s)));
 }
@@ -166,7 +184,7 @@ cmd_subscribe_run(struct imap_session *s, struct command *c)
 {
 	struct str *name = c->args;
 
-	if (!is_name(c, *name))
+	if (!is_name(c, without_separator(*name)))
 		return STEP_DONE;
 	return command_wait(c, store_subscribe(s->setup.user, without_separator(*name), true, done_here(s)));
 }
@@ -176,7 +194,7 @@ cmd_unsubscribe_run(struct imap_session *s, struct command *c)
 {
 	struct str *name = c->args;
 
-	if (!is_name(c, *name))
-		return STEP_DONE;
+	if (name->n == 0)
+		return done_no(c, "NONEXISTENT", "no such mailbox");
 	return command_wait(c, store_subscribe(s->setup.user, without_separator(*name), false, done_here(s)));
 }

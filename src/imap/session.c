@@ -46,7 +46,7 @@ session_flush(struct imap_session *s)
 bool
 session_is_full(const struct imap_session *s)
 {
-	return s->out.n + s->ops->pending(s->ctx) >= IMAP_OUTPUT_MAX;
+	return s->out.n + s->ops->pending(s->ctx) > IMAP_OUTPUT_MAX;
 }
 
 void
@@ -386,16 +386,14 @@ on_command(struct imap_session *s)
 /* --- literals --- */
 
 static void
-refuse_literal(struct imap_session *s, const struct command *c)
+refuse_literal(struct imap_session *s, const struct command *c, const struct reply *why)
 {
-	static const struct reply toobig = { REPLY_BAD, STR_INIT("TOOBIG"), STR_INIT("literal too large") };
-
-	session_log_bad(s, "literal too large");
+	session_log_bad(s, why->text.p);
 	if (s->frame.literal.nonsync && s->frame.literal.size > IMAP_SKIP_MAX) {
 		session_bye(s, "TOOBIG", "literal too large");
 		return;
 	}
-	reply_write(&s->out, str_from(c->tag, c->tag_size), &toobig);
+	reply_write(&s->out, str_from(c->tag, c->tag_size), why);
 	frame_refuse(&s->frame);
 	s->bad++;
 	if (s->bad >= IMAP_BAD_MAX)
@@ -416,13 +414,17 @@ on_literal(struct imap_session *s)
 {
 	struct command *c = command_new(s);
 	struct lex l = lex_init(buf_str(&s->frame.bytes), &c->arena);
+	enum append_literal is = read_head(&l, c) ? append_look(s, c, &l) : APPEND_ARGUMENT;
+	struct reply why = { REPLY_BAD, STR_INIT("TOOBIG"), STR_INIT("literal too large") };
 
-	if (read_head(&l, c) && append_is_message(s, c, &l))
+	if (is == APPEND_WRONG)
+		why = (struct reply){ REPLY_BAD, { 0 }, str_of(l.c.why) };
+	if (is == APPEND_MESSAGE)
 		append_on_literal(s, c);
-	else if (frame_fits(&s->frame) && !s->frame.literal.binary)
+	else if (is == APPEND_ARGUMENT && frame_fits(&s->frame) && !s->frame.literal.binary)
 		keep_literal(s);
 	else
-		refuse_literal(s, c);
+		refuse_literal(s, c, &why);
 	arena_fini(&c->arena);
 	free(c);
 	write_out(s);

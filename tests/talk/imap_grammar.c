@@ -1,0 +1,535 @@
+/* imap_grammar.c - responses but FETCH: RFC 9051 7 and 9, RFC 3501 9 for what IMAP4rev1 has besides. */
+#include "imap_grammar.h"
+
+#include <postern/core/utf8.h>
+
+void
+grammar_init(struct grammar *g)
+{
+	*g = (struct grammar){ 0 };
+	buf_init(&g->bytes, SIZE_MAX);
+	buf_init(&g->why, 4096);
+}
+
+void
+grammar_fini(struct grammar *g)
+{
+	buf_fini(&g->bytes);
+	buf_fini(&g->why);
+}
+
+/* --- tokens --- */
+
+bool
+say_fail(struct say *s, const char *why)
+{
+	return cur_fail(&s->c, why);
+}
+
+void
+say_want(struct say *s, const char *text)
+{
+	cur_want(&s->c, text);
+}
+
+void
+say_sp(struct say *s)
+{
+	cur_want(&s->c, " ");
+}
+
+static bool
+is_atom_char(char c)
+{
+	return ascii_is_print(c) && c != ' ' && strchr("(){%*\"\\]", c) == NULL;
+}
+
+static bool
+is_astring_char(char c)
+{
+	return is_atom_char(c) || c == ']';
+}
+
+struct str
+say_atom(struct say *s)
+{
+	return cur_want_while(&s->c, is_atom_char, SIZE_MAX, "atom");
+}
+
+uint64_t
+say_number(struct say *s)
+{
+	return cur_number(&s->c, INT64_MAX);
+}
+
+uint64_t
+say_nz_number(struct say *s)
+{
+	uint64_t n = cur_number(&s->c, UINT32_MAX);
+
+	if (n == 0)
+		say_fail(s, "nz-number");
+	return n;
+}
+
+static struct str
+quoted(struct say *s)
+{
+	struct str rest = cur_rest(&s->c);
+	size_t n = 0;
+
+	while (n < rest.n && rest.p[n] != '"') {
+		if (rest.p[n] == '\\' && ++n < rest.n && rest.p[n] != '"' && rest.p[n] != '\\')
+			say_fail(s, "escape");
+		if (n < rest.n && (rest.p[n] == '\r' || rest.p[n] == '\n' || rest.p[n] == '\0'))
+			say_fail(s, "control in quoted string");
+		n++;
+	}
+	rest = str_sub(rest, 0, n);
+	if (s->g->rev2 ? !utf8_valid(rest) : !ascii_only(rest))
+		say_fail(s, "8-bit in quoted string");
+	cur_bytes(&s->c, n);
+	cur_want(&s->c, "\"");
+	return rest;
+}
+
+/* literal: no "+", no NUL (RFC 9051 9, CHAR8). */
+static struct str
+literal(struct say *s)
+{
+	uint64_t n;
+	struct str bytes;
+
+	cur_want(&s->c, "{");
+	n = say_number(s);
+	cur_want(&s->c, "}\r\n");
+	bytes = cur_bytes(&s->c, n);
+	if (str_has(bytes, '\0'))
+		say_fail(s, "NUL in literal");
+	return bytes;
+}
+
+struct str
+say_string(struct say *s)
+{
+	return cur_take(&s->c, "\"") ? quoted(s) : literal(s);
+}
+
+struct str
+say_astring(struct say *s)
+{
+	int c = cur_peek(&s->c);
+
+	return c == '"' || c == '{' ? say_string(s) : cur_want_while(&s->c, is_astring_char, SIZE_MAX, "astring");
+}
+
+bool
+say_nil(struct say *s)
+{
+	return cur_take(&s->c, "NIL");
+}
+
+void
+say_nstring(struct say *s)
+{
+	if (!say_nil(s))
+		say_string(s);
+}
+
+static void
+flag(struct say *s)
+{
+	if (cur_take(&s->c, "\\*"))
+		return;
+	cur_take(&s->c, "\\");
+	say_atom(s);
+}
+
+void
+say_flags(struct say *s)
+{
+	say_want(s, "(");
+	if (cur_take(&s->c, ")"))
+		return;
+	do
+		flag(s);
+	while (cur_take(&s->c, " "));
+	say_want(s, ")");
+}
+
+/* --- pieces of responses --- */
+
+static void
+words(struct say *s)
+{
+	while (cur_take(&s->c, " "))
+		say_atom(s);
+}
+
+/* uid-set, sequence-set without "*": ascending is not demanded. */
+static void
+number_set(struct say *s)
+{
+	do {
+		say_nz_number(s);
+		if (cur_take(&s->c, ":"))
+			say_nz_number(s);
+	} while (cur_take(&s->c, ","));
+}
+
+static void
+text(struct say *s)
+{
+	struct str rest = cur_rest(&s->c);
+
+	if (rest.n == 0 || str_has(rest, '\r') || str_has(rest, '\n') || str_has(rest, '\0'))
+		say_fail(s, "text");
+	if (s->g->rev2 ? !utf8_valid(rest) : !ascii_only(rest))
+		say_fail(s, "8-bit in text");
+	cur_bytes(&s->c, rest.n);
+}
+
+static void
+code_copyuid(struct say *s)
+{
+	say_sp(s);
+	say_nz_number(s);
+	say_sp(s);
+	number_set(s);
+	say_sp(s);
+	number_set(s);
+}
+
+static void
+code_appenduid(struct say *s)
+{
+	say_sp(s);
+	say_nz_number(s);
+	say_sp(s);
+	say_nz_number(s);
+}
+
+static void
+code_number(struct say *s)
+{
+	say_sp(s);
+	say_nz_number(s);
+}
+
+static void
+code_flags(struct say *s)
+{
+	say_sp(s);
+	say_flags(s);
+}
+
+static void
+code_charsets(struct say *s)
+{
+	if (!cur_take(&s->c, " ("))
+		return;
+	do
+		say_astring(s);
+	while (cur_take(&s->c, " "));
+	say_want(s, ")");
+}
+
+static void
+nothing(struct say *s)
+{
+	(void)s;
+}
+
+static const struct {
+	const char *name;
+	void (*rest)(struct say *s);
+} codes[] = {
+	{ "ALERT", nothing }, { "ALREADYEXISTS", nothing }, { "APPENDUID", code_appenduid },
+	{ "AUTHENTICATIONFAILED", nothing }, { "AUTHORIZATIONFAILED", nothing }, { "BADCHARSET", code_charsets },
+	{ "CANNOT", nothing }, { "CAPABILITY", words }, { "CLIENTBUG", nothing }, { "CLOSED", nothing },
+	{ "CONTACTADMIN", nothing }, { "COPYUID", code_copyuid }, { "CORRUPTION", nothing }, { "EXPIRED", nothing },
+	{ "EXPUNGEISSUED", nothing }, { "HASCHILDREN", nothing }, { "INUSE", nothing }, { "LIMIT", nothing },
+	{ "NONEXISTENT", nothing }, { "NOPERM", nothing }, { "NOTSAVED", nothing }, { "OVERQUOTA", nothing },
+	{ "PARSE", nothing }, { "PERMANENTFLAGS", code_flags }, { "PRIVACYREQUIRED", nothing }, { "READ-ONLY", nothing },
+	{ "READ-WRITE", nothing }, { "SERVERBUG", nothing }, { "TOOBIG", nothing }, { "TRYCREATE", nothing },
+	{ "UIDNEXT", code_number }, { "UIDNOTSTICKY", nothing }, { "UIDVALIDITY", code_number }, { "UNAVAILABLE", nothing },
+	{ "UNKNOWN-CTE", nothing }, { "UNSEEN", code_number }, { "USEATTR", nothing },
+};
+
+static void
+resp_code(struct say *s)
+{
+	struct str name = say_atom(s);
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
+		if (str_eq(name, str_of(codes[i].name))) {
+			codes[i].rest(s);
+			say_want(s, "] ");
+			return;
+		}
+	}
+	say_fail(s, "unknown response code");
+}
+
+static void
+resp_text(struct say *s)
+{
+	say_sp(s);
+	if (cur_take(&s->c, "["))
+		resp_code(s);
+	text(s);
+}
+
+/* --- untagged responses by name --- */
+
+static void
+list_extension(struct say *s)
+{
+	say_want(s, "(");
+	do {
+		say_astring(s);
+		say_want(s, " (");
+		do
+			say_astring(s);
+		while (cur_take(&s->c, " "));
+		say_want(s, ")");
+	} while (cur_take(&s->c, " "));
+	say_want(s, ")");
+}
+
+static void
+list(struct say *s)
+{
+	say_sp(s);
+	say_flags(s);
+	say_want(s, " \"/\" ");
+	say_astring(s);
+	if (cur_take(&s->c, " "))
+		list_extension(s);
+}
+
+static void
+status(struct say *s)
+{
+	say_sp(s);
+	say_astring(s);
+	say_want(s, " (");
+	do {
+		say_atom(s);
+		say_sp(s);
+		say_number(s);
+	} while (cur_take(&s->c, " "));
+	say_want(s, ")");
+}
+
+/* Said at SELECT, before EXISTS (and whenever there is a new keyword). */
+static void
+flags(struct say *s)
+{
+	say_sp(s);
+	say_flags(s);
+	s->g->selecting = true;
+}
+
+static void
+search(struct say *s)
+{
+	while (cur_take(&s->c, " "))
+		say_nz_number(s);
+}
+
+static void
+esearch_item(struct say *s)
+{
+	if (cur_take(&s->c, "ALL ")) {
+		number_set(s);
+	} else if (cur_take(&s->c, "COUNT ")) {
+		say_number(s);
+	} else if (cur_take(&s->c, "MIN ") || cur_take(&s->c, "MAX ")) {
+		say_nz_number(s);
+	} else {
+		say_want(s, "UID");
+	}
+}
+
+static void
+esearch(struct say *s)
+{
+	if (cur_take(&s->c, " (TAG ")) {
+		say_astring(s);
+		say_want(s, ")");
+	}
+	while (cur_take(&s->c, " "))
+		esearch_item(s);
+}
+
+static void
+namespaces(struct say *s)
+{
+	say_want(s, " ((\"\" \"/\")) NIL NIL");
+}
+
+static void
+id(struct say *s)
+{
+	say_sp(s);
+	if (say_nil(s))
+		return;
+	say_want(s, "(");
+	do {
+		say_string(s);
+		say_sp(s);
+		say_nstring(s);
+	} while (cur_take(&s->c, " "));
+	say_want(s, ")");
+}
+
+static void
+enabled(struct say *s)
+{
+	struct str rest = cur_rest(&s->c);
+
+	words(s);
+	if (str_search(rest, STR("IMAP4rev2")) < rest.n)
+		s->g->rev2 = true;
+}
+
+static const struct {
+	const char *name;
+	void (*rest)(struct say *s);
+} untagged[] = {
+	{ "OK", resp_text }, { "NO", resp_text }, { "BAD", resp_text }, { "BYE", resp_text }, { "CAPABILITY", words },
+	{ "ENABLED", enabled }, { "FLAGS", flags }, { "LIST", list }, { "LSUB", list }, { "STATUS", status },
+	{ "SEARCH", search }, { "ESEARCH", esearch }, { "NAMESPACE", namespaces }, { "ID", id },
+};
+
+static void
+named(struct say *s, struct str name)
+{
+	for (size_t i = 0; i < sizeof(untagged) / sizeof(*untagged); i++) {
+		if (str_eq(name, str_of(untagged[i].name))) {
+			untagged[i].rest(s);
+			return;
+		}
+	}
+	say_fail(s, "unknown response");
+}
+
+/* RFC 9051 7.4, 7.5: the numbers have to fit what was said before. A new SELECT begins a new count. */
+static void
+numbered(struct say *s)
+{
+	uint64_t n = say_number(s);
+
+	say_sp(s);
+	if (cur_take(&s->c, "EXISTS")) {
+		if (n < s->g->exists && !s->g->selecting)
+			say_fail(s, "an EXISTS that is not less than before");
+		s->g->exists = (uint32_t)n;
+		s->g->selecting = false;
+		return;
+	}
+	if (cur_take(&s->c, "RECENT"))
+		return;
+	if (n == 0 || n > s->g->exists)
+		say_fail(s, "a message number beyond EXISTS");
+	if (cur_take(&s->c, "EXPUNGE")) {
+		s->g->exists--;
+		return;
+	}
+	say_want(s, "FETCH ");
+	say_msg_att(s);
+}
+
+static bool
+is_tag_char(char c)
+{
+	return is_astring_char(c) && c != '+';
+}
+
+static void
+tagged(struct say *s)
+{
+	cur_want_while(&s->c, is_tag_char, SIZE_MAX, "tag");
+	say_sp(s);
+	if (!cur_take(&s->c, "OK") && !cur_take(&s->c, "NO"))
+		say_want(s, "BAD");
+	resp_text(s);
+}
+
+static void
+response(struct say *s)
+{
+	if (cur_take(&s->c, "+ ")) {
+		cur_bytes(&s->c, cur_left(&s->c));
+	} else if (!cur_take(&s->c, "* ")) {
+		tagged(s);
+	} else if (cur_left(&s->c) > 0 && ascii_is_digit((char)cur_peek(&s->c))) {
+		numbered(s);
+	} else {
+		named(s, say_atom(s));
+	}
+	cur_end(&s->c);
+}
+
+/* --- framing --- */
+
+/* Does the line (without CRLF) end in a literal's header? Its size. */
+static bool
+ends_in_literal(struct str line, uint64_t *size)
+{
+	size_t open;
+
+	if (line.n < 3 || line.p[line.n - 1] != '}')
+		return false;
+	open = str_rfind(line, '{');
+	return open < line.n && str_u64(str_sub(line, open + 1, line.n - 1), INT64_MAX, size);
+}
+
+/* Length of the first complete response with its CRLF, 0 when there is none. */
+static size_t
+first_response(struct str all)
+{
+	size_t at = 0;
+
+	for (;;) {
+		struct str rest = str_sub(all, at, all.n);
+		size_t eol = str_search(rest, STR("\r\n"));
+		uint64_t size = 0;
+
+		if (eol == rest.n)
+			return 0;
+		if (!ends_in_literal(str_sub(rest, 0, eol), &size))
+			return at + eol + 2;
+		at += eol + 2 + (size_t)size;
+		if (at > all.n)
+			return 0;
+	}
+}
+
+static bool
+check(struct grammar *g, struct str line)
+{
+	struct say s = { cur_init(line), g };
+
+	g->responses++;
+	response(&s);
+	if (cur_ok(&s.c))
+		return true;
+	buf_addf(&g->why, "expected %s at %zu of: ", s.c.why, (size_t)(s.c.p - line.p));
+	buf_add(&g->why, str_sub(line, 0, 2000));
+	return false;
+}
+
+bool
+grammar_feed(struct grammar *g, struct str bytes)
+{
+	size_t n;
+
+	buf_add(&g->bytes, bytes);
+	while (g->why.n == 0 && (n = first_response(buf_str(&g->bytes))) > 0) {
+		check(g, str_sub(buf_str(&g->bytes), 0, n - 2));
+		buf_drop(&g->bytes, n);
+	}
+	return g->why.n == 0;
+}

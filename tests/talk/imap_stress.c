@@ -1,0 +1,308 @@
+/* imap_stress.c - several sessions and deliveries on one mailbox in random order (attacks I26).
+ *
+ * Each client keeps what the server told it: numbers, UIDs, flags. In the end every client must have the same mailbox as a
+ * new session sees, without having asked for it. The grammar is checked on the way, and so is that no EXPUNGE comes
+ * during FETCH, STORE or SEARCH (RFC 9051 7.5.1). Arguments: rounds, seed. */
+#include "imap_peer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <postern/core/cur.h>
+#include <postern/core/log.h>
+#include <postern/core/mem.h>
+#include <postern/message/charset.h>
+
+enum { CLIENTS = 3, MESSAGES_MAX = 4000, FLAGS_SIZE = 120, VERIFIER = 9 };
+
+struct known {
+	uint32_t uid;            /* 0: not told yet */
+	char flags[FLAGS_SIZE];  /* sorted words; "?": not told yet */
+};
+
+struct client {
+	unsigned conn;
+	struct known m[MESSAGES_MAX];
+	uint32_t n;
+	bool no_expunge;         /* the command under way allows none */
+	char doing[400];
+};
+
+static struct world world;
+static struct client clients[VERIFIER + 1];
+static unsigned seed = 1;
+
+static unsigned
+roll(unsigned n)
+{
+	return (unsigned)rand_r(&seed) % n;
+}
+
+static int
+word_order(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Flags as sorted words, \Recent left out: that one differs from session to session. */
+static void
+set_flags(struct known *k, struct str list)
+{
+	char *words[64];
+	size_t n = 0;
+	struct str word;
+
+	while (str_cut(&list, ' ', &word))
+		if (n < 64 && !str_eq(word, STR("\\Recent")))
+			words[n++] = mem_cstr(word);
+	qsort(words, n, sizeof(*words), word_order);
+	k->flags[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		strcat(strcat(k->flags, i > 0 ? " " : ""), words[i]);
+		free(words[i]);
+	}
+}
+
+static void
+on_fetch(struct client *c, uint32_t seq, struct str items)
+{
+	size_t uid = str_search(items, STR("UID "));
+	size_t flags = str_search(items, STR("FLAGS ("));
+	struct known *k = &c->m[seq - 1];
+
+	if (uid < items.n) {
+		uint32_t told = (uint32_t)strtoul(items.p + uid + 4, NULL, 10);
+
+		if (k->uid != 0 && k->uid != told)
+			log_panic("client %u, %s: number %u was UID %u, now %u", c->conn, c->doing, seq, k->uid, told);
+		k->uid = told;
+	}
+	if (flags < items.n) {
+		struct str list = str_sub(items, flags + 7, items.n);
+
+		set_flags(k, str_sub(list, 0, str_find(list, ')')));
+	}
+}
+
+static void
+on_exists(struct client *c, uint32_t n)
+{
+	for (; c->n < n; c->n++) {
+		c->m[c->n].uid = 0;
+		strcpy(c->m[c->n].flags, "?");
+	}
+}
+
+static void
+on_expunge(struct client *c, uint32_t seq)
+{
+	if (c->no_expunge)
+		log_panic("client %u: EXPUNGE during %s", c->conn, c->doing);
+	memmove(&c->m[seq - 1], &c->m[seq], (c->n - seq) * sizeof(c->m[0]));
+	c->n--;
+}
+
+static void
+on_line(struct client *c, struct str line)
+{
+	struct cur cur = cur_init(line);
+	uint32_t n;
+
+	if (!cur_take(&cur, "* ") || !ascii_is_digit((char)cur_peek(&cur)))
+		return;
+	n = (uint32_t)cur_number(&cur, UINT32_MAX);
+	if (cur_take(&cur, " EXISTS"))
+		on_exists(c, n);
+	else if (cur_take(&cur, " EXPUNGE"))
+		on_expunge(c, n);
+	else if (cur_take(&cur, " FETCH "))
+		on_fetch(c, n, cur_rest(&cur));
+}
+
+static void
+listen_to(struct client *c)
+{
+	struct buf *said = &world.conns[c->conn].said;
+	struct str all = buf_str(said);
+	struct str line;
+
+	while (str_cut(&all, '\n', &line))
+		on_line(c, line);
+	buf_clear(said);
+}
+
+/* Queues a command; nothing runs before all clients have theirs. */
+static void
+send_line(struct client *c, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(c->doing, sizeof(c->doing), format, args);
+	va_end(args);
+	buf_addf(&world.conns[c->conn].inbox, "t %s\r\n", c->doing);
+}
+
+static void
+random_set(const struct client *c, char out[40])
+{
+	unsigned a = 1 + roll(c->n);
+	unsigned b = 1 + roll(c->n);
+
+	snprintf(out, 40, roll(2) ? "%u" : "%u:%u", a, b);
+}
+
+static void
+random_command(struct client *c)
+{
+	static const char *const flags[] = { "\\Seen", "\\Flagged", "\\Answered", "\\Deleted", "kw1", "kw2 \\Draft" };
+	char set[40];
+
+	c->no_expunge = false;
+	if (c->n == 0 || roll(6) == 0) {
+		send_line(c, "NOOP");
+		return;
+	}
+	random_set(c, set);
+	switch (roll(9)) {
+	case 0:
+		c->no_expunge = true;
+		send_line(c, "FETCH %s (UID FLAGS)", set);
+		break;
+	case 1:
+		send_line(c, "UID FETCH 1:* (FLAGS)");
+		break;
+	case 2:
+	case 3:
+		c->no_expunge = true;
+		send_line(c, "STORE %s %cFLAGS (%s)", set, "+-"[roll(2)], flags[roll(6)]);
+		break;
+	case 4:
+		c->no_expunge = true;
+		send_line(c, "STORE %s +FLAGS.SILENT (own%u)", set, c->conn);
+		break;
+	case 5:
+		send_line(c, roll(3) ? "EXPUNGE" : "UID EXPUNGE 1:50");
+		break;
+	case 6:
+		send_line(c, roll(2) ? "COPY %s INBOX" : "MOVE %s INBOX", set);
+		break;
+	case 7:
+		c->no_expunge = true;
+		send_line(c, roll(2) ? "SEARCH FLAGGED" : "FETCH %s BODY[TEXT]", set);
+		break;
+	default:
+		send_line(c, "APPEND INBOX (\\Seen) {9+}\r\nA: b\r\n\r\nx");
+		break;
+	}
+}
+
+/* A client that stored in silence knows what it stored (RFC 9051 6.4.6). */
+static void
+apply_silent(struct client *c)
+{
+	unsigned a = 0;
+	unsigned b = 0;
+	char own[12];
+
+	if (strstr(c->doing, ".SILENT (own") == NULL)
+		return;
+	if (sscanf(c->doing, "STORE %u:%u", &a, &b) < 2)
+		b = a;
+	snprintf(own, sizeof(own), "own%u", c->conn);
+	for (uint32_t i = a < b ? a : b; i <= (a < b ? b : a) && i <= c->n; i++) {
+		struct known *k = &c->m[i - 1];
+		char with[FLAGS_SIZE + 12];
+
+		if (k->flags[0] == '?' || strstr(k->flags, own) != NULL)
+			continue;
+		snprintf(with, sizeof(with), "%s%s%s", k->flags, k->flags[0] != '\0' ? " " : "", own);
+		set_flags(k, str_of(with));
+	}
+}
+
+static void
+select_inbox(struct client *c, unsigned conn)
+{
+	c->conn = conn;
+	c->n = 0;
+	if (!world_login(&world, conn, STR("alice")))
+		log_panic("login");
+	world_feed(&world, conn, STR("s SELECT INBOX\r\nf FETCH 1:* (UID FLAGS)\r\n"));
+	listen_to(c);
+}
+
+static void
+compare(const struct client *c, const struct client *truth)
+{
+	if (c->n != truth->n)
+		log_panic("client %u has %u messages, there are %u", c->conn, c->n, truth->n);
+	for (uint32_t i = 0; i < c->n; i++) {
+		const struct known *k = &c->m[i];
+		const struct known *t = &truth->m[i];
+
+		if (k->uid != 0 && k->uid != t->uid)
+			log_panic("client %u: number %u is UID %u, not %u", c->conn, i + 1, t->uid, k->uid);
+		if (k->flags[0] != '?' && strcmp(k->flags, t->flags) != 0)
+			log_panic("client %u: UID %u has (%s), not (%s)", c->conn, t->uid, t->flags, k->flags);
+	}
+}
+
+static void
+verify(void)
+{
+	struct client *truth = &clients[VERIFIER];
+
+	for (unsigned i = 1; i <= CLIENTS; i++) {
+		clients[i].no_expunge = false;
+		send_line(&clients[i], "NOOP");
+	}
+	world_drive(&world);
+	for (unsigned i = 1; i <= CLIENTS; i++)
+		listen_to(&clients[i]);
+	imap_session_free(world.conns[VERIFIER].session);
+	world.conns[VERIFIER].session = NULL;
+	select_inbox(truth, VERIFIER);
+	for (unsigned i = 1; i <= CLIENTS; i++)
+		compare(&clients[i], truth);
+}
+
+static void
+one_round(void)
+{
+	for (unsigned i = 1; i <= CLIENTS; i++)
+		if (clients[i].n < MESSAGES_MAX / 2)
+			random_command(&clients[i]);
+		else
+			send_line(&clients[i], "STORE 1:* +FLAGS.SILENT (\\Deleted)");
+	if (roll(4) == 0 && !world_deliver(&world, STR("alice@example.test"), STR(""), STR("A: b\r\n\r\nbody\r\n")))
+		log_panic("delivery");
+	world_drive(&world);
+	for (unsigned i = 1; i <= CLIENTS; i++) {
+		listen_to(&clients[i]);
+		apply_silent(&clients[i]);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned rounds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1000;
+
+	seed = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 1;
+	charset_init();
+	log_setup(2, "imap", LOG_TEXT, LEVEL_ERROR);
+	world_init(&world);
+	for (unsigned i = 1; i <= CLIENTS; i++)
+		select_inbox(&clients[i], i);
+	for (unsigned i = 0; i < rounds; i++) {
+		one_round();
+		if (i % 10 == 9)
+			verify();
+	}
+	verify();
+	printf("%u rounds, %u messages in the end\n", rounds, clients[1].n);
+	world_fini(&world);
+	charset_fini();
+	return 0;
+}

@@ -1,0 +1,187 @@
+/* imap_words.c - the words of IMAP transcripts:
+ *
+ *   imaps                      connections begin inside TLS
+ *   login [CONN [USER]]        a connection that has logged in, with nothing said
+ *   deliver TEXT               a message to alice's INBOX, escapes as in C=
+ *   deliver_to MAILBOX TEXT    … to another of her mailboxes
+ *   drop TEXT                  another program puts a file into new/ of alice's INBOX
+ *   size BYTES                 largest message of APPEND
+ *   quota BYTES                what a user may have
+ *   stall CONN · read CONN     the client stops reading · reads all and goes on
+ *   expect asked N             so many questions to auth
+ *   expect log PATTERN         a line of the log matches
+ *   expect no log PATTERN
+ *   expect unread N            never more than so many bytes were written ahead of the client */
+#include "imap_peer.h"
+
+#include <stdio.h>
+
+/* From talk_text.c. */
+bool talk_expand(struct buf *out, struct str text);
+bool talk_match(struct str pattern, struct str text);
+
+static enum talk_word
+word_imaps(struct world *w, struct str rest, struct buf *why)
+{
+	(void)rest;
+	(void)why;
+	w->imaps = true;
+	return TALK_DONE;
+}
+
+static unsigned
+conn_of(struct str s)
+{
+	return s.n == 1 && s.p[0] >= '1' && s.p[0] <= '9' ? (unsigned)(s.p[0] - '0') : 1;
+}
+
+static enum talk_word
+word_login(struct world *w, struct str rest, struct buf *why)
+{
+	struct str conn = STR("1");
+	struct str user = STR("alice");
+
+	str_cut(&rest, ' ', &conn);
+	if (rest.n > 0)
+		user = rest;
+	if (world_login(w, conn_of(conn), user))
+		return TALK_DONE;
+	buf_add_cstr(why, "login failed");
+	return TALK_FAILED;
+}
+
+static enum talk_word
+deliver(struct world *w, struct str mailbox, struct str text, struct buf *why)
+{
+	struct buf message;
+	bool ok;
+
+	buf_init(&message, SIZE_MAX);
+	ok = talk_expand(&message, text)
+		&& world_deliver(w, STR("alice@example.test"), mailbox, buf_str(&message));
+	buf_fini(&message);
+	if (!ok)
+		buf_add_cstr(why, "delivery failed");
+	return ok ? TALK_DONE : TALK_FAILED;
+}
+
+static enum talk_word
+word_deliver(struct world *w, struct str rest, struct buf *why)
+{
+	return deliver(w, STR(""), rest, why);
+}
+
+static enum talk_word
+word_deliver_to(struct world *w, struct str rest, struct buf *why)
+{
+	struct str mailbox = { 0 };
+
+	str_cut(&rest, ' ', &mailbox);
+	return deliver(w, mailbox, rest, why);
+}
+
+static enum talk_word
+word_drop(struct world *w, struct str rest, struct buf *why)
+{
+	struct buf message;
+	char name[40];
+	bool ok;
+
+	snprintf(name, sizeof(name), "1777636801.M%uP1.other", ++w->dropped);
+	buf_init(&message, SIZE_MAX);
+	ok = talk_expand(&message, rest) && world_drop(w, str_of(name), buf_str(&message));
+	buf_fini(&message);
+	if (!ok)
+		buf_add_cstr(why, "no file in new/");
+	return ok ? TALK_DONE : TALK_FAILED;
+}
+
+static enum talk_word
+word_size(struct world *w, struct str rest, struct buf *why)
+{
+	(void)why;
+	return str_u64(rest, UINT64_MAX, &w->message_max) ? TALK_DONE : TALK_UNKNOWN;
+}
+
+static enum talk_word
+word_quota(struct world *w, struct str rest, struct buf *why)
+{
+	(void)why;
+	return str_u64(rest, UINT64_MAX, &w->quota) ? TALK_DONE : TALK_UNKNOWN;
+}
+
+static enum talk_word
+word_stall(struct world *w, struct str rest, struct buf *why)
+{
+	(void)why;
+	w->conns[conn_of(rest)].stalled = true;
+	return TALK_DONE;
+}
+
+static enum talk_word
+word_read(struct world *w, struct str rest, struct buf *why)
+{
+	(void)why;
+	w->conns[conn_of(rest)].stalled = false;
+	world_read(w, conn_of(rest));
+	return TALK_DONE;
+}
+
+static bool
+log_has(const struct world *w, struct str pattern)
+{
+	struct str all = buf_str(&w->log);
+	struct str line;
+
+	while (str_cut(&all, '\n', &line))
+		if (talk_match(pattern, line))
+			return true;
+	return false;
+}
+
+static enum talk_word
+expect(bool ok, struct buf *why, const char *words, uint64_t got)
+{
+	if (!ok)
+		buf_addf(why, "%s (%llu)", words, (unsigned long long)got);
+	return ok ? TALK_DONE : TALK_FAILED;
+}
+
+static enum talk_word
+word_expect(struct world *w, struct str rest, struct buf *why)
+{
+	struct str what = { 0 };
+	uint64_t n = 0;
+
+	str_cut(&rest, ' ', &what);
+	if (str_eq(what, STR("log")))
+		return expect(log_has(w, rest), why, "no such line in the log", w->log.n);
+	if (str_eq(what, STR("no")) && str_starts(rest, STR("log ")))
+		return expect(!log_has(w, str_sub(rest, 4, rest.n)), why, "such a line is in the log", w->log.n);
+	if (!str_u64(rest, UINT64_MAX, &n))
+		return TALK_UNKNOWN;
+	if (str_eq(what, STR("asked")))
+		return expect(w->questions == n, why, "questions to auth", w->questions);
+	if (str_eq(what, STR("unread")))
+		return expect(w->conns[1].pending_max <= n, why, "bytes were written ahead", w->conns[1].pending_max);
+	return TALK_UNKNOWN;
+}
+
+static const struct {
+	const char *word;
+	enum talk_word (*run)(struct world *w, struct str rest, struct buf *why);
+} words[] = {
+	{ "imaps", word_imaps }, { "login", word_login }, { "deliver", word_deliver }, { "deliver_to", word_deliver_to },
+	{ "drop", word_drop },
+	{ "size", word_size }, { "quota", word_quota }, { "stall", word_stall }, { "read", word_read },
+	{ "expect", word_expect },
+};
+
+enum talk_word
+world_word(void *ctx, struct str word, struct str rest, struct buf *why)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (str_eq(word, str_of(words[i].word)))
+			return words[i].run(ctx, rest, why);
+	return TALK_UNKNOWN;
+}
