@@ -163,7 +163,7 @@ lex_literal_header(struct lex *l, uint64_t *size, bool *binary)
 		return lex_fail(l, "expected a literal");
 	*size = cur_number(&l->c, INT64_MAX);
 	lex_take(l, '+');
-	return cur_want(&l->c, "}\r\n");
+	return cur_take(&l->c, "}\r\n") || lex_fail(l, "bad literal");
 }
 
 /* After the frame (frame.h) the bytes of a literal are all there. */
