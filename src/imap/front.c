@@ -243,6 +243,13 @@ is_login(const struct front_verb *v)
 	return v != NULL && v->where == FRONT_TLS;
 }
 
+static void
+refuse_login(struct imap_front *f)
+{
+	front_log_refused(f, "login without TLS");
+	front_reply(f, REPLY_NO, "PRIVACYREQUIRED", "login needs TLS");
+}
+
 /* The command cannot run in this state: each reason has its own words. */
 static void
 refuse_verb(struct imap_front *f)
@@ -250,7 +257,7 @@ refuse_verb(struct imap_front *f)
 	if (f->verb == NULL)
 		front_bad(f, "unknown command, or not before login");
 	else if (is_login(f->verb))
-		front_reply(f, REPLY_NO, "PRIVACYREQUIRED", "login needs TLS");
+		refuse_login(f);
 	else
 		front_bad(f, f->state == FRONT_TLS ? "TLS is active already" : "no TLS here");
 }

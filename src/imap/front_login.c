@@ -5,6 +5,7 @@
 #include "front_priv.h"
 
 #include <postern/core/base64.h>
+#include <postern/core/err.h>
 #include <postern/core/log.h>
 
 enum {
@@ -13,20 +14,17 @@ enum {
 	CHALLENGE_MAX = IMAP_FRONT_LINE_MAX * 2,
 };
 
-static void
-log_login(const struct imap_front *f, struct str user, const char *why)
+/* A login that ends here; of those that auth decides, auth tells. */
+void
+front_log_refused(const struct imap_front *f, const char *why)
 {
 	struct log_line l;
 
 	log_begin(&l, LEVEL_INFO, "login");
 	log_str(&l, "sid", f->setup.sid);
 	log_str(&l, "client", f->setup.client);
-	if (user.n > 0)
-		log_str(&l, "user", user);
-	log_str(&l, "mech", buf_str(&f->mech));
-	log_cstr(&l, "ok", why == NULL ? "yes" : "no");
-	if (why != NULL)
-		log_cstr(&l, "why", why);
+	log_cstr(&l, "ok", "no");
+	log_cstr(&l, "why", why);
 	log_end(&l);
 }
 
@@ -136,7 +134,7 @@ cancel_exchange(struct imap_front *f, const char *why)
 	if (f->state == FRONT_RESPONSE)
 		f->ops->auth_cancel(f->ctx);
 	f->state = FRONT_TLS;
-	log_login(f, (struct str){ 0 }, why);
+	front_log_refused(f, why);
 	front_bad(f, why);
 }
 
@@ -202,7 +200,6 @@ on_success(struct imap_front *f, const struct imap_auth_answer *a)
 	buf_add(&f->user, a->user);
 	buf_clear(&f->ticket);
 	buf_add(&f->ticket, a->ticket);
-	log_login(f, a->user, NULL);
 	if (a->data.n > 0)
 		challenge(f, a->data, FRONT_LAST);
 	else
@@ -214,20 +211,20 @@ static const struct {
 	enum reply_kind kind;
 	const char *code;
 	const char *text;
-	const char *log;
 } failures[] = {
-	[IMAP_AUTH_FAILED] = { REPLY_NO, "AUTHENTICATIONFAILED", "authentication failed", "wrong credentials" },
-	[IMAP_AUTH_FORBIDDEN] = { REPLY_NO, "AUTHORIZATIONFAILED", "not allowed to act as this user", "wrong identity" },
-	[IMAP_AUTH_BAD] = { REPLY_BAD, "", "malformed authentication exchange", "malformed exchange" },
-	[IMAP_AUTH_UNAVAILABLE] = { REPLY_NO, "UNAVAILABLE", "temporary failure, please try again later", "unavailable" },
-	[IMAP_AUTH_LIMIT] = { REPLY_NO, "LIMIT", "too many sessions of this user", "too many sessions" },
+	[IMAP_AUTH_FAILED] = { REPLY_NO, "AUTHENTICATIONFAILED", "authentication failed" },
+	[IMAP_AUTH_FORBIDDEN] = { REPLY_NO, "AUTHORIZATIONFAILED", "not allowed to act as this user" },
+	[IMAP_AUTH_BAD] = { REPLY_BAD, "", "malformed authentication exchange" },
+	[IMAP_AUTH_UNAVAILABLE] = { REPLY_NO, "UNAVAILABLE", SAY_LATER },
+	[IMAP_AUTH_LIMIT] = { REPLY_NO, "LIMIT", "too many sessions of this user" },
 };
 
 static void
 on_failure(struct imap_front *f, const struct imap_auth_answer *a)
 {
 	f->state = FRONT_TLS;
-	log_login(f, a->user, a->why != NULL ? a->why : failures[a->verdict].log);
+	if (a->why != NULL)
+		front_log_refused(f, a->why);
 	front_reply(f, failures[a->verdict].kind, failures[a->verdict].code, failures[a->verdict].text);
 	if (++f->failed >= IMAP_FRONT_AUTH_MAX)
 		front_bye(f, "", "too many failed logins");

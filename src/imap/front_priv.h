@@ -58,6 +58,8 @@ void front_bye(struct imap_front *f, const char *code, const char *text);
 void front_write_capabilities(const struct imap_front *f, struct buf *out);
 
 /* front_login.c */
+/* event=login of one that never reaches auth. */
+void front_log_refused(const struct imap_front *f, const char *why);
 void front_login(struct imap_front *f, struct lex *l);
 void front_authenticate(struct imap_front *f, struct lex *l);
 /* A line that answers a challenge. */

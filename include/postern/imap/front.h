@@ -49,7 +49,7 @@ struct imap_auth_answer {
 	struct str data;
 	struct str user;   /* canonical address */
 	struct str ticket; /* one-time proof for the store process */
-	const char *why;   /* for the log, NULL: nothing to add */
+	const char *why;   /* when it is not auth's own answer: for the log; else NULL, for auth has told */
 };
 
 /* What the store process needs besides the ticket: imap/session.h begins with it. */
