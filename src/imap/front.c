@@ -38,7 +38,7 @@ write_line(struct imap_front *f, struct str tag, const struct reply *r)
 }
 
 void
-front_reply(struct imap_front *f, enum reply_kind kind, const char *code, const char *text)
+imap_front_reply(struct imap_front *f, enum reply_kind kind, const char *code, const char *text)
 {
 	struct reply r = { kind, str_of(code), str_of(text) };
 
@@ -58,7 +58,7 @@ log_bad(const struct imap_front *f, const char *why)
 }
 
 void
-front_bye(struct imap_front *f, const char *code, const char *text)
+imap_front_bye(struct imap_front *f, const char *code, const char *text)
 {
 	struct reply r = { REPLY_BYE, str_of(code), str_of(text) };
 
@@ -72,16 +72,16 @@ front_bye(struct imap_front *f, const char *code, const char *text)
 }
 
 void
-front_bad(struct imap_front *f, const char *why)
+imap_front_bad(struct imap_front *f, const char *why)
 {
-	front_reply(f, REPLY_BAD, "", why);
+	imap_front_reply(f, REPLY_BAD, "", why);
 	log_bad(f, why);
 	if (++f->bad >= IMAP_FRONT_BAD_MAX)
-		front_bye(f, "", "too many errors");
+		imap_front_bye(f, "", "too many errors");
 }
 
 void
-front_write_capabilities(const struct imap_front *f, struct buf *out)
+imap_front_write_capabilities(const struct imap_front *f, struct buf *out)
 {
 	buf_add_cstr(out, "CAPABILITY");
 	capability_write_base(out);
@@ -104,7 +104,7 @@ greet(struct imap_front *f)
 
 	buf_init(&out, OUT_MAX);
 	buf_add_cstr(&out, "* OK [");
-	front_write_capabilities(f, &out);
+	imap_front_write_capabilities(f, &out);
 	buf_add_cstr(&out, "] ");
 	buf_add(&out, f->setup.hostname);
 	buf_add_cstr(&out, " ready\r\n");
@@ -120,26 +120,26 @@ run_capability(struct imap_front *f, struct lex *l)
 	struct buf out;
 
 	if (!lex_end(l)) {
-		front_bad(f, l->c.why);
+		imap_front_bad(f, l->c.why);
 		return;
 	}
 	buf_init(&out, OUT_MAX);
 	buf_add_cstr(&out, "* ");
-	front_write_capabilities(f, &out);
+	imap_front_write_capabilities(f, &out);
 	buf_add_cstr(&out, "\r\n");
 	f->ops->write(f->ctx, buf_str(&out));
 	buf_fini(&out);
-	front_reply(f, REPLY_OK, "", "done");
+	imap_front_reply(f, REPLY_OK, "", "done");
 }
 
 static void
 run_noop(struct imap_front *f, struct lex *l)
 {
 	if (!lex_end(l)) {
-		front_bad(f, l->c.why);
+		imap_front_bad(f, l->c.why);
 		return;
 	}
-	front_reply(f, REPLY_OK, "", "done");
+	imap_front_reply(f, REPLY_OK, "", "done");
 }
 
 /* RFC 9051 6.1.3: BYE comes before the tagged OK. */
@@ -149,11 +149,11 @@ run_logout(struct imap_front *f, struct lex *l)
 	static const struct reply bye = { REPLY_BYE, STR_INIT(""), STR_INIT("logging out") };
 
 	if (!lex_end(l)) {
-		front_bad(f, l->c.why);
+		imap_front_bad(f, l->c.why);
 		return;
 	}
 	write_line(f, STR("*"), &bye);
-	front_reply(f, REPLY_OK, "", "done");
+	imap_front_reply(f, REPLY_OK, "", "done");
 	f->state = FRONT_DONE;
 	f->ops->close(f->ctx);
 }
@@ -164,14 +164,14 @@ run_id(struct imap_front *f, struct lex *l)
 	struct buf out;
 
 	if (!lex_id_params(l) || !lex_end(l)) {
-		front_bad(f, l->c.why);
+		imap_front_bad(f, l->c.why);
 		return;
 	}
 	buf_init(&out, OUT_MAX);
 	id_write(&out);
 	f->ops->write(f->ctx, buf_str(&out));
 	buf_fini(&out);
-	front_reply(f, REPLY_OK, "", "done");
+	imap_front_reply(f, REPLY_OK, "", "done");
 }
 
 /* RFC 9051 6.2.1: bytes behind the command never reach a parser; the role throws them away. */
@@ -179,10 +179,10 @@ static void
 run_starttls(struct imap_front *f, struct lex *l)
 {
 	if (!lex_end(l)) {
-		front_bad(f, l->c.why);
+		imap_front_bad(f, l->c.why);
 		return;
 	}
-	front_reply(f, REPLY_OK, "", "begin TLS now");
+	imap_front_reply(f, REPLY_OK, "", "begin TLS now");
 	f->state = FRONT_HANDSHAKE;
 	f->ops->starttls(f->ctx);
 }
@@ -193,8 +193,8 @@ static const struct front_verb verbs[] = {
 	{ STR_INIT("LOGOUT"), FRONT_ANY, run_logout, "RFC 9051 6.1.3" },
 	{ STR_INIT("ID"), FRONT_ANY, run_id, "RFC 2971 3.1" },
 	{ STR_INIT("STARTTLS"), FRONT_PLAIN, run_starttls, "RFC 9051 6.2.1" },
-	{ STR_INIT("AUTHENTICATE"), FRONT_TLS, front_authenticate, "RFC 9051 6.2.2" },
-	{ STR_INIT("LOGIN"), FRONT_TLS, front_login, "RFC 9051 6.2.3" },
+	{ STR_INIT("AUTHENTICATE"), FRONT_TLS, imap_front_authenticate, "RFC 9051 6.2.2" },
+	{ STR_INIT("LOGIN"), FRONT_TLS, imap_front_login, "RFC 9051 6.2.3" },
 };
 
 static const struct front_verb *
@@ -246,8 +246,8 @@ is_login(const struct front_verb *v)
 static void
 refuse_login(struct imap_front *f)
 {
-	front_log_refused(f, "login without TLS");
-	front_reply(f, REPLY_NO, "PRIVACYREQUIRED", "login needs TLS");
+	imap_front_log_refused(f, "login without TLS");
+	imap_front_reply(f, REPLY_NO, "PRIVACYREQUIRED", "login needs TLS");
 }
 
 /* The command cannot run in this state: each reason has its own words. */
@@ -255,11 +255,11 @@ static void
 refuse_verb(struct imap_front *f)
 {
 	if (f->verb == NULL)
-		front_bad(f, "unknown command, or not before login");
+		imap_front_bad(f, "unknown command, or not before login");
 	else if (is_login(f->verb))
 		refuse_login(f);
 	else
-		front_bad(f, f->state == FRONT_TLS ? "TLS is active already" : "no TLS here");
+		imap_front_bad(f, f->state == FRONT_TLS ? "TLS is active already" : "no TLS here");
 }
 
 /* A first line that is no IMAP ends the connection; later ones count as errors. */
@@ -267,11 +267,11 @@ static void
 on_nonsense(struct imap_front *f)
 {
 	if (f->commands > 1 && !is_foreign(buf_str(&f->tag))) {
-		front_bad(f, "expected a tag and a command");
+		imap_front_bad(f, "expected a tag and a command");
 		return;
 	}
 	log_bad(f, "not IMAP");
-	front_bye(f, "", "this is an IMAP server");
+	imap_front_bye(f, "", "this is an IMAP server");
 }
 
 static void
@@ -283,7 +283,7 @@ on_command(struct imap_front *f)
 	if (!begin_command(f, &l))
 		on_nonsense(f);
 	else if (f->commands > IMAP_FRONT_COMMAND_MAX)
-		front_bye(f, "", "too many commands before login");
+		imap_front_bye(f, "", "too many commands before login");
 	else if (f->verb == NULL || !(f->verb->where & f->state))
 		refuse_verb(f);
 	else
@@ -294,7 +294,7 @@ static void
 on_line(struct imap_front *f)
 {
 	if (f->state == FRONT_RESPONSE || f->state == FRONT_LAST)
-		front_response(f, buf_str(&f->frame.bytes));
+		imap_front_response(f, buf_str(&f->frame.bytes));
 	else
 		on_command(f);
 	if (f->state == FRONT_RESPONSE || f->state == FRONT_LAST)
@@ -313,19 +313,19 @@ on_literal(struct imap_front *f)
 	bool fits = frame_fits(&f->frame) && !f->frame.literal.binary;
 
 	if (!begin_command(f, &l)) {
-		front_bye(f, "", "this is an IMAP server");
+		imap_front_bye(f, "", "this is an IMAP server");
 	} else if (fits && f->verb != NULL && (f->verb->where & f->state)) {
 		frame_keep(&f->frame);
 		if (!f->frame.literal.nonsync)
 			f->ops->write(f->ctx, STR("+ go on\r\n"));
 	} else if (!fits && f->frame.literal.nonsync) {
 		log_bad(f, "literal too large");
-		front_bye(f, "TOOBIG", "literal too large");
+		imap_front_bye(f, "TOOBIG", "literal too large");
 	} else {
 		if (fits)
 			refuse_verb(f);
 		else
-			front_reply(f, REPLY_NO, "TOOBIG", "literal too large");
+			imap_front_reply(f, REPLY_NO, "TOOBIG", "literal too large");
 		frame_refuse(&f->frame);
 	}
 }
@@ -342,11 +342,11 @@ on_event(struct imap_front *f, enum frame_event event)
 		break;
 	case FRAME_BARE_LF:
 		log_bad(f, "bare LF");
-		front_bye(f, "", "lines end in CRLF");
+		imap_front_bye(f, "", "lines end in CRLF");
 		break;
 	case FRAME_TOO_LONG:
 		log_bad(f, "line too long");
-		front_bye(f, "TOOBIG", "line too long");
+		imap_front_bye(f, "TOOBIG", "line too long");
 		break;
 	case FRAME_MORE:
 	case FRAME_DATA:
@@ -371,7 +371,7 @@ imap_front_input(struct imap_front *f, struct str bytes)
 
 		if (is_binary(f, bytes.p[used])) {
 			log_bad(f, "not IMAP");
-			front_bye(f, "", "this is an IMAP server");
+			imap_front_bye(f, "", "this is an IMAP server");
 			break;
 		}
 		used += frame_feed(&f->frame, str_sub(bytes, used, bytes.n), &event);
@@ -436,11 +436,11 @@ imap_front_waits(const struct imap_front *f)
 void
 imap_front_timeout(struct imap_front *f)
 {
-	front_bye(f, "", "no login in time");
+	imap_front_bye(f, "", "no login in time");
 }
 
 void
 imap_front_shutdown(struct imap_front *f)
 {
-	front_bye(f, "UNAVAILABLE", "the server stops");
+	imap_front_bye(f, "UNAVAILABLE", "the server stops");
 }

@@ -16,7 +16,7 @@ enum {
 
 /* A login that ends here; of those that auth decides, auth tells. */
 void
-front_log_refused(const struct imap_front *f, const char *why)
+imap_front_log_refused(const struct imap_front *f, const char *why)
 {
 	struct log_line l;
 
@@ -37,7 +37,7 @@ begin_exchange(struct imap_front *f, struct str mech)
 }
 
 void
-front_login(struct imap_front *f, struct lex *l)
+imap_front_login(struct imap_front *f, struct lex *l)
 {
 	struct buf message;
 	struct str initial;
@@ -49,11 +49,11 @@ front_login(struct imap_front *f, struct lex *l)
 	lex_sp(l);
 	password = lex_astring(l);
 	if (!lex_end(l)) {
-		front_bad(f, l->c.why);
+		imap_front_bad(f, l->c.why);
 		return;
 	}
 	if (user.n > LOGIN_FIELD_MAX || password.n > LOGIN_FIELD_MAX) {
-		front_bad(f, "user name or password too long");
+		imap_front_bad(f, "user name or password too long");
 		return;
 	}
 	buf_init(&message, MESSAGE_MAX);
@@ -108,7 +108,7 @@ start(struct imap_front *f, struct str mech, bool given, struct str message)
 }
 
 void
-front_authenticate(struct imap_front *f, struct lex *l)
+imap_front_authenticate(struct imap_front *f, struct lex *l)
 {
 	struct buf message;
 	bool given = false;
@@ -120,9 +120,9 @@ front_authenticate(struct imap_front *f, struct lex *l)
 	buf_init(&message, MESSAGE_MAX);
 	mech = find_mech(f, name);
 	if (!initial_response(l, &given, &message))
-		front_bad(f, l->c.why);
+		imap_front_bad(f, l->c.why);
 	else if (mech.n == 0)
-		front_reply(f, REPLY_NO, "", "no such mechanism");
+		imap_front_reply(f, REPLY_NO, "", "no such mechanism");
 	else
 		start(f, mech, given, buf_str(&message));
 	buf_wipe(&message);
@@ -134,8 +134,8 @@ cancel_exchange(struct imap_front *f, const char *why)
 	if (f->state == FRONT_RESPONSE)
 		f->ops->auth_cancel(f->ctx);
 	f->state = FRONT_TLS;
-	front_log_refused(f, why);
-	front_bad(f, why);
+	imap_front_log_refused(f, why);
+	imap_front_bad(f, why);
 }
 
 static void
@@ -153,7 +153,7 @@ hand_over(struct imap_front *f)
 }
 
 void
-front_response(struct imap_front *f, struct str line)
+imap_front_response(struct imap_front *f, struct str line)
 {
 	struct buf message;
 
@@ -224,10 +224,10 @@ on_failure(struct imap_front *f, const struct imap_auth_answer *a)
 {
 	f->state = FRONT_TLS;
 	if (a->why != NULL)
-		front_log_refused(f, a->why);
-	front_reply(f, failures[a->verdict].kind, failures[a->verdict].code, failures[a->verdict].text);
+		imap_front_log_refused(f, a->why);
+	imap_front_reply(f, failures[a->verdict].kind, failures[a->verdict].code, failures[a->verdict].text);
 	if (++f->failed >= IMAP_FRONT_AUTH_MAX)
-		front_bye(f, "", "too many failed logins");
+		imap_front_bye(f, "", "too many failed logins");
 }
 
 void

@@ -51,18 +51,18 @@ struct front_verb {
 };
 
 /* "tag OK text" and so on, and the end of the command. */
-void front_reply(struct imap_front *f, enum reply_kind kind, const char *code, const char *text);
+void imap_front_reply(struct imap_front *f, enum reply_kind kind, const char *code, const char *text);
 /* A BAD answer counts; too many close the connection. */
-void front_bad(struct imap_front *f, const char *why);
-void front_bye(struct imap_front *f, const char *code, const char *text);
-void front_write_capabilities(const struct imap_front *f, struct buf *out);
+void imap_front_bad(struct imap_front *f, const char *why);
+void imap_front_bye(struct imap_front *f, const char *code, const char *text);
+void imap_front_write_capabilities(const struct imap_front *f, struct buf *out);
 
 /* front_login.c */
 /* event=login of one that never reaches auth. */
-void front_log_refused(const struct imap_front *f, const char *why);
-void front_login(struct imap_front *f, struct lex *l);
-void front_authenticate(struct imap_front *f, struct lex *l);
+void imap_front_log_refused(const struct imap_front *f, const char *why);
+void imap_front_login(struct imap_front *f, struct lex *l);
+void imap_front_authenticate(struct imap_front *f, struct lex *l);
 /* A line that answers a challenge. */
-void front_response(struct imap_front *f, struct str line);
+void imap_front_response(struct imap_front *f, struct str line);
 
 #endif
