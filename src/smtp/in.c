@@ -261,11 +261,13 @@ smtp_in_answer_submit(struct smtp_in *s, const struct smtp_reply *reply)
 void
 smtp_in_sink_ready(struct smtp_in *s, bool ok)
 {
+	ASSERT(s->ask == ASK_SINK && !s->answered);
+	s->answered = true;
 	if (!ok) {
 		s->tx.sink = false;
 		in_content_refuse(s, SMTP_STORAGE);
 	}
-	answered(s, ASK_SINK);
+	in_turn(s);
 }
 
 struct str

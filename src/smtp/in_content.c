@@ -38,6 +38,8 @@ in_content_refuse(struct smtp_in *s, enum smtp_reply_name bad)
 	if (s->tx.sink)
 		s->ops->sink_abort(s->ctx);
 	s->tx.sink = false;
+	if (s->ask == ASK_SINK && !s->answered) /* a sink that is gone is never ready */
+		s->ask = ASK_NONE;
 	buf_fini(&s->tx.header);
 }
 

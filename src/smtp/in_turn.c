@@ -76,7 +76,7 @@ in_asking(struct smtp_in *s, enum in_ask ask, in_then *then)
 void
 in_drop_all(struct smtp_in *s)
 {
-	if (s->ask != ASK_NONE && !s->answered)
+	if (s->ask != ASK_NONE && s->ask != ASK_SINK && !s->answered)
 		s->ops->cancel(s->ctx);
 	s->ask = ASK_NONE;
 	s->answered = false;

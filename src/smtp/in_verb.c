@@ -10,7 +10,7 @@ rset_run(struct smtp_in *s, const struct in_args *a)
 	if (s->state != IN_START)
 		s->state = IN_READY;
 	in_tx_reset(s);
-	return smtp_reply(SMTP_RCPT_FLUSHED);
+	return smtp_reply(SMTP_FORGOTTEN);
 }
 
 /* The same for everybody: whether an address exists is not told (RFC 5321 7.3, 3.5.3). */
@@ -72,12 +72,12 @@ word_parse(struct cur *c, struct in_args *a)
 
 static struct smtp_reply help_run(struct smtp_in *s, const struct in_args *a);
 
-#define IN_NO_TX (IN_READY | IN_MAIL | IN_RCPT)
+#define IN_GREETED (IN_READY | IN_MAIL | IN_RCPT)
 
 static const struct in_verb verbs[] = {
 	{ STR_INIT("EHLO"), IN_ANY, V_CHAT, hello_parse, ehlo_run, "5321 4.1.1.1" },
 	{ STR_INIT("HELO"), IN_ANY, V_CHAT, hello_parse, helo_run, "5321 4.1.1.1" },
-	{ STR_INIT("STARTTLS"), IN_NO_TX, V_CHAT, NULL, starttls_run, "3207 4" },
+	{ STR_INIT("STARTTLS"), IN_GREETED, V_CHAT, NULL, starttls_run, "3207 4" },
 	{ STR_INIT("AUTH"), IN_ANY, V_CHAT | V_SECRET, auth_parse, auth_run, "4954 4" },
 	{ STR_INIT("MAIL"), IN_READY, V_GUARDED, mail_parse, mail_run, "5321 4.1.1.2" },
 	{ STR_INIT("RCPT"), IN_MAIL | IN_RCPT, V_GUARDED, rcpt_parse, rcpt_run, "5321 4.1.1.3" },

@@ -237,6 +237,7 @@ on_sink_write(void *ctx, struct str bytes, struct err *e)
 	MUST(w->sink && bytes.n > 0);
 	if (what == 0) {
 		w->sink = false;
+		w->asked = NOTHING;
 		err_temp(e, SAY_DISK, "fuzz");
 		return SMTP_SINK_FAILED;
 	}
@@ -254,6 +255,8 @@ on_sink_abort(void *ctx)
 
 	MUST(w->sink);
 	w->sink = false;
+	if (w->asked == SINK)
+		w->asked = NOTHING;
 }
 
 static void

@@ -322,6 +322,8 @@ on_sink_open(void *ctx, const struct smtp_in_mail *mail, struct err *e)
 static void
 drop_sink(struct conn *c)
 {
+	if (c->asked == ASKED_SINK)
+		c->asked = ASKED_NOTHING;
 	buf_fini(&c->sink->body);
 	c->sink->nrcpts = 0; /* a slot without recipients is no message */
 	c->sink = NULL;

@@ -142,7 +142,7 @@ struct smtp_in_mail {
 
 enum smtp_in_sink {
 	SMTP_SINK_OK,
-	SMTP_SINK_WAIT,   /* taken; at most SMTP_FEED_MAX bytes more until smtp_in_sink_ready */
+	SMTP_SINK_WAIT,   /* taken; at most SMTP_HEADER_MAX + SMTP_FEED_MAX bytes more until smtp_in_sink_ready */
 	SMTP_SINK_FAILED, /* e says why; the sink is closed */
 };
 
@@ -172,7 +172,7 @@ struct smtp_in_ops {
 
 	/* The message's bytes: one sink at a time. open with the envelope, write the body piece by piece, then either
 	 * submit or abort. open and write fail with e (SMTP_SINK_FAILED counts as aborted). Behind SMTP_SINK_WAIT
-	 * smtp_in_sink_ready comes later, not from inside sink_write. */
+	 * smtp_in_sink_ready comes later, not from inside sink_write, and not any more once the sink has failed or was aborted. */
 	bool (*sink_open)(void *ctx, const struct smtp_in_mail *mail, struct err *e);
 	enum smtp_in_sink (*sink_write)(void *ctx, struct str bytes, struct err *e);
 	void (*sink_abort)(void *ctx);

@@ -30,7 +30,7 @@ struct smtp_reply {
 	X(OK, 250, "2.0.0", SMTP_GO_ON, "ok") \
 	X(SENDER_OK, 250, "2.1.0", SMTP_GO_ON, "sender ok") \
 	X(RCPT_OK, 250, "2.1.5", SMTP_GO_ON, "recipient ok") \
-	X(RCPT_FLUSHED, 250, "2.0.0", SMTP_GO_ON, "forgotten") \
+	X(FORGOTTEN, 250, "2.0.0", SMTP_GO_ON, "forgotten") \
 	X(CHUNK_OK, 250, "2.0.0", SMTP_GO_ON, "chunk taken") \
 	X(GO_AHEAD, 354, "", SMTP_GO_ON, "go ahead, end with <CRLF>.<CRLF>") \
 	X(BYE, 221, "2.0.0", SMTP_CLOSE, "bye") \
