@@ -1,7 +1,6 @@
 /* addrlist.c - address lists as ENVELOPE shows them. */
 #include "testing.h"
 
-#include <postern/core/clock.h>
 #include <postern/message/addrlist.h>
 
 /* An item per line: kind, display, route, local, domain; "-" for none. */
@@ -157,7 +156,7 @@ linear(void **state)
 	static const char *const units[] = { "(", "<", ">", "\"", "\\", "a@b,", "a@b, ", "<><><>", "a:b,;", "<@",
 		"<@a,", "\"(", "[", "a@[", ":", ";", "<@(c)", "a(", "@", " a", ".", "a b@", "=?" };
 	struct arena a;
-	struct mono start = mono_now();
+	double start = cpu_seconds();
 
 	(void)state;
 	arena_init(&a);
@@ -169,7 +168,7 @@ linear(void **state)
 		arena_reset(&a);
 	}
 	arena_fini(&a);
-	assert_true(mono_ms_between(mono_now(), start) < 20000);
+	assert_true(cpu_seconds() - start < 20);
 }
 
 int

@@ -1,7 +1,6 @@
 /* header.c - walking header blocks of every kind. */
 #include "testing.h"
 
-#include <postern/core/clock.h>
 #include <postern/message/header.h>
 
 /* "[name|unfolded value]" per field, then the rest. */
@@ -136,7 +135,7 @@ static void
 linear(void **state)
 {
 	static const char *const units[] = { "A: b\r\n", " \r\n", "a", "\r", ":", "A:\n b\n" };
-	struct mono start = mono_now();
+	double start = cpu_seconds();
 	struct arena a;
 
 	(void)state;
@@ -146,7 +145,7 @@ linear(void **state)
 		arena_reset(&a);
 	}
 	arena_fini(&a);
-	assert_true(mono_ms_between(mono_now(), start) < 20000);
+	assert_true(cpu_seconds() - start < 20);
 }
 
 int

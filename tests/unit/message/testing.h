@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <postern/core/arena.h>
 #include <postern/core/buf.h>
@@ -26,6 +27,13 @@ assert_str_(struct str got, struct str want, const char *row, const char *file, 
 		return;
 	print_error("%s:\n got \"%.*s\"\nwant \"%.*s\"\n", row, STR_ARG(got), STR_ARG(want));
 	_fail(file, line);
+}
+
+/* CPU time of this process: unlike the clock on the wall it does not run faster on a busy machine. */
+static inline double
+cpu_seconds(void)
+{
+	return (double)clock() / CLOCKS_PER_SEC;
 }
 
 /* n times the text, in the arena. */

@@ -1,7 +1,6 @@
 /* word.c - encoded words, as specified and as found. */
 #include "testing.h"
 
-#include <postern/core/clock.h>
 #include <postern/core/utf8.h>
 #include <postern/message/charset.h>
 #include <postern/message/word.h>
@@ -124,12 +123,13 @@ encoding(void **state)
 	buf_fini(&back);
 }
 
+/* Not longer: the sanitizer's memmem() looks at all that is left on every call. */
 static void
 linear(void **state)
 {
 	static const char *const units[] = { "=?", "=?a?q?", "=?a?q?x ", " =?a?q?x", "?=", "=?a?q?b?= ", "=?a?b?",
 		"\xc3" };
-	struct mono start = mono_now();
+	double start = cpu_seconds();
 	struct arena a;
 	struct buf b;
 
@@ -145,7 +145,7 @@ linear(void **state)
 			arena_reset(&a);
 		}
 	}
-	assert_true(mono_ms_between(mono_now(), start) < 20000);
+	assert_true(cpu_seconds() - start < 20);
 	buf_fini(&b);
 	arena_fini(&a);
 }
