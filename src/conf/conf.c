@@ -242,7 +242,8 @@ default_demands(struct conf *c)
 	}
 }
 
-/* store.processes = 0: half of the processors. Fewer processes make larger groups for each sync (docs/bench.md). */
+/* store.processes = 0: half of the processors. Fewer processes make larger groups for each sync (docs/bench.md). Decided where the
+ * file is read: a role gets the number, and may not ask how many processors there are. */
 static void
 default_processes(struct conf *c)
 {
@@ -270,7 +271,6 @@ finish(struct conf *c, struct conf_errors *e)
 {
 	default_hostname(c, e);
 	default_demands(c);
-	default_processes(c);
 	conf_check(c, e);
 }
 
@@ -311,6 +311,8 @@ conf_load(const char *path, struct conf_errors *e)
 		conf_errors_add(e, 0, "%s, name another file with -c or make this one", strerror(errno));
 	}
 	buf_fini(&text);
+	if (c != NULL)
+		default_processes(c);
 	return c;
 }
 
