@@ -233,6 +233,8 @@ static const struct {
 	{ "log", word_unseen },
 	{ "nolog", word_unseen },
 	{ "logged", word_unseen },
+	{ "client", word_unseen },
+	{ "writes", word_unseen },
 };
 
 /* Other words want a fake world. */
