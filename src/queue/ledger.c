@@ -1,13 +1,12 @@
-/* ledger.c - queue.mdb: tables, keys and rows. */
-#include "ledger.h"
+/* ledger.c - queue.mdb: opening it, and reading. */
+#include "ledger_own.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include <postern/core/be.h>
 #include <postern/core/log.h>
 
-enum { KEY_RECIPIENT = 20, KEY_DUE = 28, TABLES = 5, READERS = 16, LEDGER_VERSION = 1 };
+enum { TABLES = 5, READERS = 16, LEDGER_VERSION = 1 };
 
 bool
 ledger_error_is_space(int rc)
@@ -23,41 +22,10 @@ ledger_fail(struct err *e, int rc, const char *what)
 	return err_temp(e, say, "queue.mdb: %s: %s", what, mdb_strerror(rc));
 }
 
-static MDB_val
-val(const void *p, size_t n)
-{
-	union {
-		const void *in;
-		void *out;
-	} u = { .in = p }; /* LMDB does not write through keys and values that it is given */
-
-	return (MDB_val){ n, u.out };
-}
-
-static MDB_val
-val_id(const struct id *id)
-{
-	return val(id->b, sizeof id->b);
-}
-
 static struct str
 str_val(MDB_val v)
 {
 	return str_from(v.mv_data, v.mv_size);
-}
-
-static void
-key_recipient(uint8_t out[static KEY_RECIPIENT], struct ledger_key k)
-{
-	memcpy(out, k.qid.b, 16);
-	be_store(out + 16, 4, k.number);
-}
-
-static void
-key_due(uint8_t out[static KEY_DUE], int64_t due, struct ledger_key k)
-{
-	be_store(out, 8, (uint64_t)due);
-	key_recipient(out + 8, k);
 }
 
 static struct ledger_key
@@ -72,8 +40,8 @@ parse_key(const uint8_t *p)
 
 /* --- open --------------------------------------------------------------------------------------------------------- */
 
-static int
-get_number(struct ledger *l, MDB_txn *t, const char *name, uint64_t *v)
+int
+ledger_get_number(struct ledger *l, MDB_txn *t, const char *name, uint64_t *v)
 {
 	MDB_val k = val(name, strlen(name));
 	MDB_val d;
@@ -88,8 +56,8 @@ get_number(struct ledger *l, MDB_txn *t, const char *name, uint64_t *v)
 	return 0;
 }
 
-static int
-set_number(struct ledger *l, MDB_txn *t, const char *name, uint64_t v)
+int
+ledger_set_number(struct ledger *l, MDB_txn *t, const char *name, uint64_t v)
 {
 	uint8_t bytes[8];
 	MDB_val k = val(name, strlen(name));
@@ -118,10 +86,10 @@ static int
 check_version(struct ledger *l, MDB_txn *t)
 {
 	uint64_t version;
-	int rc = get_number(l, t, "version", &version);
+	int rc = ledger_get_number(l, t, "version", &version);
 
 	if (rc == MDB_NOTFOUND)
-		return set_number(l, t, "version", LEDGER_VERSION);
+		return ledger_set_number(l, t, "version", LEDGER_VERSION);
 	return rc == 0 && version != LEDGER_VERSION ? MDB_VERSION_MISMATCH : rc;
 }
 
@@ -223,7 +191,7 @@ ledger_get_content(struct ledger *l, MDB_txn *t, struct id qid, struct str *byte
 int
 ledger_get_bytes(struct ledger *l, MDB_txn *t, uint64_t *bytes)
 {
-	int rc = get_number(l, t, "bytes", bytes);
+	int rc = ledger_get_number(l, t, "bytes", bytes);
 
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
@@ -333,180 +301,4 @@ ledger_next_due(struct ledger *l, MDB_txn *t, int64_t *due, struct ledger_key *k
 	*due = (int64_t)be_load(k.mv_data, 8);
 	*key = parse_key((const uint8_t *)k.mv_data + 8);
 	return 0;
-}
-
-/* --- writing ------------------------------------------------------------------------------------------------------ */
-
-static int
-put_message(struct ledger *l, MDB_txn *t, struct id qid, const struct row_message *m, unsigned flags)
-{
-	MDB_val k = val_id(&qid);
-	MDB_val d;
-	struct buf b;
-	int rc;
-
-	buf_init(&b, ROW_MESSAGE_MAX);
-	row_write_message(&b, m);
-	d = val(b.p, b.n);
-	rc = b.over ? EINVAL : mdb_put(t, l->message, &k, &d, flags);
-	buf_fini(&b);
-	return rc;
-}
-
-static int
-add_bytes(struct ledger *l, MDB_txn *t, uint64_t plus, uint64_t minus)
-{
-	uint64_t now;
-	int rc = ledger_get_bytes(l, t, &now);
-
-	if (rc != 0)
-		return rc;
-	now += plus;
-	return set_number(l, t, "bytes", now > minus ? now - minus : 0);
-}
-
-int
-ledger_add_message(struct ledger *l, MDB_txn *t, struct id qid, const struct row_message *m)
-{
-	int rc = put_message(l, t, qid, m, MDB_NOOVERWRITE);
-
-	return rc == 0 ? add_bytes(l, t, m->file_size, 0) : rc;
-}
-
-int
-ledger_set_message(struct ledger *l, MDB_txn *t, struct id qid, const struct row_message *m)
-{
-	return put_message(l, t, qid, m, 0);
-}
-
-int
-ledger_add_content(struct ledger *l, MDB_txn *t, struct id qid, int fd, size_t size)
-{
-	MDB_val k = val_id(&qid);
-	MDB_val d = { size, NULL };
-	int rc = mdb_put(t, l->content, &k, &d, MDB_RESERVE);
-
-	if (rc == 0 && !io_pread_all(fd, d.mv_data, size, 0))
-		rc = errno != 0 ? errno : EIO;
-	return rc;
-}
-
-static int
-del_due(struct ledger *l, MDB_txn *t, struct ledger_key key, int64_t due)
-{
-	uint8_t bytes[KEY_DUE];
-	MDB_val k = val(bytes, sizeof bytes);
-	int rc;
-
-	if (due == 0)
-		return 0;
-	key_due(bytes, due, key);
-	rc = mdb_del(t, l->due, &k, NULL);
-	return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-static int
-put_due(struct ledger *l, MDB_txn *t, struct ledger_key key, int64_t due)
-{
-	uint8_t bytes[KEY_DUE];
-	MDB_val k = val(bytes, sizeof bytes);
-	MDB_val d = { 0, NULL };
-
-	if (due == 0)
-		return 0;
-	key_due(bytes, due, key);
-	return mdb_put(t, l->due, &k, &d, 0);
-}
-
-static int
-put_row(struct ledger *l, MDB_txn *t, struct ledger_key key, const struct row_recipient *r)
-{
-	uint8_t bytes[KEY_RECIPIENT];
-	MDB_val k = val(bytes, sizeof bytes);
-	MDB_val d;
-	struct buf b;
-	int rc;
-
-	key_recipient(bytes, key);
-	buf_init(&b, ROW_RECIPIENT_MAX);
-	row_write_recipient(&b, r);
-	d = val(b.p, b.n);
-	rc = b.over ? EINVAL : mdb_put(t, l->recipient, &k, &d, 0);
-	buf_fini(&b);
-	return rc;
-}
-
-int
-ledger_put_recipient(struct ledger *l, MDB_txn *t, struct ledger_key k, const struct row_recipient *r)
-{
-	struct row_recipient old;
-	int rc = ledger_get_recipient(l, t, k, &old);
-	int64_t was = rc == 0 ? row_due(&old) : 0;
-
-	if (rc != 0 && rc != MDB_NOTFOUND)
-		return rc;
-	if ((rc = put_row(l, t, k, r)) != 0)
-		return rc;
-	if (was == row_due(r))
-		return 0;
-	if ((rc = del_due(l, t, k, was)) != 0)
-		return rc;
-	return put_due(l, t, k, row_due(r));
-}
-
-int
-ledger_del_recipient(struct ledger *l, MDB_txn *t, struct ledger_key key)
-{
-	uint8_t bytes[KEY_RECIPIENT];
-	MDB_val k = val(bytes, sizeof bytes);
-	struct row_recipient old;
-	int rc = ledger_get_recipient(l, t, key, &old);
-
-	if (rc != 0 || (rc = del_due(l, t, key, row_due(&old))) != 0)
-		return rc;
-	key_recipient(bytes, key);
-	return mdb_del(t, l->recipient, &k, NULL);
-}
-
-int
-ledger_drop_if_settled(struct ledger *l, MDB_txn *t, struct id qid, bool *file)
-{
-	MDB_val k = val_id(&qid);
-	struct row_message m;
-	struct row_recipient r;
-	uint32_t at = 0;
-	uint64_t size;
-	int rc = ledger_next_recipient(l, t, qid, &at, &r);
-
-	*file = false;
-	if (rc != MDB_NOTFOUND)
-		return rc;
-	rc = ledger_get_message(l, t, qid, &m);
-	if (rc != 0)
-		return rc == MDB_NOTFOUND ? 0 : rc;
-	size = m.file_size; /* m points into pages that the next write may move */
-	*file = m.in_file;
-	if (!m.in_file && (rc = mdb_del(t, l->content, &k, NULL)) != 0 && rc != MDB_NOTFOUND)
-		return rc;
-	if ((rc = mdb_del(t, l->message, &k, NULL)) != 0)
-		return rc;
-	return add_bytes(l, t, 0, size);
-}
-
-int
-ledger_advance(struct ledger *l)
-{
-	MDB_txn *t;
-	uint64_t turn;
-	int rc = mdb_txn_begin(l->env, NULL, 0, &t);
-
-	if (rc != 0)
-		return rc;
-	rc = get_number(l, t, "turn", &turn);
-	if (rc == 0 || rc == MDB_NOTFOUND)
-		rc = set_number(l, t, "turn", turn + 1);
-	if (rc == 0)
-		return mdb_txn_commit(t);
-	mdb_txn_abort(t);
-	return rc;
 }

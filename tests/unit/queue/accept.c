@@ -5,8 +5,8 @@
  * every combination up to the depth the scenario reaches is run once. */
 #include "world.h"
 
-#include <stdatomic.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,7 +55,7 @@ enum crash { CRASH_NONE, CRASH_ASK, CRASH_BEFORE_COMMIT, CRASH_AFTER_COMMIT, CRA
 
 struct run {
 	struct choices choices;
-	bool healthy; /* the faults are over */
+	atomic_bool healthy; /* the faults are over */
 	bool gone;    /* a store died: after a 4xx there may be copies */
 	enum crash crash;
 	unsigned crash_at; /* which question or commit */
