@@ -164,6 +164,7 @@ check_whole(const struct world *w, size_t size)
 	for (size_t i = 0; i < w->ncopies; i++) {
 		const struct copy *c = &w->copies[i];
 
+		assert_true(c->visible); /* nothing stays prepared for ever */
 		if (strcmp(c->user, "sender@example.test") == 0)
 			continue;
 		assert_int_equal(c->size, strlen("Received: by mx.example.test\r\nSubject: test\r\n\r\n") + size);
