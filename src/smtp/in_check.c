@@ -28,7 +28,8 @@ on_sender(struct smtp_in *s)
 	return verdict(s, may_send_reply(s->verdict, SMTP_SENDER_FOREIGN));
 }
 
-/* RFC 6409 6.1. The null sender is allowed: receipts for read mail must have it (RFC 8098 3), and From: is checked later. */
+/* RFC 6409 6.1. The null sender is allowed: receipts for read mail must have it (RFC 8098 3), and From: is checked
+ * later. */
 static struct smtp_reply
 sender_is_own(struct smtp_in *s)
 {

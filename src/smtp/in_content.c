@@ -79,8 +79,8 @@ in_content_write(struct smtp_in *s, struct str bytes)
 	}
 }
 
-/* The header is text with CRLF in every message; the body unless BODY=BINARYMIME says otherwise. NUL may stand in a body
- * (RFC 5322 4.1 has it read) but in no header: there it would cut what C programs see. */
+/* The header is text with CRLF in every message; the body unless BODY=BINARYMIME says otherwise. NUL may stand in a
+ * body (RFC 5322 4.1 has it read) but in no header: there it would cut what C programs see. */
 static void
 judge(struct smtp_in *s, unsigned against)
 {

@@ -16,6 +16,7 @@ data_run(struct smtp_in *s, const struct in_args *a)
 	if (!in_content_begin(s)) {
 		bad = s->tx.bad;
 		s->tx.bad = SMTP_OK; /* the recipients stand; the client may try once more */
+		s->tx.bad_log[0] = '\0';
 		return smtp_reply(bad);
 	}
 	data_begin(&s->tx.reader);

@@ -2,7 +2,8 @@
  *
  * Edits, and nothing else is ever changed: from a submission Bcc and Resent-Bcc go (RFC 5322 3.6.3), a missing Date and
  * Message-ID come (RFC 6409 8.2, 8.3); from every message goes an Authentication-Results field that claims to be ours
- * (RFC 8601 5). The header ends with the first empty line, as for everybody who will read the message (message/header.h). */
+ * (RFC 8601 5). The header ends with the first empty line, as for everybody who will read the message
+ * (message/header.h). */
 #include <postern/message/addrlist.h>
 #include <postern/message/date.h>
 #include <postern/message/header.h>

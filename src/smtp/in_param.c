@@ -1,4 +1,4 @@
-/* in_param.c - the parameters of MAIL and RCPT, one row each (RFC 5321 4.1.2, RFC 1870, 6152, 3030, 6531, 3461, 4954 5). */
+/* in_param.c - the parameters of MAIL and RCPT, one row each (RFC 5321 4.1.2; 1870, 6152, 3030, 6531, 3461, 4954). */
 #include <postern/core/base64.h>
 #include <postern/core/utf8.h>
 
@@ -12,7 +12,7 @@ is_keyword(char c)
 	return ascii_is_alnum(c) || c == '-';
 }
 
-/* esmtp-value: anything but "=", space and control bytes. "=" does occur (old AUTH= clients): taken, the row decides. */
+/* esmtp-value: anything but "=", space and control bytes. "=" does occur (old AUTH= clients): taken, then judged. */
 static bool
 is_value(char c)
 {

@@ -184,7 +184,7 @@ struct smtp_in {
 	bool chunk_last;
 	bool chunk_refused;    /* its bytes are swallowed, then chunk_reply */
 	enum smtp_reply_name chunk_reply;
-	uint64_t swallowed;    /* bytes of content nobody wants */
+	uint64_t swallowed;    /* bytes of content nobody wants, since the last reply */
 
 	/* counted over the session */
 	unsigned mails, errors, guesses, overshoot, chat, auth_failures;

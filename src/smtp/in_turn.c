@@ -62,6 +62,7 @@ in_reply(struct smtp_in *s, struct smtp_reply r)
 	arena_reset(&s->scratch);
 	s->since = s->last_byte = mono_now();
 	s->arrived = 0;
+	s->swallowed = 0;
 }
 
 void

@@ -1,8 +1,8 @@
 /* smtp_session.c - a whole SMTP session under any bytes, cut anywhere, with answers of any kind.
  *
- * The first HEAD bytes of the input decide (profile, pieces, answers), over and over; the rest is what the client sends. What
- * must hold whatever comes: replies are whole lines of the grammar, nothing is written after the end, AUTH is asked only
- * inside TLS and never on port 25, only what has recipients is submitted, a sink is closed once. */
+ * The first HEAD bytes of the input decide (profile, pieces, answers), over and over; the rest is what the client
+ * sends. What must hold whatever comes: replies are whole lines of the grammar, nothing is written after the end, AUTH
+ * is asked only inside TLS and never on port 25, only what has recipients is submitted, a sink is closed once. */
 #include <stdlib.h>
 
 #include <postern/core/log.h>

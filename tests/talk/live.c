@@ -2,9 +2,10 @@
  *
  *   talk_live --port mx=127.0.0.1:2525 --port submission=127.0.0.1:2587 … --user alice@example.test:secret … FILE…
  *
- * A transcript says by `profile NAME` which of the ports it wants (without that word the first one given); it is skipped when that port,
- * a user of `users`, or what some word asks of a fake world is not there. What words look at behind the scenes cannot be
- * seen from here: there only the wire counts. Certificates are not verified: that is not what transcripts are about. */
+ * A transcript says by `profile NAME` which of the ports it wants (without that word the first one given); it is
+ * skipped when that port, a user of `users`, or what some word asks of a fake world is not there. What words look at
+ * behind the scenes cannot be seen from here: there only the wire counts. Certificates are not verified: that is not
+ * what transcripts are about. */
 #include "talk.h"
 
 #include <errno.h>

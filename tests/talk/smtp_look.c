@@ -1,4 +1,5 @@
-/* smtp_look.c - the words of SMTP transcripts that look at what came of it: spool, envelope, log (listed in smtp_words.c). */
+/* smtp_look.c - the words of SMTP transcripts that look at what came of it: spool, envelope, log (listed in
+ * smtp_words.c). */
 #include "smtp_peer.h"
 
 static bool

@@ -17,7 +17,8 @@
  *   sender, rcpt, orcpt, envid, protocol, login TEXT   of its envelope (rcpt: of the last recipient)
  *   nrcpt, notify, ret, flags N
  *   auths N          exchanges started        writes N         since the last time asked
- *   log PATTERN      some line since the start of the transcript     nolog PATTERN     logged N PATTERN   so many lines */
+ *   log PATTERN      some line since the start of the transcript     nolog PATTERN     logged N PATTERN   so many
+ *                                  lines */
 #include <postern/core/log.h>
 
 #include "smtp_peer.h"

@@ -1,12 +1,13 @@
 /* talk.h - plain-text transcripts as tests, in the RFCs' notation.
  *
  * A transcript drives a peer: a session in this process with fakes around it, or a live server over TCP and TLS. The
- * runner knows the notation and nothing of the protocol; what a protocol needs beyond it (users, mailboxes, what to expect
- * behind the scenes) are words of its own, given to the peer.
+ * runner knows the notation and nothing of the protocol; what a protocol needs beyond it (users, mailboxes, what to
+ * expect behind the scenes) are words of its own, given to the peer.
  *
  *   rule RFC 5321 2.3.8  why        what the transcript shows; at least once, first
  *   C: text                         a line from the client, CRLF added. C: and C= lines in a row go out in one write
- *   C= raw bytes                    the same without CRLF, with escapes: \r \n \t \0 \\ \xNN and \{3:text} three times text
+ *   C= raw bytes                    the same without CRLF, with escapes: \r \n \t \0 \\ \xNN and \{3:text} three times
+ *                                  text
  *                                   (escapes inside, \# in it counts 1, 2, 3 …). C: knows the escapes too
  *   S: pattern                      the next line of the server; `*` is any text, \* a star
  *   S: ... pattern                  the lines up to the first that matches
@@ -15,13 +16,14 @@
  *   tls                             TLS starts here (the handshake after STARTTLS, or from the first byte)
  *   closed                          the server has closed, and said nothing more
  *   close                           the client closes
- *   wait 300s                       the clock goes on (ms, s, m, h); not for a live server: such a transcript is skipped there
+ *   wait 300s                       the clock goes on (ms, s, m, h); not for a live server: such a transcript is
+ *                                  skipped there
  *   split 1                         from here on bytes go out in pieces of this size; `split 0`: whole again
  *   whole                           what goes out in one write matters: not to be run in pieces
  *   anything else                   a word of the peer, with the rest of the line
  *
- * More than one connection: C2: S2: C2= tls2 closed2 … (1 to 9; without a number: 1). A connection opens at its first line.
- * Everything behind two blanks and a # is a comment, and so are empty lines and lines that begin with #. */
+ * More than one connection: C2: S2: C2= tls2 closed2 … (1 to 9; without a number: 1). A connection opens at its first
+ * line. Everything behind two blanks and a # is a comment, and so are empty lines and lines that begin with #. */
 #ifndef POSTERN_TESTS_TALK_H
 #define POSTERN_TESTS_TALK_H
 
@@ -47,7 +49,8 @@ struct talk_peer {
 	/* The client connects. */
 	void (*open)(void *ctx, unsigned conn);
 	void (*feed)(void *ctx, unsigned conn, struct str bytes);
-	/* Adds what the server has said since the last call. When that is nothing, a live peer waits up to wait_ms for something. */
+	/* Adds what the server has said since the last call. When that is nothing, a live peer waits up to wait_ms for
+	 * something. */
 	void (*take)(void *ctx, unsigned conn, struct buf *out, int wait_ms);
 	/* Has the server closed the connection (after waiting up to wait_ms for it)? */
 	bool (*closed)(void *ctx, unsigned conn, int wait_ms);
@@ -78,8 +81,8 @@ bool talk_expand(struct buf *out, struct str text);
 /* `*` in the pattern is any text, a backslash makes the next character itself. Letters match exactly. */
 bool talk_match(struct str pattern, struct str text);
 
-/* main() of a runner: `PROGRAM FILE…`, each with a peer of its own made by make and ended by end, once whole and once byte by byte.
- * Prints one line per failure and a summary; exit status 0 only if none failed and at least one ran. */
+/* main() of a runner: `PROGRAM FILE…`, each with a peer of its own made by make and ended by end, once whole and once
+ * byte by byte. Prints one line per failure and a summary; exit status 0 only if none failed and at least one ran. */
 int talk_main(int argc, char **argv, void (*make)(struct talk_peer *peer), void (*end)(struct talk_peer *peer));
 
 #endif

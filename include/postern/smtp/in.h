@@ -5,12 +5,12 @@
  *
  *   new → start → feed … → (starttls → tls_started → feed …) → ops.close → free
  *
- * The session waits for at most one answer at a time. Every question gets exactly one answer, from inside the op or later,
- * unless the session withdraws it with ops.cancel. After ops.close the session neither writes nor asks; the role frees it
- * once it has left the call in which that happened. smtp_in_free at any other time cancels what is asked.
+ * The session waits for at most one answer at a time. Every question gets exactly one answer, from inside the op or
+ * later, unless the session withdraws it with ops.cancel. After ops.close the session neither writes nor asks; the
+ * role frees it once it has left the call in which that happened. smtp_in_free at any other time cancels what is asked.
  *
- * Bare CR or LF ends no line (RFC 5321 2.3.8), nothing of the input is ever echoed, AUTH does not exist before TLS. On port
- * 25 AUTH does not exist at all: where strangers' servers come in, nobody guesses passwords. */
+ * Bare CR or LF ends no line (RFC 5321 2.3.8), nothing of the input is ever echoed, AUTH does not exist before TLS. On
+ * port 25 AUTH does not exist at all: where strangers' servers come in, nobody guesses passwords. */
 #ifndef POSTERN_SMTP_IN_H
 #define POSTERN_SMTP_IN_H
 
@@ -40,7 +40,7 @@ enum smtp_in_load { SMTP_LOAD_CALM, SMTP_LOAD_BUSY, SMTP_LOAD_FULL };
 enum {
 	SMTP_FEED_MAX = 64 << 10,    /* bytes in one smtp_in_feed */
 	SMTP_BACKLOG_MAX = 32 << 10, /* more than this waiting behind a question: ops.pause */
-	SMTP_LINE_MAX = 4096,        /* command line with CRLF (RFC 5321 4.5.3.1.4 wants 512 and what the extensions add) */
+	SMTP_LINE_MAX = 4096,        /* command line with CRLF (RFC 5321 4.5.3.1.4: 512 and what extensions add) */
 	SMTP_AUTH_LINE_MAX = 12290,  /* the same where AUTH is allowed (RFC 4954 4: 12288) */
 	SMTP_TEXT_LINE_MAX = 65536,  /* line of a message with CRLF; RFC 5321 says 1000, real mail has longer ones */
 	SMTP_HEADER_MAX = 256 << 10, /* header of a message */
@@ -64,7 +64,7 @@ struct smtp_in_conf {
 	uint64_t message_size;       /* bytes of a message, 0 is no limit */
 	unsigned recipients;         /* of one message, at least 100 (RFC 5321 4.5.3.1.8) */
 	unsigned messages;           /* MAIL commands of one session */
-	const struct str *mechanisms;/* SASL names to offer, best first; "…-PLUS" only where there is a channel binding */
+	const struct str *mechanisms; /* SASL names, best first; "…-PLUS" is offered with a channel binding only */
 	size_t nmechanisms;
 	bool tls;                    /* STARTTLS can be offered */
 	bool show_client;            /* put a submission's client address into Received */
@@ -172,7 +172,8 @@ struct smtp_in_ops {
 
 	/* The message's bytes: one sink at a time. open with the envelope, write the body piece by piece, then either
 	 * submit or abort. open and write fail with e (SMTP_SINK_FAILED counts as aborted). Behind SMTP_SINK_WAIT
-	 * smtp_in_sink_ready comes later, not from inside sink_write, and not any more once the sink has failed or was aborted. */
+	 * smtp_in_sink_ready comes later, not from inside sink_write, and not any more once the sink has failed or was
+	 * aborted. */
 	bool (*sink_open)(void *ctx, const struct smtp_in_mail *mail, struct err *e);
 	enum smtp_in_sink (*sink_write)(void *ctx, struct str bytes, struct err *e);
 	void (*sink_abort)(void *ctx);
@@ -181,7 +182,8 @@ struct smtp_in_ops {
 	void (*submit)(void *ctx, struct str prefix, unsigned flags);
 };
 
-/* ops, ctx and conf outlive the session. tls: the facts of a handshake that is done already (SMTP_SUBMISSIONS), or NULL. */
+/* ops, ctx and conf outlive the session. tls: the facts of a handshake that is done already (SMTP_SUBMISSIONS), or
+ * NULL. */
 struct smtp_in *smtp_in_new(const struct smtp_in_ops *ops, void *ctx, const struct smtp_in_conf *conf,
     enum smtp_in_profile profile, const struct smtp_in_peer *peer, const struct smtp_in_tls *tls);
 /* Cancels and aborts what is under way, and forgets the session. Not from inside an op. */

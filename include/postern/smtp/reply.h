@@ -21,7 +21,7 @@ struct smtp_reply {
 	uint16_t code;        /* 0: no reply now, it comes LATER */
 	char enhanced[10];    /* "5.1.1", or "" where RFC 2034 wants none (220 at the start, EHLO, 334, 354) */
 	enum smtp_after after;
-	struct str text;      /* lines parted by '\n'; control bytes and what is beyond a line's length are not written */
+	struct str text;      /* lines parted by '\n'; control bytes and what a line cannot hold are not written */
 	const char *why;      /* for the log, static; NULL: the text says it all */
 };
 
