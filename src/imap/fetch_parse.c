@@ -1,4 +1,4 @@
-/* cmd_fetch_parse.c - the grammar of FETCH (RFC 9051 9: fetch, fetch-att, section, partial). */
+/* fetch_parse.c - the grammar of FETCH (RFC 9051 9: fetch, fetch-att, section, partial). */
 #include "fetch.h"
 
 #include "commands.h"

@@ -1,4 +1,4 @@
-/* cmd_list_parse.c - the grammar of LIST and LSUB (RFC 9051 6.3.9, RFC 5258, RFC 5819, RFC 6154). Options are rows. */
+/* list_parse.c - the grammar of LIST and LSUB (RFC 9051 6.3.9, RFC 5258, RFC 5819, RFC 6154). Options are rows. */
 #include "list.h"
 
 #include "commands.h"

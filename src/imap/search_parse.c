@@ -1,4 +1,4 @@
-/* cmd_search_parse.c - the grammar of SEARCH (RFC 9051 9: search, search-return-opts, search-program). */
+/* search_parse.c - the grammar of SEARCH (RFC 9051 9: search, search-return-opts, search-program). */
 #include "search.h"
 
 #include "commands.h"
