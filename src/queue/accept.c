@@ -7,8 +7,10 @@
  * are known to be published: a store that dies in between is asked again under the same delivery id. */
 #include "accept.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
@@ -216,7 +218,7 @@ on_committed(void *ctx, struct change *c, const struct err *e)
 /* Rows for everybody who is owed something, prepared recipients too: what is published leaves the ledger again
  * later. */
 static void
-write_ledger(struct submission *s)
+write_ledger(struct submission *s, int content)
 {
 	struct change *c = change_new(s->q);
 	struct row_recipient *rows = change_rows(c, s->ntargets);
@@ -235,15 +237,22 @@ write_ledger(struct submission *s)
 	c->adds_message = true;
 	c->new_qid = s->qid;
 	c->message = s->message;
-	c->content = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
+	c->content = content;
 	change_submit(c, on_committed, s);
 }
 
 static void
 to_ledger(struct submission *s)
 {
-	if (queue_has_room(s->q, s->message.file_size, &s->err))
-		write_ledger(s);
+	int content = -1;
+
+	if (queue_has_room(s->q, s->message.file_size, &s->err)) {
+		content = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
+		if (content == -1)
+			err_temp(&s->err, SAY_LATER, "queue: no descriptor is free: %s", strerror(errno));
+	}
+	if (content != -1)
+		write_ledger(s, content);
 	else
 		round_drop(s, on_dropped);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <postern/core/log.h>
 #include <postern/core/mem.h>
 
 struct change *
@@ -194,6 +195,7 @@ change_submit(struct change *c, void (*done)(void *ctx, struct change *c, const 
 	c->op.done = change_done;
 	c->op.free = change_free;
 	if (c->adds_message) {
+		ASSERT(c->content != -1);
 		c->op.qid = c->new_qid;
 		c->op.file = c->message.in_file ? c->content : -1;
 		c->coming = c->message.file_size;

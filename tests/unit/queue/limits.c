@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../../../src/queue/state.h"
@@ -225,6 +226,28 @@ draining(void **state)
 	world_fini(&w);
 }
 
+/* A row without its spool file would be a lost message. */
+static void
+no_descriptor(void **state)
+{
+	struct rlimit usual, none;
+	struct world w;
+	int fd;
+
+	(void)state;
+	start(&w);
+	fd = world_message(&w, SENDER, far, 300000, NULL);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+	none = usual;
+	none.rlim_cur = (rlim_t)dup(fd);
+	close((int)none.rlim_cur);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	refused(&w, fd, 451, "4.3.0");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+	assert_int_equal(world_rows(&w), 0);
+	world_fini(&w);
+}
+
 static void
 batches(void **state)
 {
@@ -275,6 +298,7 @@ main(void)
 		cmocka_unit_test(replay),
 		cmocka_unit_test(too_many),
 		cmocka_unit_test(draining),
+		cmocka_unit_test(no_descriptor),
 		cmocka_unit_test(batches),
 		cmocka_unit_test(duplicates),
 	};
