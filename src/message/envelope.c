@@ -252,6 +252,8 @@ envelope_rewind(struct envelope_reader *r)
 static bool
 parse_recipient(struct envelope_reader *r, struct cur *c, struct envelope_recipient *to, struct err *e)
 {
+	if (r->recipients_seen == r->recipients)
+		return bad(e, "more recipients than promised");
 	if (r->recipients_seen++ > 0 && r->targets_here == 0)
 		return bad(e, "a recipient without target");
 	r->targets_here = 0;
@@ -268,10 +270,12 @@ parse_recipient(struct envelope_reader *r, struct cur *c, struct envelope_recipi
 static bool
 parse_target(struct envelope_reader *r, struct cur *c, struct envelope_target *to, struct err *e)
 {
-	r->targets_seen++;
-	r->targets_here++;
+	if (r->targets_seen == r->targets)
+		return bad(e, "more targets than promised");
 	if (r->recipients_seen == 0)
 		return bad(e, "a target without recipient");
+	r->targets_seen++;
+	r->targets_here++;
 	to->kind = (enum envelope_target_kind)cur_be(c, 1);
 	to->address = take_text(c, ENVELOPE_ADDRESS_MAX);
 	to->detail = take_text(c, ENVELOPE_DETAIL_MAX);
@@ -298,10 +302,6 @@ envelope_next(struct envelope_reader *r, struct envelope_item *item, struct err 
 	*item = (struct envelope_item){ .kind = ENVELOPE_ITEM_BAD };
 	if (r->at == r->record_end && r->window_used == r->window_n)
 		return item->kind = counts_hold(r, e) ? ENVELOPE_ITEM_END : ENVELOPE_ITEM_BAD;
-	if (r->recipients_seen > r->recipients || r->targets_seen > r->targets) {
-		bad(e, "more recipients than promised");
-		return item->kind;
-	}
 	if (!next_item(r, &kind, &c, e))
 		return item->kind;
 	if (kind == WIRE_RECIPIENT) {

@@ -180,7 +180,8 @@ struct envelope_item {
  * version or a bound is wrong (ERR_PERM), or reading failed (ERR_TEMP). Always followed by envelope_close. */
 bool envelope_open(struct envelope_reader *r, int fd, struct err *e);
 void envelope_close(struct envelope_reader *r);
-/* The next recipient or target; memory does not grow with their number. */
+/* The next recipient or target; never more than r->recipients and r->targets. Memory does not grow with their
+ * number. */
 enum envelope_item_kind envelope_next(struct envelope_reader *r, struct envelope_item *item, struct err *e);
 /* Starts again at the first recipient. */
 void envelope_rewind(struct envelope_reader *r);

@@ -130,7 +130,8 @@ truncations(void **state)
 	close(fd);
 }
 
-/* Any changed byte of header or record either makes the file unreadable or changes one value; it never breaks the reader. */
+/* Any changed byte of header or record either makes the file unreadable or changes one value; it never breaks the
+ * reader. */
 static void
 changed_bytes(void **state)
 {
@@ -157,6 +158,36 @@ changed_bytes(void **state)
 	}
 	assert_true(readable(fd));
 	close(fd);
+}
+
+/* A caller makes room for as many as the header promises: more never come, whatever the record holds. */
+static void
+more_than_promised(void **state)
+{
+	static const struct {
+		uint8_t recipients, targets;
+	} promise[] = { { 1, 3 }, { 2, 2 }, { 1, 1 }, { 3, 3 }, { 2, 4 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof promise / sizeof *promise; i++) {
+		int fd = write_sample(); /* 2 recipients, 3 targets */
+		struct envelope_reader r;
+		struct envelope_item it;
+		struct err e;
+		unsigned seen[4] = { 0 };
+
+		assert_true(io_pwrite_all(fd, str_from(&promise[i].recipients, 1), 16 + 3));
+		assert_true(io_pwrite_all(fd, str_from(&promise[i].targets, 1), 20 + 3));
+		assert_true(envelope_open(&r, fd, &e));
+		do
+			seen[envelope_next(&r, &it, &e)]++;
+		while (it.kind == ENVELOPE_ITEM_RECIPIENT || it.kind == ENVELOPE_ITEM_TARGET);
+		assert_int_equal(it.kind, ENVELOPE_ITEM_BAD);
+		assert_true(seen[ENVELOPE_ITEM_RECIPIENT] <= promise[i].recipients);
+		assert_true(seen[ENVELOPE_ITEM_TARGET] <= promise[i].targets);
+		envelope_close(&r);
+		close(fd);
+	}
 }
 
 static void
@@ -348,6 +379,7 @@ main(void)
 		cmocka_unit_test(round_trip),
 		cmocka_unit_test(truncations),
 		cmocka_unit_test(changed_bytes),
+		cmocka_unit_test(more_than_promised),
 		cmocka_unit_test(unfinished),
 		cmocka_unit_test(writer_refuses),
 		cmocka_unit_test(many_recipients),
