@@ -137,13 +137,16 @@ struct command *command_answered(struct imap_session *s);
 
 /* True when so much waits for the client that work stops. */
 bool session_is_full(const struct imap_session *s);
-/* Hands what is in s->out to the role when it is much, or all of it. */
+/* Hands what is in s->out to the role as far as it may have it; flush: only when it is much. */
+void session_write_out(struct imap_session *s);
 void session_flush(struct imap_session *s);
 static inline enum names
 session_names(const struct imap_session *s)
 {
 	return s->rev2 ? NAMES_UTF8 : NAMES_MUTF7;
 }
+/* Writes out everything and closes. */
+void session_end(struct imap_session *s);
 void session_bye(struct imap_session *s, const char *code, const char *text);
 /* Ends the connection without a word: in the middle of a literal none is possible. */
 void session_abort(struct imap_session *s, const char *why);

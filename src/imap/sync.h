@@ -10,7 +10,7 @@ enum step sync_updates(struct imap_session *s, struct command *c);
 /* Forgets what is half told. */
 void sync_free(struct sync *y);
 
-/* The changes of this session's own commit: rows of this modseq are not told again. seen: all that happened before is
+/* This session has changed flags: r says which, in a commit of its own MODSEQ. They are not told again, unless somebody else
  * known, because nobody else committed since the last look. */
 void sync_own(struct selected *box, const struct store_result *r);
 

@@ -132,7 +132,7 @@ listen_to(struct client *c)
 }
 
 /* Queues a command; nothing runs before all clients have theirs. */
-static void
+static void __attribute__((format(printf, 2, 3)))
 send_line(struct client *c, const char *format, ...)
 {
 	va_list args;
@@ -158,7 +158,6 @@ random_command(struct client *c)
 	static const char *const flags[] = { "\\Seen", "\\Flagged", "\\Answered", "\\Deleted", "kw1", "kw2 \\Draft" };
 	char set[40];
 
-	c->no_expunge = false;
 	if (c->n == 0 || roll(6) == 0) {
 		send_line(c, "NOOP");
 		return;
@@ -182,14 +181,17 @@ random_command(struct client *c)
 		send_line(c, "STORE %s +FLAGS.SILENT (own%u)", set, c->conn);
 		break;
 	case 5:
-		send_line(c, roll(3) ? "EXPUNGE" : "UID EXPUNGE 1:50");
+		send_line(c, "%s", roll(3) ? "EXPUNGE" : "UID EXPUNGE 1:50");
 		break;
 	case 6:
-		send_line(c, roll(2) ? "COPY %s INBOX" : "MOVE %s INBOX", set);
+		send_line(c, "%s %s INBOX", roll(2) ? "COPY" : "MOVE", set);
 		break;
 	case 7:
 		c->no_expunge = true;
-		send_line(c, roll(2) ? "SEARCH FLAGGED" : "FETCH %s BODY[TEXT]", set);
+		if (roll(2))
+			send_line(c, "SEARCH FLAGGED");
+		else
+			send_line(c, "FETCH %s BODY[TEXT]", set);
 		break;
 	default:
 		send_line(c, "APPEND INBOX (\\Seen) {9+}\r\nA: b\r\n\r\nx");
@@ -270,11 +272,13 @@ verify(void)
 static void
 one_round(void)
 {
-	for (unsigned i = 1; i <= CLIENTS; i++)
+	for (unsigned i = 1; i <= CLIENTS; i++) {
+		clients[i].no_expunge = false;
 		if (clients[i].n < MESSAGES_MAX / 2)
 			random_command(&clients[i]);
 		else
-			send_line(&clients[i], "STORE 1:* +FLAGS.SILENT (\\Deleted)");
+			send_line(&clients[i], "%s", roll(2) ? "STORE 1:* +FLAGS (\\Deleted)" : "EXPUNGE");
+	}
 	if (roll(4) == 0 && !world_deliver(&world, STR("alice@example.test"), STR(""), STR("A: b\r\n\r\nbody\r\n")))
 		log_panic("delivery");
 	world_drive(&world);

@@ -18,7 +18,7 @@ static const struct frame_limits limits = {
 struct heard {
 	struct frame frame;
 	struct buf events;
-	enum { KEEP, STREAM, REFUSE } literals;
+	enum literals { KEEP, STREAM, REFUSE } literals;
 };
 
 static void
@@ -97,7 +97,7 @@ feed(struct heard *h, struct str in, size_t piece)
 }
 
 static void
-expect(struct str in, int literals, const char *events)
+expect(struct str in, enum literals literals, const char *events)
 {
 	for (size_t piece = 1; piece <= in.n; piece++) {
 		struct heard h;
