@@ -22,13 +22,16 @@ copy_items(struct envelope_reader *r, struct envelope_writer *w)
 {
 	struct envelope_item it;
 	struct err e;
+	uint32_t recipients = 0, targets = 0;
 
 	for (;;) {
 		switch (envelope_next(r, &it, &e)) {
 		case ENVELOPE_ITEM_RECIPIENT:
+			must(++recipients <= r->recipients);
 			must(envelope_write_recipient(w, &it.recipient));
 			break;
 		case ENVELOPE_ITEM_TARGET:
+			must(++targets <= r->targets);
 			must(envelope_write_target(w, &it.target));
 			break;
 		case ENVELOPE_ITEM_END:
