@@ -185,8 +185,11 @@ act(struct queue *q, enum queue_action action, const struct control_ask *ask, st
 	const struct str *words = ask->args.v;
 
 	if (str_eq(words[0], STR("--to")) && ask->args.n == 2) {
+		sel.all = true;
 		sel.domain = words[1];
-	} else if (!str_eq(words[0], STR("--all")) || ask->args.n != 1) {
+	} else if (str_eq(words[0], STR("--all")) && ask->args.n == 1) {
+		sel.all = true;
+	} else {
 		for (uint32_t i = 0; i < ask->args.n; i++)
 			if (!id_parse(words[i], &ids[i]))
 				return control_fail(out, ask->arena, ADMIN_USAGE, "no queue id: %.*s", STR_ARG(words[i]));

@@ -146,13 +146,15 @@ on_rcpt(void *ctx, const struct rcpt_answer *a)
 	smtp_session_settle(s);
 }
 
+/* A program on the box may send to anywhere as if logged in: the kernel told who it is. */
 static void
 op_resolve(void *ctx, const struct smtp_in_resolve *q)
 {
 	struct smtp_session *s = ctx;
+	struct str login = q->login.n > 0 ? q->login : str_of(s->local_user);
 
-	ask_rcpt(auth_of(s), &(struct rcpt_ask){ .address = q->address, .login = q->login, .client = str_of(s->client), .size = q->size,
-	    .smtputf8 = q->smtputf8 }, on_rcpt, asking(s));
+	ask_rcpt(auth_of(s), &(struct rcpt_ask){ .address = q->address, .login = login, .client = str_of(s->client),
+	    .size = q->size, .smtputf8 = q->smtputf8 }, on_rcpt, asking(s));
 }
 
 static void
