@@ -7,16 +7,13 @@
 #include <postern/core/mem.h>
 
 #include "command.h"
+#include "man.h"
 
 #define CONF_PATH "/etc/postern/postern.conf"
 
-static const struct {
-	const char *name;
-	const char *value; /* its name in help; NULL: takes none */
-	const char *help;
-} options[OPT_COUNT] = {
+const struct cli_option_row cli_options[OPT_COUNT] = {
 	[OPT_JSON] = { "--json", NULL, "print JSON" },
-	[OPT_MAN] = { "--man", NULL, "print the manual page postern.conf(5)" },
+	[OPT_MAN] = { "--man", NULL, "print the manual page, with --help that of the program" },
 	[OPT_QUOTA] = { "--quota", "SIZE", "how much mail it may keep: 5G, none or default" },
 	[OPT_PASSWORD_STDIN] = { "--password-stdin", NULL,
 	    "read the password from standard input, not from the terminal" },
@@ -61,14 +58,14 @@ take_option(struct words *w, const char *word, char *const **rest)
 	size_t n = strcspn(word, "=");
 
 	for (unsigned i = 0; i < OPT_COUNT; i++) {
-		if (strlen(options[i].name) != n || strncmp(options[i].name, word, n) != 0)
+		if (strlen(cli_options[i].name) != n || strncmp(cli_options[i].name, word, n) != 0)
 			continue;
-		if (options[i].value == NULL && word[n] == '=')
-			return cli_say(CLI_USAGE, "%s takes no value", options[i].name);
-		w->given[i] = options[i].value == NULL ? "" : option_value(word, rest);
+		if (cli_options[i].value == NULL && word[n] == '=')
+			return cli_say(CLI_USAGE, "%s takes no value", cli_options[i].name);
+		w->given[i] = cli_options[i].value == NULL ? "" : option_value(word, rest);
 		return w->given[i] != NULL
 			   ? CLI_DONE
-			   : cli_say(CLI_USAGE, "%s wants a value: %s", options[i].name, options[i].value);
+			   : cli_say(CLI_USAGE, "%s wants a value: %s", cli_options[i].name, cli_options[i].value);
 	}
 	return cli_say(CLI_USAGE, "there is no option %s, see `postern --help'", word);
 }
@@ -151,6 +148,12 @@ find_command(const struct words *w)
 	return NULL;
 }
 
+bool
+cli_option_is_extra(const struct cli_command *row, unsigned option)
+{
+	return (row->options & ALLOW(option)) != 0 && strstr(row->args, cli_options[option].name) == NULL;
+}
+
 static void
 add_usage(const struct cli_command *row, struct buf *out)
 {
@@ -161,8 +164,8 @@ add_usage(const struct cli_command *row, struct buf *out)
 		buf_addf(out, " %s", row->args);
 	for (unsigned i = 0; i < OPT_COUNT; i++)
 		if ((row->options & ALLOW(i)) != 0)
-			buf_addf(
-			    out, options[i].value != NULL ? " [%s %s]" : " [%s]", options[i].name, options[i].value);
+			buf_addf(out, cli_options[i].value != NULL ? " [%s %s]" : " [%s]", cli_options[i].name,
+			    cli_options[i].value);
 }
 
 enum { HELP_COLUMN = 40 };
@@ -211,8 +214,8 @@ help_command(const struct cli_command *row)
 	buf_addf(&out, "\n\n%s\n\n", row->help);
 	for (unsigned i = 0; i < OPT_COUNT; i++)
 		if ((row->options & ALLOW(i)) != 0)
-			buf_addf(&out, "  %s%s%s  %s\n", options[i].name, options[i].value != NULL ? " " : "",
-			    options[i].value != NULL ? options[i].value : "", options[i].help);
+			buf_addf(&out, "  %s%s%s  %s\n", cli_options[i].name, cli_options[i].value != NULL ? " " : "",
+			    cli_options[i].value != NULL ? cli_options[i].value : "", cli_options[i].help);
 	buf_addf(&out, "  -c FILE  the configuration; else $POSTERN_CONF, else %s\n", CONF_PATH);
 	status = cli_print(&out);
 	buf_fini(&out);
@@ -236,6 +239,19 @@ help_all(const char *noun)
 		    CONF_PATH);
 		status = cli_print(&out);
 	}
+	buf_fini(&out);
+	return status;
+}
+
+static int
+help_man(void)
+{
+	struct buf out;
+	int status;
+
+	buf_init(&out, SIZE_MAX);
+	man_write(&out);
+	status = cli_print(&out);
 	buf_fini(&out);
 	return status;
 }
@@ -284,6 +300,8 @@ run_words(const struct words *w)
 {
 	const struct cli_command *row = find_command(w);
 
+	if (w->help && w->given[OPT_MAN] != NULL)
+		return help_man();
 	if (w->help)
 		return row != NULL ? help_command(row) : help_all(w->n > 0 ? w->v[0] : NULL);
 	return row != NULL ? run_command(row, w) : refuse_command(w);

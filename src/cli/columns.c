@@ -234,6 +234,8 @@ is_shown(const json_t *object, const struct cli_column *column)
 {
 	const json_t *value = json_object_get(object, column->key);
 
+	if (column->as == AS_YES)
+		return json_is_true(value);
 	return value != NULL && (!json_is_null(value) || column->as == AS_QUOTA);
 }
 

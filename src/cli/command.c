@@ -15,18 +15,20 @@
 enum { MANY = 400, IDS_MAX = 1000, SENDMAIL_WORDS = 100000 };
 
 const struct cli_command cli_commands[] = {
-	{ "serve", NULL, "", 0, 0, 0, do_server_serve, "run the server in the foreground; the log goes to standard error",
-	    NULL, NULL },
+	{ "serve", NULL, "", 0, 0, 0, do_server_serve,
+	    "run the server in the foreground; the log goes to standard error", NULL, NULL },
 	{ "reload", NULL, "", 0, 0, 0, cli_run_asked, "read the configuration again, as SIGHUP does", &cli_parent,
 	    NULL },
 	{ "stop", NULL, "", 0, 0, 0, do_server_stop, "end the server as SIGTERM does, and wait for it", &cli_parent,
 	    NULL },
-	{ "status", NULL, "", 0, 0, JSON | ALLOW(OPT_HEALTH), do_server_status, "show processes and counts", NULL, NULL },
+	{ "status", NULL, "", 0, 0, JSON | ALLOW(OPT_HEALTH), do_server_status, "show processes and counts", NULL,
+	    NULL },
 
 	{ "init", NULL, "ADDRESS", 1, 1, ALLOW(OPT_PASSWORD_STDIN), init_run,
 	    "make a working site: configuration, keys, first account; print the DNS records", NULL, NULL },
 	{ "config", "check", "", 0, 0, JSON, do_config_check, "say whether the configuration is right", NULL, NULL },
-	{ "config", "show", "", 0, 0, JSON, do_config_show, "show what is in force and where it comes from", NULL, NULL },
+	{ "config", "show", "", 0, 0, JSON, do_config_show, "show what is in force and where it comes from", NULL,
+	    NULL },
 	{ "config", "doc", "", 0, 0, JSON | ALLOW(OPT_MAN), do_config_doc, "explain every key", NULL, NULL },
 
 	{ "user", "add", "ADDRESS", 1, 1, ALLOW(OPT_QUOTA) | SECRET, do_user_add, "add an account", NULL, NULL },
@@ -59,14 +61,15 @@ const struct cli_command cli_commands[] = {
 	{ "queue", "hold", "ID…|--all|--to DOMAIN", 0, IDS_MAX, CHOOSE, do_queue_act, "let messages wait", NULL, NULL },
 	{ "queue", "release", "ID…|--all|--to DOMAIN", 0, IDS_MAX, CHOOSE, do_queue_act, "let messages go on", NULL,
 	    NULL },
-	{ "queue", "delete", "ID…|--all|--to DOMAIN", 0, IDS_MAX, CHOOSE, do_queue_act, "delete messages without a bounce",
-	    NULL, NULL },
+	{ "queue", "delete", "ID…|--all|--to DOMAIN", 0, IDS_MAX, CHOOSE, do_queue_act,
+	    "delete messages without a bounce", NULL, NULL },
 
 	{ "mailbox", "list", "ADDRESS", 1, 1, JSON, do_store_run, "list folders with counts", NULL, &show_mailboxes },
 	{ "store", "check", "ADDRESS", 1, 1, JSON, do_store_run, "compare index and Maildir", NULL, &show_store },
 	{ "store", "rebuild", "ADDRESS", 1, 1, JSON, do_store_run, "make the index anew from the Maildir", NULL,
 	    &show_store },
-	{ "store", "stat", "ADDRESS", 1, 1, JSON, do_store_run, "show what the store holds of a user", NULL, &show_store },
+	{ "store", "stat", "ADDRESS", 1, 1, JSON, do_store_run, "show what the store holds of a user", NULL,
+	    &show_store },
 
 	{ "dns", "records", "", 0, 0, 0, dns_records, "print the DNS records to publish", NULL, NULL },
 	{ "sendmail", NULL, "[-t] [-i] [-f ADDRESS] [-bs|-bp] [ADDRESS…]", 0, SENDMAIL_WORDS, 0, sendmail_run,

@@ -33,7 +33,7 @@ has_text(const json_t *object, const char *key)
 	return json_string_length(json_object_get(object, key)) > 0;
 }
 
-/* "  to bob@example.test, waiting since 2 attempts, next at …: 451 4.3.0 why" */
+/* "  to bob@example.test, waiting, attempts 2, next …: 4.3.0 why" */
 static void
 add_recipient(const json_t *r, struct buf *out)
 {
@@ -96,7 +96,7 @@ add_list(const json_t *messages, struct buf *out)
 	if (json_array_size(messages) == 0)
 		buf_add_cstr(out, "the queue is empty\n");
 	else
-		buf_addf(out, "%zu messages\n", json_array_size(messages));
+		buf_addf(out, "%zu message%s\n", json_array_size(messages), json_array_size(messages) == 1 ? "" : "s");
 }
 
 static void
@@ -113,7 +113,9 @@ add_whole(const json_t *message, struct buf *out)
 static void
 add_concerned(const json_t *answer, struct buf *out)
 {
-	buf_addf(out, "%lld recipients\n", (long long)json_integer_value(json_object_get(answer, "recipients")));
+	long long n = json_integer_value(json_object_get(answer, "recipients"));
+
+	buf_addf(out, "%lld recipient%s\n", n, n == 1 ? "" : "s");
 }
 
 static int

@@ -44,8 +44,8 @@ ask_terminal(int tty, const char *prompt, struct buf *out)
 		return false;
 	silent = loud;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
-	io_write_all(tty, str_of(prompt));
 	tcsetattr(tty, TCSAFLUSH, &silent);
+	io_write_all(tty, str_of(prompt)); /* after the echo is off: what is typed at once is neither shown nor lost */
 	ok = read_line(tty, out);
 	tcsetattr(tty, TCSAFLUSH, &loud);
 	io_write_all(tty, STR("\n"));

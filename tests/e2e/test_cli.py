@@ -17,6 +17,14 @@ def test_help_lists_the_commands():
     assert status == 0 and out.startswith("usage: postern [-c FILE] config show [--json]\n")
 
 
+def test_the_manual_tells_every_command():
+    manual = postern("--help", "--man")[1]
+    for line in postern("--help")[1].splitlines():
+        if line.startswith("  ") and line[2] != " ":
+            words = [w for w in line.split("  ")[1].split(" ") if w.isalpha() and w.islower()]
+            assert f".It Ic {' '.join(words)}" in manual
+
+
 @pytest.mark.parametrize("words,why", [
     ([], "a command is missing"),
     (["nope"], "there is no command nope"),

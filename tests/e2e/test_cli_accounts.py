@@ -1,9 +1,11 @@
 """Accounts, aliases and domains from the command line, without a server: the same commands work on the directory itself."""
 import json
+import os
+import pty
 
 import pytest
 
-from command import postern
+from command import POSTERN, postern
 
 
 def add(site, address, *options, password="a good password"):
@@ -47,6 +49,34 @@ def test_passwords(site):
     hashed = "{SHA512-CRYPT}$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
     assert postern("user", "passwd", "bob@example.test", "--hash-stdin", conf=site, stdin=hashed + "\n")[0] == 0
     assert check(site, "bob@example.test", "password") == 0
+
+
+def at_terminal(site, words, answers):
+    """Runs a command at a terminal of its own; returns (exit status, everything the terminal showed)."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(POSTERN, ["postern", "-c", str(site), *words])
+    shown = b""
+    for prompt, answer in answers:
+        while prompt not in shown.rsplit(b"\n", 1)[-1]:
+            shown += os.read(terminal, 1000)
+        os.write(terminal, answer + b"\n")
+    try:
+        while more := os.read(terminal, 1000):
+            shown += more
+    except OSError:  # the terminal's other end is closed
+        pass
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
+
+
+def test_passwords_at_the_terminal_are_not_shown(site):
+    add_dave = ["user", "add", "dave@example.test"]
+    status, shown = at_terminal(site, add_dave, [(b"new password: ", b"a quiet one"), (b"again: ", b"another one")])
+    assert status == 1 and "the two passwords differ" in shown and listed(site, "user") == []
+    status, shown = at_terminal(site, add_dave, [(b"new password: ", b"a quiet one"), (b"again: ", b"a quiet one")])
+    assert status == 0 and "quiet" not in shown
+    assert at_terminal(site, ["user", "check", "dave@example.test"], [(b"password: ", b"a quiet one")])[0] == 0
 
 
 @pytest.mark.parametrize("words,stdin,status,why", [

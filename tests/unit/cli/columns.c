@@ -51,7 +51,7 @@ static void
 fields_are_aligned(void **state)
 {
 	(void)state;
-	check_table("{\"size\": 1048576, \"name\": \"x\", \"to\": null}", columns, "NAME  x\nSIZE  1M\n");
+	check_table("{\"size\": 1048576, \"name\": \"x\", \"to\": null, \"off\": false}", columns, "NAME  x\nSIZE  1M\n");
 }
 
 static void
