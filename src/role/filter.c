@@ -72,11 +72,11 @@ deny_files(scmp_filter_ctx f)
 		CALL(readlink), CALL(readlinkat), CALL(getcwd) };
 
 	/* fstat() of glibc is newfstatat with an empty path */
-	if (seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(newfstatat), 1, SCMP_A3(SCMP_CMP_EQ, 0x1000)) != 0)
+	if (seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(newfstatat), 1, SCMP_A3(SCMP_CMP_EQ, 0x1000, 0)) != 0)
 		return false;
 	for (size_t i = 0; i < sizeof denied / sizeof *denied; i++) {
 		int r = denied[i] == CALL(newfstatat) ?
-		    seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), denied[i], 1, SCMP_A3(SCMP_CMP_NE, 0x1000)) :
+		    seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), denied[i], 1, SCMP_A3(SCMP_CMP_NE, 0x1000, 0)) :
 		    seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), denied[i], 0);
 
 		if (r != 0)
@@ -92,7 +92,7 @@ allow_narrow(scmp_filter_ctx f)
 {
 	return seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0 &&
 	    seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0 &&
-	    seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0 &&
+	    seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)) == 0 &&
 	    seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0) == 0;
 }
 

@@ -107,6 +107,15 @@ on_end(void *ctx, enum conn_end why)
 	free_session(s);
 }
 
+/* A client that sends before it was greeted is no mail server (RFC 5321 3.1); the session sends it away. */
+static bool
+spoke_early(const struct smtp_session *s)
+{
+	char byte;
+
+	return recv(conn_fd(s->conn), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
 static void
 begin(struct smtp_session *s, const struct smtp_in_tls *tls)
 {
@@ -115,6 +124,8 @@ begin(struct smtp_session *s, const struct smtp_in_tls *tls)
 	struct smtp_in_peer peer = { .address = str_of(s->client), .sid = str_of(s->sid), .user = str_of(s->local_user) };
 
 	s->in = smtp_in_new(&smtp_session_ops, s, &s->in_conf, profiles[s->service], &peer, tls);
+	if (tls == NULL && spoke_early(s))
+		smtp_in_feed(s->in, STR("?")); /* what was said does not matter */
 	smtp_in_start(s->in);
 	smtp_session_settle(s);
 }
@@ -157,7 +168,8 @@ fill_conf(struct smtp_session *s)
 
 	s->in_conf = (struct smtp_in_conf){ .hostname = conf->hostname, .message_size = conf->limits.message_size,
 		.recipients = conf->limits.recipients, .messages = SMTP_MESSAGES_MAX, .show_client = !conf->smtp.hide_client,
-		.hops = conf->limits.hops };
+		.hops = conf->limits.hops, .errors = conf->limits.errors, .command_ms = conf->limits.smtp_ms,
+		.login_ms = conf->limits.login_ms };
 	s->in_conf.mechanisms = r->mechanisms;
 	s->in_conf.nmechanisms = sasl_offer(conf->auth.scram ? &bound : &plain, r->mechanisms);
 	s->in_conf.tls = s->service == SERVICE_SMTP || s->service == SERVICE_SUBMISSION;
