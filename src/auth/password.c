@@ -199,7 +199,8 @@ prepare(struct buf *out, struct str typed, const struct profile *f, const char *
 		ok = !out->over && made.n > 0 && all_freeform(made) && (!f->bidi || bidi_is_sound(made));
 	}
 	if (!ok) {
-		mem_wipe(out->p + before, out->n - before);
+		if (out->n > before)
+			mem_wipe(out->p + before, out->n - before);
 		buf_cut(out, before);
 		return fail(
 		    why, "it has bytes that are not UTF-8, control characters or characters that no keyboard makes");

@@ -223,7 +223,7 @@ fill_options(struct queue_role *r, struct queue_options *o)
 	*o = (struct queue_options){ .dir = r->env->root, .proc_fd = r->proc_fd, .hostname = conf->hostname,
 		.postmaster = conf->postmaster.n > 0 ? conf->postmaster : str_of(r->postmaster), .limits = queue_limits_default() };
 	if (conf->limits.message_size > 0)
-		o->limits.message_size = conf->limits.message_size + ENVELOPE_RECORD_MAX + ENVELOPE_PREFIX_MAX;
+		o->limits.message_size = conf->limits.message_size + ENVELOPE_HEADER_SIZE + ENVELOPE_RECORD_MAX + ENVELOPE_PREFIX_MAX;
 	o->limits.disk_reserve = conf->limits.disk_reserve;
 }
 
