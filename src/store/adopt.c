@@ -355,7 +355,7 @@ adopt_find(struct work *w)
 	struct seen_list *seen = &w->u->seen;
 	struct finder f = { .w = w };
 
-	if (mtime_trusted(seen->maildir_mtime, seen->maildir_at, mtime))
+	if (mtime_trusted(seen->maildir_mtime, seen->maildir_at, mtime, false))
 		return true;
 	/* a directory that is to be renamed or removed is not a new one */
 	if (!todo_drain_all(w))

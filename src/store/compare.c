@@ -352,7 +352,7 @@ settle(struct work *w, struct look *l)
 	struct mbox *m = NEW(struct mbox);
 	struct mdir d;
 
-	*seen = (struct seen){ l->mailbox, l->cur_mtime, l->new_mtime, l->at, false };
+	*seen = (struct seen){ .mailbox = l->mailbox, .cur_mtime = l->cur_mtime, .new_mtime = l->new_mtime, .at = l->at };
 	m->number = l->mailbox;
 	memcpy(m->dir, l->dir, sizeof m->dir);
 	if (mdir_enter(w, m, &d)) {

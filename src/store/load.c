@@ -197,8 +197,8 @@ read_state(struct work *w)
 
 			if (!name_read(&s, val_str(key), &r) || r.mailbox == 0 || !mbox_read(&s, r.mailbox, m))
 				continue;
-			*seen_get(&w->u->seen, r.mailbox) = (struct seen){ r.mailbox, m->row.cur_mtime, m->row.new_mtime,
-				m->row.looked_at, true };
+			*seen_get(&w->u->seen, r.mailbox) = (struct seen){ .mailbox = r.mailbox, .cur_mtime = m->row.cur_mtime,
+				.new_mtime = m->row.new_mtime, .at = m->row.looked_at, .saved = true };
 		}
 		if (c != NULL)
 			mdb_cursor_close(c);

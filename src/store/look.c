@@ -213,9 +213,9 @@ must_compare(struct work *w, const struct mbox *m, struct mdir *d)
 	int64_t now = wall_now().us * 1000, cur = path_mtime(d->cur), fresh = path_mtime(d->fresh);
 	struct foreign_mark mark = { w, false };
 
-	if (!mtime_trusted(seen->cur_mtime, seen->at, cur))
+	if (!mtime_trusted(seen->cur_mtime, seen->at, cur, seen->ours))
 		return true;
-	if (mtime_trusted(seen->new_mtime, seen->at, fresh))
+	if (mtime_trusted(seen->new_mtime, seen->at, fresh, false))
 		return false;
 	if (!path_list(d->fresh, stop_at_foreign, &mark) || mark.found)
 		return true;
@@ -254,7 +254,8 @@ compare(struct work *w, const struct mbox *m, struct mdir *d)
 		return false;
 	inspect_unknown(w, l, d);
 	if (compare_same(l)) {
-		*seen_get(&w->u->seen, m->number) = (struct seen){ m->number, l->cur_mtime, l->new_mtime, l->at, false };
+		*seen_get(&w->u->seen, m->number) = (struct seen){ .mailbox = m->number, .cur_mtime = l->cur_mtime,
+			.new_mtime = l->new_mtime, .at = l->at };
 		look_drop(w);
 	}
 	return w->err.class == ERR_NONE;

@@ -73,6 +73,7 @@ mdir_leave(struct work *w, struct mdir *d)
 	if (d->alone) {
 		seen->cur_mtime = path_mtime(d->cur);
 		seen->at = wall_now().us * 1000;
+		seen->ours = true;
 		seen->saved = false;
 	}
 	mdir_close(d);
@@ -221,9 +222,12 @@ seen_forget(struct seen_list *l, uint32_t mailbox)
 }
 
 bool
-mtime_trusted(int64_t seen, int64_t at, int64_t mtime)
+mtime_trusted(int64_t seen, int64_t at, int64_t mtime, bool ours)
 {
 	enum { GRAIN_NS = 2000000000 };
+	int64_t age = wall_now().us * 1000 - mtime;
 
-	return mtime != 0 && seen == mtime && at - mtime >= GRAIN_NS;
+	if (mtime == 0 || seen != mtime)
+		return false;
+	return at - mtime >= GRAIN_NS || (ours && age < GRAIN_NS);
 }

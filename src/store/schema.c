@@ -1,6 +1,7 @@
 /* schema.c - opening an index; keys, single rows. The rows of mailboxes are in rows.c. */
 #include "schema.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -190,10 +191,13 @@ val_str(MDB_val v)
 bool
 key_uid(MDB_val k, uint32_t mailbox, uint32_t *uid)
 {
-	if (k.mv_size != 8 || get_be(k.mv_data, 4) != mailbox)
+	uint32_t words[2]; /* once per message of every scan */
+
+	if (k.mv_size != sizeof words)
 		return false;
-	*uid = (uint32_t)get_be((const uint8_t *)k.mv_data + 4, 4);
-	return *uid != 0;
+	memcpy(words, k.mv_data, sizeof words);
+	*uid = be32toh(words[1]);
+	return be32toh(words[0]) == mailbox && *uid != 0;
 }
 
 bool

@@ -54,6 +54,7 @@ struct seen {
 	int64_t cur_mtime; /* 0: not known */
 	int64_t new_mtime;
 	int64_t at;
+	bool ours;         /* cur_mtime is of our own making */
 	bool saved;        /* the index says the same */
 };
 struct seen_list {
@@ -143,8 +144,10 @@ void watch_poll(struct store_user *u);
 /* mdir.c */
 struct seen *seen_get(struct seen_list *l, uint32_t mailbox);
 void seen_forget(struct seen_list *l, uint32_t mailbox);
-/* A directory changed again within its timestamp's grain looks unchanged: believed only when 2 s old when seen. */
-bool mtime_trusted(int64_t seen, int64_t at, int64_t mtime);
+/* True when nothing of the directory must be looked at. A directory changed again within its timestamp's grain looks
+ * unchanged, so an mtime is believed for good only when it was 2 s old when seen; one of our own making, nobody else
+ * having been there before, is believed until it is that old, so that work in progress does not compare at each step. */
+bool mtime_trusted(int64_t seen, int64_t at, int64_t mtime, bool ours);
 
 /* The clock of the next own file name. */
 int64_t store_clock_next(struct store *s);

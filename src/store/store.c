@@ -84,7 +84,7 @@ store_open(const struct store_config *config, struct err *e)
 	s->config = *config;
 	fill_defaults(&s->config);
 	s->root = root;
-	s->syncer = syncer_new(root, s->config.syncfs_from);
+	s->syncer = syncer_new(root, s->config.syncfs_from, s->config.threads > 0);
 	blob_probe(s);
 	s->exec = exec_new(config->loop, config->threads);
 	map_init(&s->users);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,11 +20,27 @@
 #endif
 
 enum {
+	HELPERS = 8, /* measured: 100 fsyncs by one thread 199 ms, by eight 31 ms, one syncfs 21 ms */
+	HELPER_STACK = 256 << 10,
+	HELP_FROM = 3, /* files */
 	DIRTY_MAX_KB = 32 << 10, /* more dirty data than this makes syncfs slower than many fsyncs */
 	MEMINFO_SIZE = 8192,
 };
 
+/* Files that several threads sync at a time: the flushes of the disk are shared. */
+struct crowd {
+	pthread_mutex_t lock;
+	pthread_cond_t work, done;
+	pthread_t helpers[HELPERS];
+	unsigned n;
+	const int *fds; /* of the set that is being synced; one set at a time */
+	size_t nfds, next, finished;
+	int error;
+	bool taken, ending;
+};
+
 struct syncer {
+	struct crowd crowd;
 	pthread_mutex_t lock;
 	int fd;      /* of the file system; -1: not one for syncfs */
 	dev_t dev;
@@ -51,8 +68,98 @@ suits(int fd)
 	return fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC;
 }
 
+/* Syncs the next file of the set without the lock. */
+static void
+sync_next(struct crowd *c)
+{
+	int fd = c->fds[c->next++], error;
+
+	pthread_mutex_unlock(&c->lock);
+	error = fsync(fd) == -1 ? errno : 0;
+	pthread_mutex_lock(&c->lock);
+	if (error != 0)
+		c->error = error;
+	if (++c->finished == c->nfds)
+		pthread_cond_broadcast(&c->done);
+}
+
+static void *
+help(void *ctx)
+{
+	struct crowd *c = ctx;
+
+	pthread_mutex_lock(&c->lock);
+	while (!c->ending) {
+		if (c->next < c->nfds)
+			sync_next(c);
+		else
+			pthread_cond_wait(&c->work, &c->lock);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
+}
+
+static void
+crowd_start(struct crowd *c, unsigned helpers)
+{
+	pthread_attr_t attr;
+	sigset_t all, kept;
+
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->work, NULL);
+	pthread_cond_init(&c->done, NULL);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, HELPER_STACK);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &kept);
+	while (c->n < helpers && pthread_create(&c->helpers[c->n], &attr, help, c) == 0)
+		c->n++;
+	pthread_sigmask(SIG_SETMASK, &kept, NULL);
+	pthread_attr_destroy(&attr);
+}
+
+static void
+crowd_end(struct crowd *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->ending = true;
+	pthread_cond_broadcast(&c->work);
+	pthread_mutex_unlock(&c->lock);
+	for (unsigned i = 0; i < c->n; i++)
+		pthread_join(c->helpers[i], NULL);
+	pthread_cond_destroy(&c->work);
+	pthread_cond_destroy(&c->done);
+	pthread_mutex_destroy(&c->lock);
+}
+
+/* False when another set has the helpers: then the caller is alone with his. */
+static bool
+crowd_sync(struct crowd *c, const int *fds, size_t n, int *error)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->taken || c->n == 0) {
+		pthread_mutex_unlock(&c->lock);
+		return false;
+	}
+	c->taken = true;
+	c->fds = fds;
+	c->nfds = n;
+	c->next = c->finished = 0;
+	c->error = 0;
+	pthread_cond_broadcast(&c->work);
+	while (c->next < c->nfds)
+		sync_next(c);
+	while (c->finished < c->nfds)
+		pthread_cond_wait(&c->done, &c->lock);
+	*error = c->error;
+	c->nfds = c->next = 0;
+	c->taken = false;
+	pthread_mutex_unlock(&c->lock);
+	return true;
+}
+
 struct syncer *
-syncer_new(int root, unsigned from)
+syncer_new(int root, unsigned from, bool threads)
 {
 	struct syncer *y = NEW(struct syncer);
 	struct stat st;
@@ -62,12 +169,14 @@ syncer_new(int root, unsigned from)
 	y->fd = suits(root) && fstat(root, &st) == 0 ? openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	y->dev = y->fd != -1 ? st.st_dev : 0;
 	y->from = from;
+	crowd_start(&y->crowd, threads ? HELPERS : 0);
 	return y;
 }
 
 void
 syncer_free(struct syncer *y)
 {
+	crowd_end(&y->crowd);
 	io_close(&y->fd);
 	pthread_mutex_destroy(&y->lock);
 	free(y);
@@ -168,12 +277,18 @@ sync_whole(struct sync_set *s)
 static bool
 sync_each(struct sync_set *s)
 {
+	int error;
+
 	/* all writes are under way before the first wait; a directory refuses, which does not matter */
 	for (size_t i = 0; s->n > 1 && i < s->n; i++)
 		sync_file_range(s->fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
 	pthread_mutex_lock(&s->syncer->lock);
 	s->syncer->calls += s->n;
 	pthread_mutex_unlock(&s->syncer->lock);
+	if (s->n >= HELP_FROM && crowd_sync(&s->syncer->crowd, s->fds, s->n, &error)) {
+		errno = error;
+		return error == 0;
+	}
 	for (size_t i = 0; i < s->n; i++)
 		if (fsync(s->fds[i]) == -1)
 			return false;

@@ -15,8 +15,8 @@ struct syncer;
 
 /* Opens /proc/meminfo for the life of the process. */
 void syncer_prepare(void);
-/* from: number of files from which on syncfs is used. */
-struct syncer *syncer_new(int root, unsigned from);
+/* from: number of files from which on syncfs is used; threads: helpers may be started. */
+struct syncer *syncer_new(int root, unsigned from, bool threads);
 void syncer_free(struct syncer *y);
 
 struct sync_set {

@@ -138,8 +138,8 @@ has_changed(struct store_user *u, const struct store_watch *watch)
 {
 	const struct seen *seen = seen_get(&u->seen, watch->mailbox);
 
-	return !mtime_trusted(seen->cur_mtime, seen->at, mtime_of(u, watch->dir, "cur")) ||
-	    !mtime_trusted(seen->new_mtime, seen->at, mtime_of(u, watch->dir, "new"));
+	return !mtime_trusted(seen->cur_mtime, seen->at, mtime_of(u, watch->dir, "cur"), seen->ours) ||
+	    !mtime_trusted(seen->new_mtime, seen->at, mtime_of(u, watch->dir, "new"), false);
 }
 
 void

@@ -8,7 +8,7 @@
 #include <postern/core/mem.h>
 
 enum {
-	LATER_MS = 500,     /* deliveries nobody watches and file actions wait so long for company */
+	LATER_MS = 1500,    /* deliveries nobody watches and file actions wait so long for company */
 	ARRIVALS_MAX = 500, /* so many do not wait */
 };
 
