@@ -1,4 +1,5 @@
-/* cmd_any.c - the small commands: CAPABILITY, NOOP, CHECK, LOGOUT, ID, ENABLE, NAMESPACE (RFC 9051 6.1, 6.3.1, 6.3.10). */
+/* cmd_any.c - the small commands: CAPABILITY, NOOP, CHECK, LOGOUT, ID, ENABLE, NAMESPACE (RFC 9051 6.1, 6.3.1,
+ * 6.3.10). */
 #include "commands.h"
 #include "id.h"
 

@@ -1,4 +1,5 @@
-/* cmd_expunge.c - EXPUNGE and UID EXPUNGE (RFC 9051 6.4.3, 6.4.9). The EXPUNGE responses are the updates that follow. */
+/* cmd_expunge.c - EXPUNGE and UID EXPUNGE (RFC 9051 6.4.3, 6.4.9). The EXPUNGE responses are the updates that
+ * follow. */
 #include "commands.h"
 
 struct expunge_args {

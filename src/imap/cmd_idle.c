@@ -1,5 +1,5 @@
-/* cmd_idle.c - IDLE (RFC 9051 6.3.13). The command stays under way; the watch of the mailbox wakes it, it tells the news and
- * waits again. */
+/* cmd_idle.c - IDLE (RFC 9051 6.3.13). The command stays under way; the watch of the mailbox wakes it, it tells the
+ * news and waits again. */
 #include "idle.h"
 
 #include "commands.h"

@@ -38,8 +38,8 @@ done_here(struct imap_session *s)
 	return (struct store_done){ on_done, s };
 }
 
-/* Levels that are empty, "." or ".." could be taken for something else than a name; names that begin with "#" or "~" are
- * kept for namespaces (RFC 9051 5.1.2.1). */
+/* Levels that are empty, "." or ".." could be taken for something else than a name; names that begin with "#" or
+ * "~" are kept for namespaces (RFC 9051 5.1.2.1). */
 static bool
 is_possible(struct str name)
 {
@@ -56,7 +56,7 @@ is_possible(struct str name)
 static bool
 is_name(struct command *c, struct str name)
 {
-	if (is_possible(name))
+	if (is_possible(name) && (c->names == NAMES_MUTF7 || name_is_normal(name)))
 		return true;
 	done_no(c, "CANNOT", "no mailbox can have this name");
 	return false;

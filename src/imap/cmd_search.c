@@ -1,5 +1,5 @@
-/* cmd_search.c - SEARCH and UID SEARCH: the walk over the messages and the answer (RFC 9051 6.4.4, 7.3.4; SEARCH response:
- * RFC 3501 7.2.5; "$": RFC 5182).
+/* cmd_search.c - SEARCH and UID SEARCH: the walk over the messages and the answer (RFC 9051 6.4.4, 7.3.4; SEARCH
+ * response: RFC 3501 7.2.5; "$": RFC 5182).
  *
  *   walk    from message to message: the record may be enough
  *   parse   a message without cache row whose envelope is asked for

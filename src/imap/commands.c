@@ -1,4 +1,5 @@
-/* commands.c - every command of a logged-in session, in one table. Dispatch, "wrong state" and CAPABILITY come from it. */
+/* commands.c - every command of a logged-in session, in one table. Dispatch, "wrong state" and CAPABILITY come from
+ * it. */
 #include "commands.h"
 
 #include "capability.h"
@@ -29,7 +30,8 @@ static const struct verb verbs[] = {
 	{ STR_INIT("EXPUNGE"), IN_SELECTED, VERB_WRITES, parse_nothing, cmd_expunge_run, NULL, "RFC 9051 6.4.3" },
 	{ STR_INIT("EXPUNGE"), IN_SELECTED, VERB_WRITES | VERB_UID_ONLY, cmd_expunge_parse, cmd_expunge_run, "UIDPLUS",
 	    "RFC 9051 6.4.9" },
-	{ STR_INIT("SEARCH"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE, cmd_search_parse, cmd_search_run, NULL, "RFC 9051 6.4.4" },
+	{ STR_INIT("SEARCH"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE, cmd_search_parse, cmd_search_run, NULL,
+	    "RFC 9051 6.4.4" },
 	{ STR_INIT("FETCH"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE, cmd_fetch_parse, cmd_fetch_run, NULL, "RFC 9051 6.4.5" },
 	{ STR_INIT("STORE"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE | VERB_WRITES, cmd_store_parse, cmd_store_run, NULL,
 	    "RFC 9051 6.4.6" },

@@ -1,4 +1,4 @@
-/* fetch.h - the parts of FETCH: cmd_fetch_parse.c (grammar), fetch_item.c (what each item writes), fetch_body.c (sections),
+/* fetch.h - the parts of FETCH: fetch_parse.c (grammar), fetch_item.c (what each item writes), fetch_body.c (sections),
  * fetch_binary.c (decoded sections), cmd_fetch.c (the walk over the messages). */
 #ifndef IMAP_FETCH_H
 #define IMAP_FETCH_H

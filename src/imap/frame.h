@@ -66,8 +66,8 @@ bool frame_fits(const struct frame *f);
 void frame_keep(struct frame *f);
 /* Its bytes come as FRAME_DATA and are not kept. */
 void frame_stream(struct frame *f);
-/* The command is dropped: a synchronizing literal never comes, the bytes of the other kind are skipped to the end of the
- * command. */
+/* The command is dropped: a synchronizing literal never comes, the bytes of the other kind are skipped to the end
+ * of the command. */
 void frame_refuse(struct frame *f);
 /* True at the start of a command: nothing of one was taken yet. */
 bool frame_is_empty(const struct frame *f);

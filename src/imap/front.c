@@ -1,7 +1,7 @@
 /* front.c - the life of a connection before login: greeting, framing, the table of commands (RFC 9051 6.1, 6.2).
  *
- * Invariant: auth is asked only in state FRONT_TLS, and nothing is read while an answer is awaited, so that what follows
- * the login command reaches the store process unread. */
+ * Invariant: auth is asked only in state FRONT_TLS, and nothing is read while an answer is awaited, so that what
+ * follows the login command reaches the store process unread. */
 #include "front_priv.h"
 
 #include <stdlib.h>

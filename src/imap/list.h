@@ -1,4 +1,4 @@
-/* list.h - the arguments of LIST and LSUB, shared by cmd_list_parse.c (grammar) and cmd_list.c (what is returned). */
+/* list.h - the arguments of LIST and LSUB, shared by list_parse.c (grammar) and cmd_list.c (what is returned). */
 #ifndef IMAP_LIST_H
 #define IMAP_LIST_H
 

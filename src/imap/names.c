@@ -1,6 +1,9 @@
 /* names.c - mailbox names between store (UTF-8) and client (modified UTF-7 or UTF-8: RFC 9051 5.1, A.1). */
 #include "names.h"
 
+#include <stdlib.h>
+#include <uninorm.h>
+
 #include <postern/core/utf8.h>
 #include <postern/store/mutf7.h>
 
@@ -26,6 +29,21 @@ name_from_client(struct buf *utf8, struct str s, enum names names)
 		return mutf7_decode(utf8, s);
 	buf_add(utf8, s);
 	return utf8_valid(s) && !str_has(s, '\0');
+}
+
+bool
+name_is_normal(struct str utf8)
+{
+	size_t n = 0;
+	uint8_t *normal;
+	bool same;
+
+	if (ascii_only(utf8))
+		return true;
+	normal = u8_normalize(UNINORM_NFC, (const uint8_t *)utf8.p, utf8.n, NULL, &n);
+	same = normal != NULL && str_eq(str_from(normal, n), utf8);
+	free(normal);
+	return same;
 }
 
 struct str

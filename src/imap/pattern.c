@@ -1,6 +1,6 @@
-/* pattern.c - wildcard matching without recursion: where a match fails, the last "%" takes one character more, and when it
- * must not, the last "*". Earlier wildcards need not be tried again: what a later one of the same kind can reach from an
- * earlier start holds all it can reach from a later one. */
+/* pattern.c - wildcard matching without recursion: where a match fails, the last "%" takes one character more, and
+ * when it must not, the last "*". Earlier wildcards need not be tried again: what a later one of the same kind can
+ * reach from an earlier start holds all it can reach from a later one. */
 #include "pattern.h"
 
 struct retry {

@@ -1,5 +1,5 @@
-/* search.h - the parts of SEARCH: cmd_search_parse.c (grammar), search_key.c (the table of keys), search_text.c (looking into
- * headers and bodies), cmd_search.c (the walk and the answer).
+/* search.h - the parts of SEARCH: search_parse.c (grammar), search_key.c (the table of keys), search_text.c
+ * (looking into headers and bodies), cmd_search.c (the walk and the answer).
  *
  * A key says yes, no, or "not yet": each message is asked with what is at hand (the record), and only while the
  * answer is open more is fetched: envelope, header, text. */
@@ -95,7 +95,7 @@ struct search {
 	bool failed;               /* some message could not be read */
 };
 
-/* cmd_search_parse.c */
+/* search_parse.c */
 void search_parse_key(struct lex *l, struct search *q, struct search_key *k);
 struct search_key *search_new_key(struct lex *l, struct search *q);
 

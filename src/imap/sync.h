@@ -5,13 +5,14 @@
 #include "sess.h"
 
 /* Looks at the changes since the last time and tells them as far as this command allows: EXPUNGE from the highest
- * number down, EXISTS and RECENT, FLAGS when there are new keywords, FETCH for changed flags. MORE until all is told. */
+ * number down, EXISTS and RECENT, FLAGS when there are new keywords, FETCH for changed flags. MORE until all is
+ * told. */
 enum step sync_updates(struct imap_session *s, struct command *c);
 /* Forgets what is half told. */
 void sync_free(struct sync *y);
 
-/* This session has changed flags: r says which, in a commit of its own MODSEQ. They are not told again, unless somebody else
- * known, because nobody else committed since the last look. */
+/* This session has changed flags: the messages in r are not told again, unless somebody else committed since the
+ * last look (then what he did to the same messages could be lost). */
 void sync_own(struct selected *box, const struct store_result *r);
 
 /* "* FLAGS (…)" and "* OK [PERMANENTFLAGS (…)]" for the keywords of the mailbox, which the client then knows. */

@@ -167,7 +167,8 @@ range_order(const void *a, const void *b)
 	return (x->lo > y->lo) - (x->lo < y->lo);
 }
 
-/* A range with "*" resolved and its ends in order. "559:*" holds the last message even if that is 500 (RFC 9051 6.4.9). */
+/* A range with "*" resolved and its ends in order. "559:*" holds the last message even if that is 500 (RFC 9051
+ * 6.4.9). */
 static struct seq_range
 resolve(struct seq_range r, uint32_t star)
 {

@@ -1,5 +1,5 @@
-/* imap_front.c - a connection before login under any bytes; what it says is parsed by the strict client. Bytes 0xf8 to 0xff
- * in the input stand for answers of auth, a finished handshake, time running out. */
+/* imap_front.c - a connection before login under any bytes; what it says is parsed by the strict client. Bytes 0xf8
+ * to 0xff in the input stand for answers of auth, a finished handshake, time running out. */
 #include <stdlib.h>
 
 #include <postern/core/log.h>

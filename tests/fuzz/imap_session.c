@@ -1,5 +1,6 @@
-/* imap_session.c - a logged-in session under any bytes, over a store in a temporary directory. The first byte says in which
- * state it begins. Everything the session says is parsed by the strict client; the store is made anew now and then. */
+/* imap_session.c - a logged-in session under any bytes, over a store in a temporary directory. The first byte says
+ * in which state it begins. Everything the session says is parsed by the strict client; the store is made anew now
+ * and then. */
 #include <stdlib.h>
 
 #include <postern/core/log.h>

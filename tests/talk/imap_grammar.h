@@ -1,5 +1,5 @@
-/* imap_grammar.h - a strict client: re-parses everything a server says by the grammar of RFC 9051 9 (and RFC 3501 9), knowing
- * nothing of how it was written. For transcripts and fuzz targets. */
+/* imap_grammar.h - a strict client: re-parses everything a server says by the grammar of RFC 9051 9 (and RFC 3501
+ * 9), knowing nothing of how it was written. For transcripts and fuzz targets. */
 #ifndef POSTERN_TESTS_IMAP_GRAMMAR_H
 #define POSTERN_TESTS_IMAP_GRAMMAR_H
 

@@ -1,8 +1,8 @@
 /* imap_stress.c - several sessions and deliveries on one mailbox in random order (attacks I26).
  *
- * Each client keeps what the server told it: numbers, UIDs, flags. In the end every client must have the same mailbox as a
- * new session sees, without having asked for it. The grammar is checked on the way, and so is that no EXPUNGE comes
- * during FETCH, STORE or SEARCH (RFC 9051 7.5.1). Arguments: rounds, seed. */
+ * Each client keeps what the server told it: numbers, UIDs, flags. In the end every client must have the same
+ * mailbox as a new session sees, without having asked for it. The grammar is checked on the way, and so is that no
+ * EXPUNGE comes during FETCH, STORE or SEARCH (RFC 9051 7.5.1). Arguments: rounds, seed. */
 #include "imap_peer.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* front.c - tests of the front's seams: questions and answers, cancelling, what is logged, what is not taken. The dialogues
- * themselves are transcripts (tests/talk/imap). */
+/* front.c - tests of the front's seams: questions and answers, cancelling, what is logged, what is not taken. The
+ * dialogues themselves are transcripts (tests/talk/imap). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
