@@ -3,6 +3,7 @@
 
 #include <postern/auth/admin.h>
 #include <postern/role/owner.h>
+#include <postern/role/verbs.h>
 
 #include "ask.h"
 #include "server.h"
@@ -53,7 +54,7 @@ static int
 ask_store(struct cli *c, const struct conf *conf, struct str address)
 {
 	struct str words[] = { str_of(c->command->noun), str_of(c->command->verb), address };
-	struct cli_owner owner = { .role = ROLE_STORE };
+	struct cli_owner owner = { .role = ROLE_STORE, .alone = store_run_alone };
 	char name[32];
 	json_t *json;
 	int status;
@@ -70,6 +71,18 @@ ask_store(struct cli *c, const struct conf *conf, struct str address)
 	return status != CLI_DONE ? status : shown;
 }
 
+/* The store would make a mailbox for whatever it is asked about, a mistyped name too. */
+static int
+want_account(const struct conf *conf, struct str address)
+{
+	struct str words[] = { STR("user"), STR("show"), address };
+	json_t *json;
+	int status = cli_ask(conf, &cli_auth, &(struct strs){ words, 3 }, &json);
+
+	json_decref(json);
+	return status;
+}
+
 int
 do_store_run(struct cli *c)
 {
@@ -83,9 +96,11 @@ do_store_run(struct cli *c)
 		return CLI_FAILED;
 	arena_init(&a);
 	if (admin_address(str_of(c->args[0]), &a, &address, &e))
-		status = ask_store(c, conf, address);
+		status = want_account(conf, address);
 	else
 		status = cli_say(CLI_USAGE, "%s", e.log);
+	if (status == CLI_DONE)
+		status = ask_store(c, conf, address);
 	arena_fini(&a);
 	conf_unref(conf);
 	return status;

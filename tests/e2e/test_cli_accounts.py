@@ -96,6 +96,7 @@ def test_passwords_at_the_terminal_are_not_shown(site):
     (["status"], "", 75, "no server runs on "),
     (["status", "--health"], "", 1, "no server runs on "),
     (["stop"], "", 75, "no server runs on "),
+    (["store", "check", "carol@example.test"], "", 1, "there is no account carol@example.test"),
     (["store", "check", "nonsense"], "", 2, '"nonsense" is no address'),
 ])
 def test_refusals_say_why_in_one_line(site, words, stdin, status, why):

@@ -112,6 +112,12 @@ def test_stores_are_asked_of_their_owner(server):
     assert asked(server, "store", "stat", "bob@example.test")["messages"] == 1
     assert asked(server, "store", "rebuild", "bob@example.test")["messages"] == 1
     assert asked(server, "mailbox", "list", "bob@example.test")[0]["messages"] == 1
+    assert postern("stop", conf=server)[0] == 0
+    assert asked(server, "mailbox", "list", "bob@example.test")[0]["messages"] == 1
+    assert asked(server, "store", "check", "bob@example.test")["problems"] == 0
+    assert asked(server, "store", "rebuild", "bob@example.test")["messages"] == 1
+    owner = (server.parent / "state/mail").stat().st_uid
+    assert {p.stat().st_uid for p in (server.parent / "state/mail/example.test").rglob("*")} == {owner}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")

@@ -36,4 +36,9 @@ extern const struct control_verb auth_verbs[];
 /* admin_queue.c; ctx is the struct queue. */
 extern const struct control_verb queue_verbs[];
 
+/* `store' and `mailbox' (admin_store.c), for the command line without a server. As root the process becomes the user of
+ * the store. */
+void store_run_alone(const struct conf *conf, const struct strs *words, struct str after, struct arena *a,
+    struct control_answer *out);
+
 #endif
