@@ -18,9 +18,11 @@ hand_conf(struct proc *p, bool reload)
 	struct buf text;
 	int fd = memfd_create("postern.conf", MFD_CLOEXEC);
 
+	if (fd == -1)
+		log_fatal("configuration for %s: memfd: %s", role_name(p->row->role), strerror(errno));
 	buf_init(&text, CONF_FILE_MAX);
 	conf_write_part(p->server->conf, p->row->conf, &text);
-	if (fd == -1 || text.over || !io_write_all(fd, buf_str(&text)))
+	if (text.over || !io_write_all(fd, buf_str(&text)))
 		log_fatal("configuration for %s: %s", role_name(p->row->role), strerror(errno));
 	say_conf(p->chan, &(struct conf_ask){ .text = fd, .reload = reload });
 	close(fd);
