@@ -10,7 +10,7 @@
 #include "commands.h"
 
 enum {
-	MESSAGES_PER_STEP = 2000,
+	MATCHES_PER_STEP = 8000, /* keys asked, messages together */
 	RANGES_PER_STEP = 1000,
 };
 
@@ -148,6 +148,7 @@ decided(struct search *q, enum truth t)
 		uidset_add(&q->found, q->next, q->next);
 	q->level = LEVEL_RECORD;
 	letter_close(&q->letter);
+	search_forget_folds(q);
 	q->next = q->next < q->s->box->view.count ? q->next + 1 : 0;
 }
 
@@ -193,9 +194,14 @@ static bool
 read_header(struct search *q)
 {
 	uint64_t size = q->letter.tree->root->header_size;
+	struct buf header;
+	bool ok;
 
-	buf_clear(&q->header);
-	return letter_read(&q->letter, 0, size < SEARCH_HEADER_MAX ? (size_t)size : SEARCH_HEADER_MAX, &q->header);
+	buf_init(&header, SEARCH_HEADER_MAX);
+	ok = letter_read(&q->letter, 0, size < SEARCH_HEADER_MAX ? (size_t)size : SEARCH_HEADER_MAX, &header);
+	search_fold_header(q, buf_str(&header));
+	buf_fini(&header);
+	return ok;
 }
 
 /* The envelope is at hand; the file is opened if a key looks into it. */
@@ -248,7 +254,7 @@ walk(struct search *q, struct command *c, struct store_view *v)
 	enum step step = STEP_MORE;
 
 	store_scan_open(&scan, v, q->s->box->mailbox, view_uid(&q->s->box->view, q->next));
-	for (unsigned n = 0; n < MESSAGES_PER_STEP && q->next != 0 && c->step == walk_step; n++) {
+	for (unsigned n = 0; n < MATCHES_PER_STEP && q->next != 0 && c->step == walk_step; n += q->nkeys) {
 		uint32_t uid = view_uid(&q->s->box->view, q->next);
 		enum truth t = TRUTH_NO;
 

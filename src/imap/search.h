@@ -16,8 +16,9 @@ enum {
 	SEARCH_DEPTH_MAX = 100,  /* NOT, OR and parentheses in each other */
 	SEARCH_KEYS_MAX = 2000,  /* keys of one SEARCH */
 	SEARCH_TEXTS_MAX = 64,   /* BODY and TEXT keys of one SEARCH */
-	SEARCH_NEEDLE_MAX = 4096, /* bytes of a string that is looked for */
-	SEARCH_HEADER_MAX = 1024 * 1024, /* octets of one header that are looked at */
+	SEARCH_NEEDLES_MAX = 500, /* strings that are looked for in one SEARCH */
+	SEARCH_NEEDLE_MAX = 4096, /* bytes of one */
+	SEARCH_HEADER_MAX = 256 * 1024, /* octets of one header that are looked at */
 	SEARCH_PIECE = 32 * 1024,
 };
 
@@ -39,7 +40,7 @@ struct search_key;
 struct search_row {
 	struct str name;
 	void (*parse)(struct lex *l, struct search *q, struct search_key *k);
-	enum truth (*match)(const struct search *q, const struct search_key *k);
+	enum truth (*match)(struct search *q, const struct search_key *k);
 	enum search_level level; /* where its answer is known */
 	uint32_t flag;           /* for keys that ask for one */
 	const char *rfc;
@@ -73,12 +74,22 @@ struct search_text {
 	struct buf window;              /* folded text: the end of what was looked at, and what is new */
 };
 
+/* Text of the envelope or of a header field as it is looked into: decoded and folded once for all keys. */
+enum search_field { FIELD_FROM, FIELD_TO, FIELD_CC, FIELD_BCC, FIELD_SUBJECT, SEARCH_FIELDS };
+
+struct search_folded {
+	struct search_folded *next;
+	struct str name; /* of a header field */
+	struct str text;
+};
+
 struct search {
 	unsigned returns;
 	struct str charset;
 	bool bad_charset;
 	struct search_key *keys;   /* a list: all of them */
 	unsigned nkeys;
+	unsigned nneedles;
 	unsigned depth;
 	enum search_level deepest; /* any key needs */
 	/* the walk */
@@ -88,7 +99,9 @@ struct search {
 	struct store_message m;
 	enum search_level level;   /* what is at hand of the message */
 	struct letter letter;
-	struct buf header;
+	struct arena folds;        /* of the message under way */
+	struct search_folded *field[SEARCH_FIELDS]; /* NULL: not looked into yet */
+	struct search_folded *header;               /* all its fields */
 	struct search_text text;
 	struct uidset found;       /* sequence numbers */
 	struct uidset told;        /* numbers or UIDs still to be written */
@@ -104,14 +117,25 @@ const struct search_row *search_find(struct str name);
 /* The row of "(…)" and of a bare sequence set, which have no name. */
 const struct search_row *search_list_row(void);
 const struct search_row *search_set_row(void);
-enum truth search_match(const struct search *q);
+enum truth search_match(struct search *q);
+
+/* search_field.c */
+/* Does the part of the envelope hold the needle (folded)? */
+bool search_in_field(struct search *q, enum search_field field, struct str needle);
+/* Folds the fields of a header for search_in_header. */
+void search_fold_header(struct search *q, struct str header);
+bool search_in_header(const struct search *q, struct str name, struct str needle);
+/* The message is done with. */
+void search_forget_folds(struct search *q);
 
 /* search_text.c */
 void search_text_begin(struct search_text *t, const struct mime *tree);
 /* MORE until the whole message was looked at, or every needle was found. False in *ok: it could not be read. */
 enum step search_text_step(struct search_text *t, struct letter *letter, bool *ok);
 void search_text_fini(struct search_text *t);
-/* Header text is unfolded, decoded (RFC 2047) and folded in case, then looked into. */
-bool search_in_header_text(struct str raw, struct str needle);
+/* Adds header text unfolded, decoded (RFC 2047) and folded in case. */
+void search_fold_text(struct buf *out, struct str raw);
+/* An empty needle is everywhere. */
+bool search_contains(struct str text, struct str needle);
 
 #endif

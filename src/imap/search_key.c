@@ -2,7 +2,6 @@
 #include "search.h"
 
 #include <postern/message/date.h>
-#include <postern/message/header.h>
 
 enum {
 	DAY = 86400,
@@ -30,6 +29,8 @@ parse_needle(struct lex *l, struct search *q, struct search_key *k)
 	raw = lex_astring(l);
 	if (raw.n > SEARCH_NEEDLE_MAX)
 		lex_fail(l, "search string too long");
+	if (++q->nneedles > SEARCH_NEEDLES_MAX)
+		lex_fail(l, "too many search strings");
 	if (!lex_ok(l))
 		return;
 	buf_init(&utf8, SIZE_MAX);
@@ -152,13 +153,13 @@ not(enum truth t)
 
 /* A key whose level is not reached yet is open. */
 static enum truth
-match_key(const struct search *q, const struct search_key *k)
+match_key(struct search *q, const struct search_key *k)
 {
 	return q->level < k->row->level ? TRUTH_OPEN : k->row->match(q, k);
 }
 
 static enum truth
-match_and(const struct search *q, const struct search_key *list)
+match_and(struct search *q, const struct search_key *list)
 {
 	enum truth all = TRUTH_YES;
 
@@ -172,13 +173,13 @@ match_and(const struct search *q, const struct search_key *list)
 }
 
 static enum truth
-match_list(const struct search *q, const struct search_key *k)
+match_list(struct search *q, const struct search_key *k)
 {
 	return match_and(q, k->child);
 }
 
 static enum truth
-match_all(const struct search *q, const struct search_key *k)
+match_all(struct search *q, const struct search_key *k)
 {
 	(void)q;
 	(void)k;
@@ -186,13 +187,13 @@ match_all(const struct search *q, const struct search_key *k)
 }
 
 static enum truth
-match_not(const struct search *q, const struct search_key *k)
+match_not(struct search *q, const struct search_key *k)
 {
 	return not(match_key(q, k->child));
 }
 
 static enum truth
-match_or(const struct search *q, const struct search_key *k)
+match_or(struct search *q, const struct search_key *k)
 {
 	enum truth a = match_key(q, k->child);
 	enum truth b = a == TRUTH_YES ? a : match_key(q, k->child->next);
@@ -203,31 +204,31 @@ match_or(const struct search *q, const struct search_key *k)
 }
 
 static enum truth
-match_flag(const struct search *q, const struct search_key *k)
+match_flag(struct search *q, const struct search_key *k)
 {
 	return truth(q->m.flags & k->row->flag);
 }
 
 static enum truth
-match_no_flag(const struct search *q, const struct search_key *k)
+match_no_flag(struct search *q, const struct search_key *k)
 {
 	return truth(!(q->m.flags & k->row->flag));
 }
 
 static bool
-has_keyword(const struct search *q, const struct search_key *k)
+has_keyword(struct search *q, const struct search_key *k)
 {
 	return k->keyword < STORE_KEYWORDS_MAX && q->m.keywords >> k->keyword & 1;
 }
 
 static enum truth
-match_keyword(const struct search *q, const struct search_key *k)
+match_keyword(struct search *q, const struct search_key *k)
 {
 	return truth(has_keyword(q, k));
 }
 
 static enum truth
-match_no_keyword(const struct search *q, const struct search_key *k)
+match_no_keyword(struct search *q, const struct search_key *k)
 {
 	return truth(!has_keyword(q, k));
 }
@@ -239,21 +240,21 @@ is_recent(const struct search *q)
 }
 
 static enum truth
-match_recent(const struct search *q, const struct search_key *k)
+match_recent(struct search *q, const struct search_key *k)
 {
 	(void)k;
 	return truth(is_recent(q));
 }
 
 static enum truth
-match_new(const struct search *q, const struct search_key *k)
+match_new(struct search *q, const struct search_key *k)
 {
 	(void)k;
 	return truth(is_recent(q) && !(q->m.flags & STORE_SEEN));
 }
 
 static enum truth
-match_old(const struct search *q, const struct search_key *k)
+match_old(struct search *q, const struct search_key *k)
 {
 	(void)k;
 	return truth(!is_recent(q));
@@ -269,37 +270,37 @@ internal_day(const struct search *q)
 }
 
 static enum truth
-match_before(const struct search *q, const struct search_key *k)
+match_before(struct search *q, const struct search_key *k)
 {
 	return truth(internal_day(q) < k->day);
 }
 
 static enum truth
-match_on(const struct search *q, const struct search_key *k)
+match_on(struct search *q, const struct search_key *k)
 {
 	return truth(internal_day(q) == k->day);
 }
 
 static enum truth
-match_since(const struct search *q, const struct search_key *k)
+match_since(struct search *q, const struct search_key *k)
 {
 	return truth(internal_day(q) >= k->day);
 }
 
 static enum truth
-match_larger(const struct search *q, const struct search_key *k)
+match_larger(struct search *q, const struct search_key *k)
 {
 	return truth(q->m.size > k->number);
 }
 
 static enum truth
-match_smaller(const struct search *q, const struct search_key *k)
+match_smaller(struct search *q, const struct search_key *k)
 {
 	return truth(q->m.size < k->number);
 }
 
 static enum truth
-match_set(const struct search *q, const struct search_key *k)
+match_set(struct search *q, const struct search_key *k)
 {
 	return truth(uidset_has(k->seqs, q->next));
 }
@@ -323,7 +324,7 @@ sent_day(const struct search *q, int64_t *day)
 }
 
 static enum truth
-match_sentbefore(const struct search *q, const struct search_key *k)
+match_sentbefore(struct search *q, const struct search_key *k)
 {
 	int64_t day;
 
@@ -331,7 +332,7 @@ match_sentbefore(const struct search *q, const struct search_key *k)
 }
 
 static enum truth
-match_senton(const struct search *q, const struct search_key *k)
+match_senton(struct search *q, const struct search_key *k)
 {
 	int64_t day;
 
@@ -339,7 +340,7 @@ match_senton(const struct search *q, const struct search_key *k)
 }
 
 static enum truth
-match_sentsince(const struct search *q, const struct search_key *k)
+match_sentsince(struct search *q, const struct search_key *k)
 {
 	int64_t day;
 
@@ -347,82 +348,43 @@ match_sentsince(const struct search *q, const struct search_key *k)
 }
 
 static enum truth
-match_subject(const struct search *q, const struct search_key *k)
+match_subject(struct search *q, const struct search_key *k)
 {
-	struct str subject = envelope(q)->subject;
-
-	return truth(subject.p != NULL && search_in_header_text(subject, k->needle));
-}
-
-/* An address as people write it: display name, then the address in brackets. */
-static bool
-in_address(const struct addrlist_item *a, struct str needle)
-{
-	struct buf text;
-	bool found;
-
-	buf_init(&text, SIZE_MAX);
-	buf_add(&text, a->display);
-	buf_add_cstr(&text, a->kind == ADDRLIST_MAILBOX ? " <" : " ");
-	buf_add(&text, a->local);
-	if (a->kind == ADDRLIST_MAILBOX) {
-		buf_add_char(&text, '@');
-		buf_add(&text, a->domain);
-		buf_add_char(&text, '>');
-	}
-	found = search_in_header_text(buf_str(&text), needle);
-	buf_fini(&text);
-	return found;
+	return truth(envelope(q)->subject.p != NULL && search_in_field(q, FIELD_SUBJECT, k->needle));
 }
 
 static enum truth
-in_addresses(const struct addrlist *list, struct str needle)
+match_from(struct search *q, const struct search_key *k)
 {
-	for (const struct addrlist_item *a = list->first; a != NULL; a = a->next)
-		if (a->kind != ADDRLIST_END && in_address(a, needle))
-			return TRUTH_YES;
-	return TRUTH_NO;
+	return truth(envelope(q)->from.n > 0 && search_in_field(q, FIELD_FROM, k->needle));
 }
 
 static enum truth
-match_from(const struct search *q, const struct search_key *k)
+match_to(struct search *q, const struct search_key *k)
 {
-	return in_addresses(&envelope(q)->from, k->needle);
+	return truth(envelope(q)->to.n > 0 && search_in_field(q, FIELD_TO, k->needle));
 }
 
 static enum truth
-match_to(const struct search *q, const struct search_key *k)
+match_cc(struct search *q, const struct search_key *k)
 {
-	return in_addresses(&envelope(q)->to, k->needle);
+	return truth(envelope(q)->cc.n > 0 && search_in_field(q, FIELD_CC, k->needle));
 }
 
 static enum truth
-match_cc(const struct search *q, const struct search_key *k)
+match_bcc(struct search *q, const struct search_key *k)
 {
-	return in_addresses(&envelope(q)->cc, k->needle);
+	return truth(envelope(q)->bcc.n > 0 && search_in_field(q, FIELD_BCC, k->needle));
 }
 
 static enum truth
-match_bcc(const struct search *q, const struct search_key *k)
+match_header(struct search *q, const struct search_key *k)
 {
-	return in_addresses(&envelope(q)->bcc, k->needle);
-}
-
-/* Any field of that name; an empty string asks whether there is one. */
-static enum truth
-match_header(const struct search *q, const struct search_key *k)
-{
-	struct header_walk w = header_begin(buf_str(&q->header));
-	struct header_field f;
-
-	while (header_next(&w, &f))
-		if (str_eq_nocase(f.name, k->word) && search_in_header_text(f.value, k->needle))
-			return TRUTH_YES;
-	return TRUTH_NO;
+	return truth(search_in_header(q, k->word, k->needle));
 }
 
 static enum truth
-match_text(const struct search *q, const struct search_key *k)
+match_text(struct search *q, const struct search_key *k)
 {
 	return truth(q->text.found >> k->text & 1);
 }
@@ -494,7 +456,7 @@ search_set_row(void)
 }
 
 enum truth
-search_match(const struct search *q)
+search_match(struct search *q)
 {
 	return match_and(q, q->keys);
 }

@@ -109,7 +109,7 @@ search_fini(struct command *c)
 	struct search *q = c->args;
 
 	letter_fini(&q->letter);
-	buf_fini(&q->header);
+	arena_fini(&q->folds);
 	search_text_fini(&q->text);
 	uidset_fini(&q->found);
 	uidset_fini(&q->told);
@@ -122,7 +122,7 @@ cmd_search_parse(struct lex *l, struct command *c)
 	struct search_key **tail = &q->keys;
 
 	letter_init(&q->letter);
-	buf_init(&q->header, SIZE_MAX);
+	arena_init(&q->folds);
 	buf_init(&q->text.window, SIZE_MAX);
 	q->charset = STR("UTF-8");
 	c->args = q;

@@ -4,21 +4,18 @@
  * (charset_fold), so that comparing is looking for bytes. */
 #include "search.h"
 
-#include <stdlib.h>
-
 #include <postern/message/header.h>
 #include <postern/message/param.h>
 #include <postern/message/word.h>
 
-static bool
-contains(struct str text, struct str needle)
+bool
+search_contains(struct str text, struct str needle)
 {
 	return needle.n == 0 || (text.n >= needle.n && memmem(text.p, text.n, needle.p, needle.n) != NULL);
 }
 
-/* Header text as it is looked into. */
-static void
-fold_header_text(struct buf *out, struct str raw)
+void
+search_fold_text(struct buf *out, struct str raw)
 {
 	struct buf utf8;
 
@@ -26,21 +23,6 @@ fold_header_text(struct buf *out, struct str raw)
 	word_decode(&utf8, raw);
 	charset_fold(out, buf_str(&utf8));
 	buf_fini(&utf8);
-}
-
-bool
-search_in_header_text(struct str raw, struct str needle)
-{
-	struct buf text;
-	bool found;
-
-	if (needle.n == 0)
-		return true;
-	buf_init(&text, SIZE_MAX);
-	fold_header_text(&text, raw);
-	found = contains(buf_str(&text), needle);
-	buf_fini(&text);
-	return found;
 }
 
 static bool
@@ -54,7 +36,7 @@ static void
 look(struct search_text *t, struct str text, bool headers)
 {
 	for (unsigned i = 0; i < t->n; i++)
-		if (!(t->found >> i & 1) && (!headers || is_text_key(t->keys[i])) && contains(text, t->keys[i]->needle))
+		if (!(t->found >> i & 1) && (!headers || is_text_key(t->keys[i])) && search_contains(text, t->keys[i]->needle))
 			t->found |= (uint64_t)1 << i;
 }
 
@@ -74,7 +56,7 @@ look_into_field(struct search_text *t, const struct header_field *f)
 	buf_init(&text, SIZE_MAX);
 	charset_fold(&text, f->name);
 	buf_add_cstr(&text, ": ");
-	fold_header_text(&text, f->value);
+	search_fold_text(&text, f->value);
 	look(t, buf_str(&text), true);
 	buf_fini(&text);
 }
