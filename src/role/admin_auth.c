@@ -1,8 +1,9 @@
-/* admin_auth.c - `postern user', `alias', `domain' and `explain' as rows (verbs.h): words in, a library call, JSON out. */
+/* admin_auth.c - `postern alias', `domain' and `explain' as rows (verbs.h), and the table with those of `user'. */
+#include "admin_auth.h"
+
 #include <stdlib.h>
 
 #include <postern/core/mem.h>
-#include <postern/role/verbs.h>
 
 enum {
 	PAGE = 50,
@@ -10,213 +11,41 @@ enum {
 	JSON_ROOM = CONTROL_JSON_MAX / 2, /* a page ends when it is so long; one row more still fits */
 };
 
-/* --- JSON --- */
-
-/* Names are UTF-8; of a damaged row anything may come. */
-static json_t *
-text(struct str s)
+json_t *
+verb_text(struct str s)
 {
 	json_t *json = json_stringn(s.n > 0 ? s.p : "", s.n);
 
 	return json != NULL ? json : json_string("(not UTF-8)");
 }
 
-static json_t *
-texts(const struct str *v, size_t n)
+json_t *
+verb_texts(const struct str *v, size_t n)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, text(v[i]));
+		json_array_append_new(list, verb_text(v[i]));
 	return list;
 }
 
-static json_t *
-quota_json(uint64_t quota)
+bool
+verb_answer_name(struct control_answer *out, const char *what, struct str name)
 {
-	return quota == QUOTA_DEFAULT ? json_null() : json_integer((json_int_t)quota);
-}
-
-static json_t *
-user_json(const struct user *u)
-{
-	return json_pack("{s:o, s:b, s:o, s:I, s:b}", "address", text(u->address), "disabled", u->disabled, "quota",
-	    quota_json(u->quota), "created", (json_int_t)u->created, "damaged", u->damaged);
-}
-
-static bool
-answer_name(struct control_answer *out, const char *what, struct str name)
-{
-	out->json = json_pack("{s:o}", what, text(name));
+	out->json = json_pack("{s:o}", what, verb_text(name));
 	return true;
 }
 
-static bool
-fail(struct control_answer *out, const struct control_ask *ask, const struct err *e)
+bool
+verb_fail(struct control_answer *out, const struct control_ask *ask, const struct err *e)
 {
 	return control_fail(out, ask->arena, e->class == ERR_TEMP ? ADMIN_LATER : ADMIN_FAILED, "%s", e->log);
 }
 
-/* --- users --- */
-
-static const struct admin *
-admin_of(void *ctx)
+const struct admin *
+verb_admin(void *ctx)
 {
 	return &((struct auth_admin *)ctx)->admin;
-}
-
-static bool
-secret_of(const struct control_ask *ask, struct admin_secret *secret, struct control_answer *out)
-{
-	struct str kind = ask->args.v[1];
-
-	*secret = (struct admin_secret){ .password = STR(""), .hash = STR("") };
-	if (str_eq(kind, STR("password")))
-		secret->password = ask->args.v[2];
-	else if (str_eq(kind, STR("hash")))
-		secret->hash = ask->args.v[2];
-	else
-		return !control_fail(out, ask->arena, ADMIN_USAGE, "a secret is a password or a hash");
-	return true;
-}
-
-static bool
-quota_of(const struct control_ask *ask, struct str word, uint64_t *quota, struct control_answer *out)
-{
-	*quota = str_eq(word, STR("none")) ? 0 : QUOTA_DEFAULT;
-	if (str_eq(word, STR("none")) || str_eq(word, STR("default")) || str_u64(word, INT64_MAX, quota))
-		return true;
-	return !control_fail(out, ask->arena, ADMIN_USAGE, "a quota is a number of bytes, none or default");
-}
-
-static bool
-user_add(void *ctx, const struct control_ask *ask, struct control_answer *out)
-{
-	struct admin_secret secret;
-	uint64_t quota;
-	struct err e;
-
-	if (!secret_of(ask, &secret, out) || !quota_of(ask, ask->args.v[3], &quota, out))
-		return true;
-	if (!admin_user_add(admin_of(ctx), ask->args.v[0], &secret, quota, &e))
-		return fail(out, ask, &e);
-	return answer_name(out, "address", ask->args.v[0]);
-}
-
-static bool
-user_passwd(void *ctx, const struct control_ask *ask, struct control_answer *out)
-{
-	struct admin_secret secret;
-	struct err e;
-
-	if (!secret_of(ask, &secret, out))
-		return true;
-	if (!admin_user_passwd(admin_of(ctx), ask->args.v[0], &secret, &e))
-		return fail(out, ask, &e);
-	return answer_name(out, "address", ask->args.v[0]);
-}
-
-static bool
-user_quota(void *ctx, const struct control_ask *ask, struct control_answer *out)
-{
-	uint64_t quota;
-	struct err e;
-
-	if (!quota_of(ask, ask->args.v[1], &quota, out))
-		return true;
-	if (!admin_user_quota(admin_of(ctx), ask->args.v[0], quota, &e))
-		return fail(out, ask, &e);
-	return answer_name(out, "address", ask->args.v[0]);
-}
-
-static bool
-user_del(void *ctx, const struct control_ask *ask, struct control_answer *out)
-{
-	struct auth_admin *auth = ctx;
-	struct str address;
-	struct err e;
-
-	if (!admin_user_del(&auth->admin, ask->args.v[0], &e) ||
-	    !admin_address(ask->args.v[0], ask->arena, &address, &e))
-		return fail(out, ask, &e);
-	if (auth->usage != NULL)
-		usage_forget(auth->usage, address);
-	return answer_name(out, "address", address);
-}
-
-static bool
-user_enable(void *ctx, const struct control_ask *ask, struct control_answer *out)
-{
-	struct err e;
-
-	if (!admin_user_enable(admin_of(ctx), ask->args.v[0], &e))
-		return fail(out, ask, &e);
-	return answer_name(out, "address", ask->args.v[0]);
-}
-
-static bool
-user_disable(void *ctx, const struct control_ask *ask, struct control_answer *out)
-{
-	struct err e;
-
-	if (!admin_user_disable(admin_of(ctx), ask->args.v[0], &e))
-		return fail(out, ask, &e);
-	return answer_name(out, "address", ask->args.v[0]);
-}
-
-static bool
-user_show(void *ctx, const struct control_ask *ask, struct control_answer *out)
-{
-	struct auth_admin *auth = ctx;
-	struct user u;
-	struct err e;
-	json_t *used;
-
-	if (!admin_user_show(&auth->admin, ask->args.v[0], ask->arena, &u, &e))
-		return fail(out, ask, &e);
-	used = auth->usage != NULL ? json_integer((json_int_t)usage_of(auth->usage, u.address)) : json_null();
-	out->json = user_json(&u);
-	json_object_set_new(out->json, "quota_in_force", json_integer((json_int_t)admin_quota(auth->admin.conf, &u)));
-	json_object_set_new(out->json, "scheme", json_string(verifier_scheme(&u.verifier)));
-	json_object_set_new(out->json, "scram", json_boolean(u.verifier.scram.iterations > 0));
-	json_object_set_new(out->json, "used", used);
-	mem_wipe(&u.verifier, sizeof(u.verifier));
-	return true;
-}
-
-static bool
-user_list(void *ctx, const struct control_ask *ask, struct control_answer *out)
-{
-	struct user *rows = arena_array(ask->arena, PAGE, sizeof(rows[0]));
-	struct directory_page page = { .max = PAGE };
-	struct err e;
-
-	if (!directory_users(admin_of(ctx)->dir, ask->after, ask->arena, &page, rows, &e))
-		return fail(out, ask, &e);
-	out->json = json_array();
-	for (size_t i = 0; i < page.n; i++)
-		json_array_append_new(out->json, user_json(&rows[i]));
-	if (page.more)
-		out->more = rows[page.n - 1].address;
-	mem_wipe(rows, PAGE * sizeof(rows[0]));
-	return true;
-}
-
-static bool
-user_check(void *ctx, const struct control_ask *ask, struct control_answer *out)
-{
-	const struct admin *admin = admin_of(ctx);
-	struct err e;
-
-	switch (login_check_now(admin->dir, admin->conf, ask->args.v[0], ask->args.v[1], &e)) {
-	case LOGIN_OK:
-		out->json = json_pack("{s:o, s:b}", "address", text(ask->args.v[0]), "ok", true);
-		return true;
-	case LOGIN_LATER:
-		return control_fail(out, ask->arena, ADMIN_LATER, "%s", e.log);
-	default:
-		return control_fail(out, ask->arena, ADMIN_FAILED, "%s", e.log);
-	}
 }
 
 /* --- aliases --- */
@@ -235,9 +64,9 @@ alias_add(void *ctx, const struct control_ask *ask, struct control_answer *out)
 			senders[nsenders++] = str_sub(ask->args.v[i], 1, ask->args.v[i].n);
 		else
 			targets[ntargets++] = ask->args.v[i];
-	if (!admin_alias_add(admin_of(ctx), ask->args.v[0], targets, ntargets, senders, nsenders, &e))
-		return fail(out, ask, &e);
-	return answer_name(out, "alias", ask->args.v[0]);
+	if (!admin_alias_add(verb_admin(ctx), ask->args.v[0], targets, ntargets, senders, nsenders, &e))
+		return verb_fail(out, ask, &e);
+	return verb_answer_name(out, "alias", ask->args.v[0]);
 }
 
 static bool
@@ -245,9 +74,9 @@ alias_del(void *ctx, const struct control_ask *ask, struct control_answer *out)
 {
 	struct err e;
 
-	if (!admin_alias_del(admin_of(ctx), ask->args.v[0], &e))
-		return fail(out, ask, &e);
-	return answer_name(out, "alias", ask->args.v[0]);
+	if (!admin_alias_del(verb_admin(ctx), ask->args.v[0], &e))
+		return verb_fail(out, ask, &e);
+	return verb_answer_name(out, "alias", ask->args.v[0]);
 }
 
 /* As many names as fit into room bytes of JSON; room is what is left then. */
@@ -270,8 +99,8 @@ alias_json(const struct alias *al, size_t *room)
 	size_t used = JSON_ROOM - all + al->address.n + 128;
 
 	*room -= used < *room ? used : *room;
-	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:b}", "alias", text(al->address), "targets",
-	    texts(al->targets, targets), "senders", texts(al->senders, senders), "omitted",
+	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:b}", "alias", verb_text(al->address), "targets",
+	    verb_texts(al->targets, targets), "senders", verb_texts(al->senders, senders), "omitted",
 	    (json_int_t)(al->ntargets - targets + al->nsenders - senders), "created", (json_int_t)al->created,
 	    "damaged", al->damaged);
 }
@@ -285,8 +114,8 @@ alias_list(void *ctx, const struct control_ask *ask, struct control_answer *out)
 	size_t i = 0;
 	struct err e;
 
-	if (!directory_aliases(admin_of(ctx)->dir, ask->after, ask->arena, &page, rows, &e))
-		return fail(out, ask, &e);
+	if (!directory_aliases(verb_admin(ctx)->dir, ask->after, ask->arena, &page, rows, &e))
+		return verb_fail(out, ask, &e);
 	out->json = json_array();
 	while (i < page.n && room > 0)
 		json_array_append_new(out->json, alias_json(&rows[i++], &room));
@@ -302,9 +131,9 @@ domain_add(void *ctx, const struct control_ask *ask, struct control_answer *out)
 {
 	struct err e;
 
-	if (!admin_domain_add(admin_of(ctx), ask->args.v[0], &e))
-		return fail(out, ask, &e);
-	return answer_name(out, "domain", ask->args.v[0]);
+	if (!admin_domain_add(verb_admin(ctx), ask->args.v[0], &e))
+		return verb_fail(out, ask, &e);
+	return verb_answer_name(out, "domain", ask->args.v[0]);
 }
 
 static bool
@@ -312,9 +141,9 @@ domain_del(void *ctx, const struct control_ask *ask, struct control_answer *out)
 {
 	struct err e;
 
-	if (!admin_domain_del(admin_of(ctx), ask->args.v[0], &e))
-		return fail(out, ask, &e);
-	return answer_name(out, "domain", ask->args.v[0]);
+	if (!admin_domain_del(verb_admin(ctx), ask->args.v[0], &e))
+		return verb_fail(out, ask, &e);
+	return verb_answer_name(out, "domain", ask->args.v[0]);
 }
 
 static bool
@@ -336,7 +165,7 @@ list_configured(const struct admin *admin, const struct control_ask *ask, struct
 	str_u64(str_sub(ask->after, 1, ask->after.n), all->n, &at);
 	out->json = json_array();
 	for (uint64_t end = at + DOMAIN_PAGE; at < all->n && at < end; at++)
-		json_array_append_new(out->json, json_pack("{s:o, s:b, s:n, s:b}", "domain", text(all->v[at]),
+		json_array_append_new(out->json, json_pack("{s:o, s:b, s:n, s:b}", "domain", verb_text(all->v[at]),
 						     "configured", true, "created", "damaged", false));
 	out->more = at < all->n ? arena_strf(ask->arena, "#%ju", (uintmax_t)at) : STR("##");
 	return true;
@@ -345,7 +174,7 @@ list_configured(const struct admin *admin, const struct control_ask *ask, struct
 static json_t *
 domain_json(const struct domain *d)
 {
-	return json_pack("{s:o, s:b, s:I, s:b}", "domain", text(d->name), "configured", false, "created",
+	return json_pack("{s:o, s:b, s:I, s:b}", "domain", verb_text(d->name), "configured", false, "created",
 	    (json_int_t)d->created, "damaged", d->damaged);
 }
 
@@ -357,7 +186,7 @@ list_added(const struct admin *admin, struct str after, const struct control_ask
 	struct err e;
 
 	if (!directory_domains(admin->dir, after, ask->arena, &page, rows, &e))
-		return fail(out, ask, &e);
+		return verb_fail(out, ask, &e);
 	out->json = json_array();
 	for (size_t i = 0; i < page.n; i++)
 		if (!is_configured(admin->conf, rows[i].name))
@@ -371,10 +200,10 @@ static bool
 domain_list(void *ctx, const struct control_ask *ask, struct control_answer *out)
 {
 	if (str_eq(ask->after, STR("##")))
-		return list_added(admin_of(ctx), STR(""), ask, out);
+		return list_added(verb_admin(ctx), STR(""), ask, out);
 	if (ask->after.n == 0 || ask->after.p[0] == '#')
-		return list_configured(admin_of(ctx), ask, out);
-	return list_added(admin_of(ctx), ask->after, ask, out);
+		return list_configured(verb_admin(ctx), ask, out);
+	return list_added(verb_admin(ctx), ask->after, ask, out);
 }
 
 /* --- explain --- */
@@ -387,8 +216,9 @@ targets_json(const struct resolve_answer *answer, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		const struct resolve_target *t = &answer->targets[i];
 
-		json_array_append_new(list, json_pack("{s:o, s:b, s:o, s:I}", "address", text(t->address), "local",
-						t->local, "detail", text(t->detail), "quota", (json_int_t)t->quota));
+		json_array_append_new(
+		    list, json_pack("{s:o, s:b, s:o, s:I}", "address", verb_text(t->address), "local", t->local,
+			      "detail", verb_text(t->detail), "quota", (json_int_t)t->quota));
 	}
 	return list;
 }
@@ -408,10 +238,10 @@ explain_json(const struct resolve_answer *answer)
 	resolve_explain(&some, &words);
 	if (shown < answer->ntargets)
 		buf_addf(&words, "  and %zu more\n", answer->ntargets - shown);
-	json = json_pack("{s:o, s:s, s:i, s:s, s:s, s:o, s:o, s:o}", "address", text(answer->canonical), "verdict",
+	json = json_pack("{s:o, s:s, s:i, s:s, s:s, s:o, s:o, s:o}", "address", verb_text(answer->canonical), "verdict",
 	    verdicts[answer->verdict], "code", (int)answer->code, "enhanced", answer->enhanced, "words", answer->words,
-	    "chain", texts(answer->chain, answer->nchain), "targets", targets_json(answer, shown), "text",
-	    text(buf_str(&words)));
+	    "chain", verb_texts(answer->chain, answer->nchain), "targets", targets_json(answer, shown), "text",
+	    verb_text(buf_str(&words)));
 	buf_fini(&words);
 	return json;
 }
@@ -428,15 +258,15 @@ explain(void *ctx, const struct control_ask *ask, struct control_answer *out)
 }
 
 const struct control_verb auth_verbs[] = {
-	{ "user", "add", 4, 4, user_add },
-	{ "user", "del", 1, 1, user_del },
-	{ "user", "list", 0, 0, user_list },
-	{ "user", "show", 1, 1, user_show },
-	{ "user", "passwd", 3, 3, user_passwd },
-	{ "user", "quota", 2, 2, user_quota },
-	{ "user", "enable", 1, 1, user_enable },
-	{ "user", "disable", 1, 1, user_disable },
-	{ "user", "check", 2, 2, user_check },
+	{ "user", "add", 4, 4, verb_user_add },
+	{ "user", "del", 1, 1, verb_user_del },
+	{ "user", "list", 0, 0, verb_user_list },
+	{ "user", "show", 1, 1, verb_user_show },
+	{ "user", "passwd", 3, 3, verb_user_passwd },
+	{ "user", "quota", 2, 2, verb_user_quota },
+	{ "user", "enable", 1, 1, verb_user_enable },
+	{ "user", "disable", 1, 1, verb_user_disable },
+	{ "user", "check", 2, 2, verb_user_check },
 	{ "alias", "add", 2, 1 + ALIAS_TARGETS_MAX + ALIAS_SENDERS_MAX, alias_add },
 	{ "alias", "del", 1, 1, alias_del },
 	{ "alias", "list", 0, 0, alias_list },
