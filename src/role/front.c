@@ -209,6 +209,34 @@ front_tls(struct front *f, enum conf_service service)
 	return f->servers[service] != NULL ? tls_server_session(f->servers[service]) : NULL;
 }
 
+size_t
+front_mechanisms(const struct conf *conf, struct str out[static SASL_MECHANISMS_MAX])
+{
+	static const struct sasl_channel bound = { .tls = true, .scram = true, .exporter = STR_INIT("x"), .end_point = STR_INIT("x") };
+	static const struct sasl_channel plain = { .tls = true };
+
+	return sasl_offer(conf->auth.scram ? &bound : &plain, out);
+}
+
+void
+front_bindings(const struct conn *c, struct front_bindings *b)
+{
+	SSL *ssl = conn_is_secure(c) ? conn_ssl(c) : NULL;
+
+	b->exporter = str_from(b->exporter_bytes, ssl != NULL ? tls_binding_exporter(ssl, b->exporter_bytes) : 0);
+	b->end_point = str_from(b->end_point_bytes, ssl != NULL ? tls_binding_end_point(ssl, b->end_point_bytes) : 0);
+}
+
+void
+front_log_end(enum conf_service service, const char *sid, const char *client, const struct conn *c, enum conn_end why)
+{
+	/* a handshake was begun and not ended */
+	if (conn_ssl(c) == NULL || conn_is_secure(c) || why == CONN_END_CLOSED)
+		return;
+	tls_facts_log_failure((enum tls_service)service, str_of(sid), str_of(client), conn_ssl(c), conn_tls_error(c),
+	    why == CONN_END_TLS ? NULL : conn_end_words(why));
+}
+
 void
 front_on_certificate(void *env, struct ipc_chan *from, const struct certificate_ask *said)
 {

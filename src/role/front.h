@@ -2,6 +2,7 @@
 #ifndef ROLE_FRONT_H
 #define ROLE_FRONT_H
 
+#include <postern/auth/sasl.h>
 #include <postern/net/conn.h>
 #include <postern/net/listen.h>
 #include <postern/tls/facts.h>
@@ -34,6 +35,21 @@ unsigned front_fill(const struct front *f);
 
 /* TLS state for a new connection of the service; NULL when there is no certificate. */
 SSL *front_tls(struct front *f, enum conf_service service);
+
+/* The SASL mechanisms to offer under this configuration, best first; returns how many. */
+size_t front_mechanisms(const struct conf *conf, struct str out[static SASL_MECHANISMS_MAX]);
+
+/* What SASL may bind to: both empty without TLS. */
+struct front_bindings {
+	struct str exporter;
+	struct str end_point;
+	uint8_t exporter_bytes[TLS_BINDING_MAX];
+	uint8_t end_point_bytes[TLS_BINDING_MAX];
+};
+void front_bindings(const struct conn *c, struct front_bindings *b);
+
+/* A connection is over: one line if it was a TLS handshake that failed. */
+void front_log_end(enum conf_service service, const char *sid, const char *client, const struct conn *c, enum conn_end why);
 
 /* A new session id: 16 characters. */
 void front_sid(char sid[static SID_SIZE]);

@@ -199,16 +199,14 @@ static void
 op_auth_start(void *ctx, struct str mech, const struct str *initial)
 {
 	struct client *c = ctx;
-	SSL *ssl = conn_is_secure(c->conn) ? conn_ssl(c->conn) : NULL;
-	uint8_t exporter[TLS_BINDING_MAX];
-	uint8_t end_point[TLS_BINDING_MAX];
+	struct front_bindings bindings;
 	struct sasl_start_ask ask = { .service = str_of(conf_service_name(c->service)), .sid = str_of(c->sid), .client = str_of(c->address),
-		.mechanism = mech, .has_initial = initial != NULL, .initial = initial != NULL ? *initial : STR(""), .tls = ssl != NULL };
+		.mechanism = mech, .has_initial = initial != NULL, .initial = initial != NULL ? *initial : STR(""),
+		.tls = conn_is_secure(c->conn) };
 
-	if (ssl != NULL) {
-		ask.exporter = str_from(exporter, tls_binding_exporter(ssl, exporter));
-		ask.end_point = str_from(end_point, tls_binding_end_point(ssl, end_point));
-	}
+	front_bindings(c->conn, &bindings);
+	ask.exporter = bindings.exporter;
+	ask.end_point = bindings.end_point;
 	ask_sasl_start(env_peer(c->role->env, ROLE_AUTH, 0), &ask, on_sasl_started, asking(c));
 }
 
@@ -340,19 +338,15 @@ on_end(void *ctx, enum conn_end why)
 {
 	struct client *c = ctx;
 
-	if (!conn_is_secure(c->conn) && conn_ssl(c->conn) != NULL && why != CONN_END_CLOSED)
-		tls_facts_log_failure((enum tls_service)c->service, str_of(c->sid), str_of(c->address), conn_ssl(c->conn),
-		    conn_tls_error(c->conn), why == CONN_END_TLS ? NULL : conn_end_words(why));
+	front_log_end(c->service, c->sid, c->address, c->conn, why);
 	free_client(c);
 }
 
 static void
 begin(struct client *c, bool tls)
 {
-	static const struct sasl_channel bound = { .tls = true, .scram = true, .exporter = STR_INIT("x"), .end_point = STR_INIT("x") };
-	static const struct sasl_channel plain = { .tls = true };
 	struct imap_front_setup setup = { .hostname = c->conf->hostname, .sid = str_of(c->sid), .client = str_of(c->address),
-		.mechs = c->mechs, .nmechs = sasl_offer(c->conf->auth.scram ? &bound : &plain, c->mechs), .tls = tls, .starttls = !tls };
+		.mechs = c->mechs, .nmechs = front_mechanisms(c->conf, c->mechs), .tls = tls, .starttls = !tls };
 
 	c->front = imap_front_new(&setup, &front_ops, c);
 }

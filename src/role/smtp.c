@@ -99,11 +99,7 @@ on_end(void *ctx, enum conn_end why)
 {
 	struct smtp_session *s = ctx;
 
-	if ((why == CONN_END_TLS || why == CONN_END_NOT_TLS || why == CONN_END_INJECTED || why == CONN_END_WAIT ||
-	        why == CONN_END_FLOOD) &&
-	    s->service != SERVICE_COUNT && !conn_is_secure(s->conn) && conn_ssl(s->conn) != NULL)
-		tls_facts_log_failure((enum tls_service)s->service, str_of(s->sid), str_of(s->client), conn_ssl(s->conn),
-		    conn_tls_error(s->conn), why == CONN_END_TLS ? NULL : conn_end_words(why));
+	front_log_end(s->service, s->sid, s->client, s->conn, why);
 	free_session(s);
 }
 
@@ -135,8 +131,7 @@ on_secure(void *ctx)
 {
 	struct smtp_session *s = ctx;
 	SSL *ssl = conn_ssl(s->conn);
-	uint8_t exporter[TLS_BINDING_MAX];
-	uint8_t end_point[TLS_BINDING_MAX];
+	struct front_bindings bindings;
 	struct tls_facts f;
 	struct smtp_in_tls tls;
 
@@ -144,8 +139,9 @@ on_secure(void *ctx)
 	tls_facts_read(ssl, &f);
 	tls = (struct smtp_in_tls){ .version = str_of(f.version), .cipher = str_of(f.cipher), .bits = (unsigned)f.bits,
 		.group = str_of(f.group), .sni = str_of(f.sni), .client = str_of(f.client_subject) };
-	tls.exporter = str_from(exporter, tls_binding_exporter(ssl, exporter));
-	tls.endpoint = str_from(end_point, tls_binding_end_point(ssl, end_point));
+	front_bindings(s->conn, &bindings);
+	tls.exporter = bindings.exporter;
+	tls.endpoint = bindings.end_point;
 	if (s->in == NULL) {
 		begin(s, &tls);
 		return;
@@ -161,8 +157,6 @@ static const struct conn_ops conn_callbacks = { .on_data = on_data, .on_secure =
 static void
 fill_conf(struct smtp_session *s)
 {
-	static const struct sasl_channel bound = { .tls = true, .scram = true, .exporter = STR_INIT("x"), .end_point = STR_INIT("x") };
-	static const struct sasl_channel plain = { .tls = true };
 	const struct conf *conf = s->conf;
 	struct smtp_role *r = s->role;
 
@@ -171,7 +165,7 @@ fill_conf(struct smtp_session *s)
 		.hops = conf->limits.hops, .errors = conf->limits.errors, .command_ms = conf->limits.smtp_ms,
 		.login_ms = conf->limits.login_ms };
 	s->in_conf.mechanisms = r->mechanisms;
-	s->in_conf.nmechanisms = sasl_offer(conf->auth.scram ? &bound : &plain, r->mechanisms);
+	s->in_conf.nmechanisms = front_mechanisms(conf, r->mechanisms);
 	s->in_conf.tls = s->service == SERVICE_SMTP || s->service == SERVICE_SUBMISSION;
 }
 

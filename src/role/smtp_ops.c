@@ -220,16 +220,13 @@ static void
 op_auth_start(void *ctx, struct str mechanism, struct str initial)
 {
 	struct smtp_session *s = ctx;
-	SSL *ssl = conn_is_secure(s->conn) ? conn_ssl(s->conn) : NULL;
-	uint8_t exporter[TLS_BINDING_MAX];
-	uint8_t end_point[TLS_BINDING_MAX];
+	struct front_bindings bindings;
 	struct sasl_start_ask ask = { .service = str_of(conf_service_name(s->service)), .sid = str_of(s->sid), .client = str_of(s->client),
-		.mechanism = mechanism, .has_initial = initial.p != NULL, .initial = initial, .tls = ssl != NULL };
+		.mechanism = mechanism, .has_initial = initial.p != NULL, .initial = initial, .tls = conn_is_secure(s->conn) };
 
-	if (ssl != NULL) {
-		ask.exporter = str_from(exporter, tls_binding_exporter(ssl, exporter));
-		ask.end_point = str_from(end_point, tls_binding_end_point(ssl, end_point));
-	}
+	front_bindings(s->conn, &bindings);
+	ask.exporter = bindings.exporter;
+	ask.end_point = bindings.end_point;
 	ask_sasl_start(auth_of(s), &ask, on_sasl_started, asking(s));
 }
 
