@@ -237,11 +237,17 @@ conn_pause(struct conn *c)
 }
 
 void
+conn_redeliver_soon(struct conn *c)
+{
+	c->redeliver = true;
+	queue_turn(c);
+}
+
+void
 conn_resume(struct conn *c)
 {
 	c->paused = false;
-	c->redeliver = true;
-	queue_turn(c);
+	conn_redeliver_soon(c);
 }
 
 void

@@ -56,7 +56,8 @@ ask_owner(struct conn *c, struct str bytes)
 	return bytes.n;
 }
 
-/* Gives bytes to the owner, after those that wait; keeps what he leaves. */
+/* Gives bytes to the owner, after those that wait; keeps what he leaves. An owner who took a part has more to take at
+ * once: he gets it in the next turn, for the peer may wait for an answer and send nothing that would bring it. */
 static void
 deliver(struct conn *c, struct str bytes)
 {
@@ -78,12 +79,14 @@ deliver(struct conn *c, struct str bytes)
 		buf_add(&c->in, str_sub(bytes, took, bytes.n));
 	if (c->in.n == 0)
 		buf_fini(&c->in);
+	else if (took > 0 && !c->paused && !c->freed)
+		conn_redeliver_soon(c);
 }
 
 static void
 tell_eof(struct conn *c)
 {
-	if (!c->eof || c->eof_told || c->paused || c->freed || c->phase != CONN_OPEN)
+	if (!c->eof || c->eof_told || c->paused || c->freed || c->redeliver || c->phase != CONN_OPEN)
 		return;
 	c->eof_told = true;
 	if (c->tls != NULL && !c->tls->done)

@@ -87,6 +87,9 @@ void conn_fail(struct conn *c, enum conn_end why);
 /* As conn_close, with another reason: the last words are still delivered. */
 void conn_close_for(struct conn *c, enum conn_end why);
 
+/* Gives the owner what he left, in the next turn. */
+void conn_redeliver_soon(struct conn *c);
+
 /* conn_io.c */
 void conn_io_read(struct conn *c);
 /* Gives the owner what he left, and the end of file after it. */

@@ -57,8 +57,8 @@ enum conn_end {
 };
 
 struct conn_ops {
-	/* Bytes from the peer: all that is unconsumed, oldest first. Returns how many the owner took; the rest
-	 * comes again with the next bytes or after conn_resume. */
+	/* Bytes from the peer: all that is unconsumed, oldest first. Returns how many the owner took; the rest comes
+	 * again in the next turn, or, if he took nothing, with the next bytes or after conn_resume. */
 	size_t (*on_data)(void *ctx, struct str bytes);
 	/* The TLS handshake is done. May be NULL. */
 	void (*on_secure)(void *ctx);

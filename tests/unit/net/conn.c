@@ -166,6 +166,7 @@ bytes_come_and_go(void **state)
 	side_close(&s);
 }
 
+/* The peer waits for an answer to all of it and sends nothing more. */
 static void
 what_is_left_comes_again(void **state)
 {
@@ -175,15 +176,30 @@ what_is_left_comes_again(void **state)
 	side_open(&s);
 	s.take = 2;
 	say(&s, "abcde");
-	turns(&s, 2);
-	assert_got(&s, "ab");
-	say(&s, "f");
-	turns(&s, 2);
-	assert_got(&s, "abcd");
+	turns(&s, 6);
+	assert_got(&s, "abcde");
+	assert_int_equal(s.calls, 3);
+	side_close(&s);
+}
+
+static void
+who_takes_nothing_is_not_asked_again(void **state)
+{
+	struct side s;
+
+	(void)state;
+	side_open(&s);
+	s.take = 0;
+	say(&s, "ab");
+	turns(&s, 6);
+	assert_int_equal(s.calls, 1);
+	say(&s, "c");
+	turns(&s, 6);
+	assert_int_equal(s.calls, 2);
 	s.take = SIZE_MAX;
 	conn_resume(s.conn);
 	turns(&s, 2);
-	assert_got(&s, "abcdef");
+	assert_got(&s, "abc");
 	side_close(&s);
 }
 
@@ -362,6 +378,26 @@ the_peer_closes_one_half(void **state)
 }
 
 static void
+the_end_comes_behind_what_is_left(void **state)
+{
+	struct conn_ops with_eof = ops;
+	struct side s;
+
+	(void)state;
+	with_eof.on_eof = on_eof;
+	side_open(&s);
+	conn_set_ops(s.conn, &with_eof, &s);
+	s.take = 2;
+	say(&s, "abcdefg");
+	shutdown(s.peer, SHUT_WR);
+	turns(&s, 8);
+	assert_true(s.eof);
+	assert_got(&s, "abcdefg");
+	assert_peer_reads(&s, "bye");
+	side_close(&s);
+}
+
+static void
 an_end_of_file_waits_for_resume(void **state)
 {
 	struct side s;
@@ -469,6 +505,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_come_and_go),
 		cmocka_unit_test(what_is_left_comes_again),
+		cmocka_unit_test(who_takes_nothing_is_not_asked_again),
+		cmocka_unit_test(the_end_comes_behind_what_is_left),
 		cmocka_unit_test(writes_of_a_turn_leave_together),
 		cmocka_unit_test(pausing_reads_a_bounded_amount),
 		cmocka_unit_test(a_peer_who_does_not_read_stops_the_producer),

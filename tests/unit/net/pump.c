@@ -27,7 +27,7 @@ static size_t
 before_login(void *ctx, struct str bytes)
 {
 	(void)ctx;
-	return bytes.n > 6 ? 6 : bytes.n; /* takes "LOGIN\n" and leaves what was pipelined behind it */
+	return str_starts(bytes, STR("LOGIN\n")) ? 6 : 0; /* leaves what was pipelined behind it */
 }
 
 static void
