@@ -398,6 +398,8 @@ login_new(struct loop *loop, struct directory *dir, const struct conf *conf)
 	TAILQ_INIT(&l->waiting);
 	map_init(&l->by_id);
 	loop_timer_init(&l->timer, loop, on_timer, l);
+	/* a front may still step an exchange of the auth before this one: its number must not be another client's now */
+	randombytes_buf(&l->last_id, sizeof l->last_id);
 	randombytes_buf(l->guess_key, sizeof l->guess_key);
 	randombytes_buf(l->salt_key, sizeof l->salt_key);
 	return l;

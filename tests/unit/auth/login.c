@@ -466,6 +466,28 @@ strangers_and_aborts(void **state)
 	done(&f);
 }
 
+/* After a restart of auth, what a front still asks about an old exchange must not hit the new one of another client. */
+static void
+numbers_are_of_one_life(void **state)
+{
+	struct login_ask q = ask_from("192.0.2.1", "PLAIN", NULL);
+	struct got before = { 0 };
+	struct got now = { 0 };
+	struct got late = { 0 };
+	struct fixture f;
+
+	(void)state;
+	open_with(&f, "");
+	login_start(f.login, &q, on_answer, &before);
+	login_free(f.login);
+	f.login = login_new(f.loop, f.site.directory, f.site.conf);
+	login_start(f.login, &q, on_answer, &now);
+	login_step(f.login, 7, before.exchange, ALICE, on_answer, &late);
+	assert_int_equal(late.verdict, LOGIN_LATER);
+	assert_int_equal(stats(&f).exchanges, 1);
+	done(&f);
+}
+
 /* A guess whose client hangs up at once counts all the same. */
 static void
 hanging_up_counts(void **state)
@@ -667,6 +689,7 @@ main(void)
 		cmocka_unit_test(waiting_has_an_end),
 		cmocka_unit_test(capped_and_timed),
 		cmocka_unit_test(strangers_and_aborts),
+		cmocka_unit_test(numbers_are_of_one_life),
 		cmocka_unit_test(hanging_up_counts),
 		cmocka_unit_test(scram_logins),
 		cmocka_unit_test(changed_meanwhile),
