@@ -152,7 +152,7 @@ struct exchange {
 static void
 send_ticket(struct auth *auth, const struct login_answer *a)
 {
-	unsigned store = owner_of(a->user, auth->env->npeers[ROLE_STORE]);
+	unsigned store = owner_of(a->user, auth->env->conf->store.processes);
 
 	say_ticket(env_peer(auth->env, ROLE_STORE, store), &(struct ticket_ask){ .ticket = a->ticket, .user = a->user, .quota = a->quota });
 }

@@ -281,7 +281,7 @@ op_handover(void *ctx, const struct imap_login *login)
 		return;
 	}
 	c->stream = pair[0];
-	c->opening = ask_open_mail(env_peer(env, ROLE_STORE, owner_of(login->user, env->npeers[ROLE_STORE])),
+	c->opening = ask_open_mail(env_peer(env, ROLE_STORE, owner_of(login->user, env->conf->store.processes)),
 	    &(struct open_mail_ask){ .ticket = c->ticket, .user = login->user, .sid = str_of(c->sid), .client = str_of(c->address),
 	        .tag = login->tag, .stream = pair[1] },
 	    on_opened, c);

@@ -103,7 +103,7 @@ op_store_of(void *ctx, struct str user)
 {
 	struct queue_role *r = ctx;
 
-	return owner_of(user, r->env->npeers[ROLE_STORE]);
+	return owner_of(user, r->env->conf->store.processes);
 }
 
 static void

@@ -4,7 +4,8 @@
 
 #include <postern/core/str.h>
 
-/* 0 to n - 1 for a canonical address; 0 when n is 0. */
+/* 0 to n - 1 for a canonical address. n is store.processes of the configuration, never the number of those that happen to run:
+ * while one of them is being started again, its users are still its own. */
 static inline unsigned
 owner_of(struct str user, unsigned n)
 {

@@ -1,0 +1,69 @@
+"""attack.py - the means of test_attacks.py: a site that is watched for crashes, raw sockets, one message by hand."""
+import importlib.util
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+CHEAP = "auth { hash_memory = 64K hash_passes = 1 }\n"
+
+
+def load_site():
+    path = TOP / "lib/site.py"
+    spec = importlib.util.spec_from_file_location("postern_site", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Site
+
+
+def site(extra="", **options):
+    one = load_site()(extra=CHEAP + extra, **options)
+    one.killed = set()
+    return one
+
+
+def kill(one, pid, signo=signal.SIGKILL):
+    one.killed.add(pid)
+    os.kill(pid, signo)
+
+
+def assert_sound(one):
+    """No report of a sanitizer, no panic, no death but those we caused."""
+    text = one.log_path.read_text(errors="replace")
+    found = re.findall(r"^.*(?:AddressSanitizer|runtime error:|event=panic|event=fatal|forbidden system call).*$", text, re.M)
+    found += [str(line) for line in one.events("exit", level="error") if int(line["pid"]) not in one.killed]
+    assert not found, "\n".join(found) + "\n" + one.log_tail()
+
+
+def connect(one, service="smtp", timeout=10):
+    sock = socket.create_connection(("127.0.0.1", one.ports[service]), timeout)
+    sock.settimeout(timeout)
+    return sock
+
+
+def replies(sock, n=1):
+    """The codes of the next n whole replies; fewer when the server closes."""
+    found, data = [], b""
+    while len(found) < n:
+        piece = sock.recv(65536)
+        if not piece:
+            return found
+        data += piece
+        *lines, data = data.split(b"\r\n")
+        found += [int(line[:3]) for line in lines if line[3:4] == b" "]
+    return found
+
+
+def send(one, sender, recipient, body=b"Subject: s\r\n\r\ntext\r\n"):
+    """The code of the last reply of a whole transaction on port 25, cut short by the first refusal."""
+    with connect(one) as sock:
+        code = replies(sock)[0]
+        for words in (b"EHLO client.test", b"MAIL FROM:<%s>" % sender.encode(), b"RCPT TO:<%s>" % recipient.encode(), b"DATA",
+                      body + b"."):
+            if code >= 400:
+                break
+            sock.sendall(words + b"\r\n")
+            code = (replies(sock) or [421])[0]
+        return code
