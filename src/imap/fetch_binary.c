@@ -167,10 +167,11 @@ begin_part(struct fetch *f, const struct fetch_item *i)
 		encoding = encoding_of(part->encoding);
 		t->to_crlf = is_text(part) && encoding != ENCODING_UNKNOWN;
 	}
-	if (encoding == ENCODING_UNKNOWN) {
-		f->unknown_cte = true;
+	f->unknown_cte = f->unknown_cte || encoding == ENCODING_UNKNOWN;
+	if (!letter_holds(&f->letter, t->span.at, t->span.size))
+		f->failed = true;
+	if (encoding == ENCODING_UNKNOWN || !letter_holds(&f->letter, t->span.at, t->span.size))
 		return false;
-	}
 	t->decoder.encoding = encoding;
 	rewind_part(t);
 	return true;

@@ -109,6 +109,11 @@ fetch_write_body(struct imap_session *s, struct fetch *f, const struct fetch_ite
 		fetch_write_nil(s);
 		return FETCH_WRITTEN;
 	}
+	if (!letter_holds(&f->letter, span.at, span.size)) {
+		f->failed = true;
+		fetch_write_nil(s);
+		return FETCH_WRITTEN;
+	}
 	if (i->section.fields != FIELDS_ALL) {
 		write_fields(s, f, i, span);
 		return FETCH_WRITTEN;

@@ -129,6 +129,12 @@ letter_parse(struct letter *t, struct imap_session *s)
 }
 
 bool
+letter_holds(const struct letter *t, uint64_t at, uint64_t n)
+{
+	return t->file.lf || (at <= t->file.size && n <= t->file.size - at);
+}
+
+bool
 letter_read(struct letter *t, uint64_t at, size_t n, struct buf *out)
 {
 	size_t before = out->n;

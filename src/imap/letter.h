@@ -37,6 +37,8 @@ bool letter_open(struct letter *t, struct imap_session *s, struct store_view *v)
 /* One step of making the structure from the open file: MORE until tree is set; WAIT never. A file that
  * cannot be read to its end: DONE without a tree. */
 enum step letter_parse(struct letter *t, struct imap_session *s);
+/* False when the open file is known to be too short for the octets [at, at + n): somebody cut it. */
+bool letter_holds(const struct letter *t, uint64_t at, uint64_t n);
 /* Adds the octets [at, at + n) of the open file; false unless all of them are there. */
 bool letter_read(struct letter *t, uint64_t at, size_t n, struct buf *out);
 

@@ -72,6 +72,8 @@ void world_read(struct world *w, unsigned conn);
 bool world_deliver(struct world *w, struct str user, struct str mailbox, struct str message);
 /* Another program drops a file into new/ of alice's INBOX. */
 bool world_drop(struct world *w, struct str name, struct str message);
+/* Another program cuts the file of the message with this UID to so many bytes, or removes it (-1). */
+bool world_cut(struct world *w, struct str uid, int64_t bytes);
 
 /* imap_words.c: the words of IMAP transcripts. */
 enum talk_word world_word(void *ctx, struct str word, struct str rest, struct buf *why);

@@ -48,7 +48,7 @@ word_order(const void *a, const void *b)
 static void
 set_flags(struct known *k, struct str list)
 {
-	char *words[64];
+	char *words[64] = { 0 };
 	size_t n = 0;
 	struct str word;
 

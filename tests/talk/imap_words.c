@@ -5,6 +5,7 @@
  *   deliver TEXT               a message to alice's INBOX, escapes as in C=
  *   deliver_to MAILBOX TEXT    … to another of her mailboxes
  *   drop TEXT                  another program puts a file into new/ of alice's INBOX
+ *   lose UID · cut UID BYTES   another program removes the file of a message of alice's INBOX, or cuts it
  *   size BYTES                 largest message of APPEND
  *   quota BYTES                what a user may have
  *   stall CONN · read CONN     the client stops reading · reads all and goes on
@@ -97,6 +98,28 @@ word_drop(struct world *w, struct str rest, struct buf *why)
 }
 
 static enum talk_word
+word_lose(struct world *w, struct str rest, struct buf *why)
+{
+	if (world_cut(w, rest, -1))
+		return TALK_DONE;
+	buf_add_cstr(why, "no such file in cur/");
+	return TALK_FAILED;
+}
+
+static enum talk_word
+word_cut(struct world *w, struct str rest, struct buf *why)
+{
+	struct str uid = { 0 };
+	uint64_t bytes = 0;
+
+	str_cut(&rest, ' ', &uid);
+	if (str_u64(rest, INT64_MAX, &bytes) && world_cut(w, uid, (int64_t)bytes))
+		return TALK_DONE;
+	buf_add_cstr(why, "no such file in cur/");
+	return TALK_FAILED;
+}
+
+static enum talk_word
 word_size(struct world *w, struct str rest, struct buf *why)
 {
 	(void)why;
@@ -173,6 +196,7 @@ static const struct {
 } words[] = {
 	{ "imaps", word_imaps }, { "login", word_login }, { "deliver", word_deliver }, { "deliver_to", word_deliver_to },
 	{ "drop", word_drop },
+	{ "lose", word_lose }, { "cut", word_cut },
 	{ "size", word_size }, { "quota", word_quota }, { "stall", word_stall }, { "read", word_read },
 	{ "expect", word_expect },
 };

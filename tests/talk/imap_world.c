@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -310,6 +311,20 @@ world_drop(struct world *w, struct str name, struct str message)
 	ok = fd != -1 && io_write_all(fd, message);
 	io_close(&fd);
 	world_drive(w);
+	return ok;
+}
+
+bool
+world_cut(struct world *w, struct str uid, int64_t bytes)
+{
+	char pattern[256];
+	glob_t found;
+	bool ok;
+
+	snprintf(pattern, sizeof(pattern), "%s/example.test/alice/Maildir/cur/*,U=%.*s:2,*", w->root, STR_ARG(uid));
+	ok = glob(pattern, 0, NULL, &found) == 0 && found.gl_pathc == 1
+		&& (bytes < 0 ? unlink(found.gl_pathv[0]) : truncate(found.gl_pathv[0], bytes)) == 0;
+	globfree(&found);
 	return ok;
 }
 
