@@ -88,15 +88,26 @@ stream_step(struct imap_session *s, struct command *c)
 	struct fetch *f = c->args;
 	enum step step = f->stream.step(s, f);
 
+	s->in_literal = step != STEP_DONE;
 	if (step == STEP_DONE)
 		c->step = items_step;
 	return step == STEP_DONE ? STEP_MORE : step;
 }
 
+static void
+begin_stream(struct imap_session *s, struct command *c)
+{
+	s->in_literal = true;
+	c->step = stream_step;
+}
+
 static enum step
 items_step(struct imap_session *s, struct command *c)
 {
-	c->step = write_items(s, c->args) == FETCH_STREAMS ? stream_step : walk_step;
+	if (write_items(s, c->args) == FETCH_STREAMS)
+		begin_stream(s, c);
+	else
+		c->step = walk_step;
 	return STEP_MORE;
 }
 
@@ -158,7 +169,7 @@ write_ready(struct imap_session *s, struct command *c)
 	begin_items(s, f);
 	if (write_items(s, f) == FETCH_WRITTEN)
 		return true;
-	c->step = stream_step;
+	begin_stream(s, c);
 	return false;
 }
 

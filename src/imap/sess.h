@@ -102,6 +102,7 @@ struct imap_session {
 	enum session_state state;
 	bool rev2;               /* ENABLE IMAP4rev2 */
 	bool closed;             /* ops.close was called */
+	bool in_literal;         /* octets of a literal that was announced are still to come: no other word now */
 	struct frame frame;
 	struct buf out;          /* written here first; flushed at the end of a turn and in between */
 	struct command *command; /* under way, NULL: none */

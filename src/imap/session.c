@@ -101,7 +101,8 @@ session_bye(struct imap_session *s, const char *code, const char *text)
 
 	if (s->closed)
 		return;
-	reply_write(&s->out, STR("*"), &r);
+	if (!s->in_literal)
+		reply_write(&s->out, STR("*"), &r);
 	session_end(s);
 }
 
@@ -313,10 +314,13 @@ imap_session_free(struct imap_session *s)
 	free(s);
 }
 
-void
+bool
 imap_session_timeout(struct imap_session *s)
 {
+	if (s->command != NULL && !s->command->takes_lines)
+		return false;
 	session_bye(s, "", "idle for too long");
+	return true;
 }
 
 void

@@ -111,7 +111,10 @@ on_again(void *ctx)
 static void
 on_idle(void *ctx)
 {
-	imap_session_timeout(((struct mail_session *)ctx)->imap);
+	struct mail_session *m = ctx;
+
+	if (!imap_session_timeout(m->imap))
+		loop_timer_start(&m->idle, m->conf->limits.imap_ms);
 }
 
 static size_t

@@ -9,6 +9,7 @@
  *   size BYTES                 largest message of APPEND
  *   quota BYTES                what a user may have
  *   stall CONN · read CONN     the client stops reading · reads all and goes on
+ *   timeout CONN               the role's idle time is over · busy CONN: it is, but a command is under way
  *   expect asked N             so many questions to auth
  *   expect log PATTERN         a line of the log matches
  *   expect no log PATTERN
@@ -150,6 +151,27 @@ word_read(struct world *w, struct str rest, struct buf *why)
 	return TALK_DONE;
 }
 
+static enum talk_word
+idle_over(struct world *w, struct str rest, bool want, struct buf *why)
+{
+	if (imap_session_timeout(w->conns[conn_of(rest)].session) == want)
+		return TALK_DONE;
+	buf_add_cstr(why, want ? "the session goes on" : "the session ended");
+	return TALK_FAILED;
+}
+
+static enum talk_word
+word_timeout(struct world *w, struct str rest, struct buf *why)
+{
+	return idle_over(w, rest, true, why);
+}
+
+static enum talk_word
+word_busy(struct world *w, struct str rest, struct buf *why)
+{
+	return idle_over(w, rest, false, why);
+}
+
 static bool
 log_has(const struct world *w, struct str pattern)
 {
@@ -198,7 +220,7 @@ static const struct {
 	{ "drop", word_drop },
 	{ "lose", word_lose }, { "cut", word_cut },
 	{ "size", word_size }, { "quota", word_quota }, { "stall", word_stall }, { "read", word_read },
-	{ "expect", word_expect },
+	{ "timeout", word_timeout }, { "busy", word_busy }, { "expect", word_expect },
 };
 
 enum talk_word

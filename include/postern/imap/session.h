@@ -66,8 +66,9 @@ bool imap_session_wants(const struct imap_session *s);
 void imap_session_run(struct imap_session *s);
 /* The client has read: pending() is less than it was. Cheap when nothing waits for it. */
 void imap_session_drained(struct imap_session *s);
-/* Autologout or a stalled client (the role's timers): BYE, close. */
-void imap_session_timeout(struct imap_session *s);
+/* Autologout: nothing has come from the client for the role's idle time. BYE, close; false when a command is under way, for
+ * which the client waits: the role starts its timer again. */
+bool imap_session_timeout(struct imap_session *s);
 /* The server stops or the operator ends the session: BYE with why (static words), close. */
 void imap_session_shutdown(struct imap_session *s, const char *why);
 
