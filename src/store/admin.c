@@ -93,31 +93,6 @@ count_mailboxes(struct question *q, struct store_view *v)
 	arena_fini(&a);
 }
 
-/* Pages of the free list count as free. */
-static void
-count_pages(struct question *q, struct store_view *v)
-{
-	MDB_envinfo info;
-	MDB_stat st;
-	MDB_cursor *c = NULL;
-	MDB_val key, value;
-	uint64_t pages = 0;
-
-	if (mdb_env_info(v->s.ix->env, &info) != 0 || mdb_env_stat(v->s.ix->env, &st) != 0)
-		return;
-	q->report.index_bytes = ((uint64_t)info.me_last_pgno + 1) * st.ms_psize;
-	if (mdb_cursor_open(v->s.mdb, 0, &c) != 0)
-		return;
-	while (mdb_cursor_get(c, &key, &value, MDB_NEXT) == 0 && value.mv_size >= sizeof(size_t)) {
-		size_t n;
-
-		memcpy(&n, value.mv_data, sizeof n);
-		pages += n;
-	}
-	mdb_cursor_close(c);
-	q->report.index_free = pages * st.ms_psize;
-}
-
 static void
 count_todo(struct question *q, struct store_view *v)
 {
@@ -140,7 +115,7 @@ look(struct question *q)
 	if (v == NULL)
 		return;
 	count_mailboxes(q, v);
-	count_pages(q, v);
+	index_pages(&v->s, &q->report.index_bytes, &q->report.index_free);
 	count_todo(q, v);
 	if (store_view_failed(v))
 		err_temp(&q->report.err, SAY_LATER, "index: damaged");

@@ -223,7 +223,7 @@ run_save(struct work *w)
 			o->dirty = true;
 		w->u->seen.p[i].saved = true;
 	}
-	work_commit(w, &t);
+	w->compacted = work_commit(w, &t) && compact_index(w);
 }
 
 void

@@ -62,6 +62,15 @@ store_delete(struct store_user *u, struct str name, struct store_done done)
 	return work_submit(u, &name_request_new(&delete_kind, name, done)->r);
 }
 
+static bool
+too_many_names(struct txn *t)
+{
+	enum { NAMES_MAX = 2 * STORE_MAILBOXES_MAX };
+	MDB_stat st;
+
+	return t->s.rc == 0 && mdb_stat(t->s.mdb, t->s.ix->table[T_NAME], &st) == 0 && st.ms_entries >= NAMES_MAX;
+}
+
 /* A name may be subscribed without a mailbox (RFC 9051 6.3.7). */
 static void
 subscribe_apply(struct txn *t, struct store_request *r)
@@ -73,6 +82,10 @@ subscribe_apply(struct txn *t, struct store_request *r)
 	name_read(&t->s, buf_str(&q->named.name), &row);
 	if ((row.subscribed != 0) == q->on)
 		return;
+	if (q->on && too_many_names(t)) {
+		request_refuse(r, STORE_LIMIT, "%s: too many names", t->w->u->address);
+		return;
+	}
 	row.subscribed = q->on;
 	name_write(&t->s, buf_str(&q->named.name), &row);
 	o = row.mailbox != 0 ? txn_mbox(t, row.mailbox) : NULL;

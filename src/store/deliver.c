@@ -1,5 +1,4 @@
 /* deliver.c - deliveries in the loop: recipients opened, groups started, outcomes told. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -7,7 +6,6 @@
 #include <postern/core/mem.h>
 
 #include "group.h"
-#include "view.h"
 #include "work.h"
 
 static void kick(struct store *s);
@@ -38,17 +36,11 @@ target_fini(struct target *t)
 	store_user_unref(t->u);
 }
 
-static struct str
-id_key(const struct id *id)
-{
-	return str_from(id->b, sizeof id->b);
-}
-
 static void
 delivery_free(struct delivery *d)
 {
-	if (map_get(&d->s->group->by_id, id_key(&d->id)) == d)
-		map_del(&d->s->group->by_id, id_key(&d->id));
+	if (map_get(&d->s->group->by_id, delivery_key(&d->id)) == d)
+		map_del(&d->s->group->by_id, delivery_key(&d->id));
 	for (size_t i = 0; i < d->n; i++)
 		target_fini(&d->targets[i]);
 	sync_fini(&d->set);
@@ -150,7 +142,7 @@ settle(struct delivery *d)
 		return;
 	}
 	/* the id is free before the callback, which may deliver it again */
-	map_del(&d->s->group->by_id, id_key(&d->id));
+	map_del(&d->s->group->by_id, delivery_key(&d->id));
 	tell(d);
 	delivery_free(d);
 }
@@ -236,11 +228,30 @@ give_names(struct delivery *list)
 		}
 }
 
+/* When nothing is under way and little has come, both works are one: two changes of threads less. */
+static bool
+is_calm(const struct group *g)
+{
+	enum { FEW = 4 };
+	size_t n = 0;
+
+	for (const struct delivery *d = g->arrived; d != NULL && n < FEW; d = d->next)
+		n++;
+	return n > 0 && n < FEW && !g->writing && !g->syncing && g->written == NULL;
+}
+
 static void
 kick(struct store *s)
 {
 	struct group *g = s->group;
 
+	if (is_calm(g)) {
+		struct delivery *list = take_list(&g->arrived, &g->last_arrived, DELIVERY_SYNCING);
+
+		g->syncing = true;
+		give_names(list);
+		start(s, list, group_whole, on_synced);
+	}
 	if (!g->writing && g->arrived != NULL) {
 		g->writing = true;
 		start(s, take_list(&g->arrived, &g->last_arrived, DELIVERY_WRITING), group_write, on_written);
@@ -253,8 +264,6 @@ kick(struct store *s)
 		start(s, list, group_sync, on_synced);
 	}
 }
-
-/* -- opening -- */
 
 static void
 opened_all(struct delivery *d)
@@ -273,60 +282,6 @@ opened_all(struct delivery *d)
 	kick(d->s);
 }
 
-static bool
-waits_in_new(const struct store_user *u, struct id id)
-{
-	for (const struct arrival *a = u->first_arrival; a != NULL; a = a->next)
-		if (id_eq(a->id, id))
-			return true;
-	for (const struct arrival *a = u->running != NULL ? u->running->arrivals : NULL; a != NULL; a = a->next)
-		if (id_eq(a->id, id))
-			return true;
-	return false;
-}
-
-static bool
-is_known(struct store_view *v, struct target *t)
-{
-	MDB_val value;
-
-	return waits_in_new(t->u, t->d->id) || snap_get(&v->s, T_DONE, str_val(id_key(&t->d->id)), &value);
-}
-
-static bool
-find_mailbox(struct store_view *v, struct target *t)
-{
-	char *dir;
-
-	t->number = t->mailbox[0] != '\0' ? store_find(v, str_of(t->mailbox)) : 0;
-	if (t->number == 0)
-		t->number = store_find(v, STR("INBOX"));
-	dir = view_dir(v, t->number);
-	if (dir == NULL)
-		return err_temp(&t->err, SAY_LATER, "%s: no INBOX", t->user);
-	snprintf(t->dir, sizeof t->dir, "%s", dir);
-	free(dir);
-	return true;
-}
-
-static enum target_state
-check_target(struct target *t)
-{
-	struct store_view *v = store_view_open(t->u, &t->err);
-	enum target_state state = TARGET_REFUSED;
-
-	if (v == NULL)
-		return TARGET_REFUSED;
-	if (is_known(v, t))
-		state = TARGET_KNOWN;
-	else if (t->limit > 0 && store_user_bytes(t->u) + t->size > t->limit)
-		err_perm(&t->err, "the mailbox is full", "%s: over quota", t->user);
-	else if (find_mailbox(v, t))
-		state = TARGET_READY;
-	store_view_close(v);
-	return state;
-}
-
 static void
 on_opened(void *ctx, struct store_user *u, const struct err *e)
 {
@@ -339,7 +294,7 @@ on_opened(void *ctx, struct store_user *u, const struct err *e)
 		t->state = TARGET_REFUSED;
 	} else {
 		u->deliveries++;
-		t->state = check_target(t);
+		t->state = deliver_check_target(t);
 	}
 	if (--d->opening == 0)
 		opened_all(d);
@@ -368,7 +323,7 @@ target_init(struct delivery *d, struct target *t, const struct store_target *fro
 static bool
 make_way(struct store *s, struct id id)
 {
-	struct delivery *d = map_get(&s->group->by_id, id_key(&id));
+	struct delivery *d = map_get(&s->group->by_id, delivery_key(&id));
 
 	if (d == NULL)
 		return true;
@@ -428,7 +383,7 @@ store_deliver(struct store *s, const struct store_delivery *from, enum store_del
 	d->publish = mode == STORE_DELIVER_WHOLE;
 	d->done = done;
 	d->targets = mem_array(d->n, sizeof *d->targets);
-	map_put(&s->group->by_id, id_key(&d->id), d);
+	map_put(&s->group->by_id, delivery_key(&d->id), d);
 	for (size_t i = 0; i < d->n; i++)
 		target_init(d, &d->targets[i], &from->targets[i]);
 	for (size_t i = 0; i < from->ntargets; i++)
@@ -438,7 +393,7 @@ store_deliver(struct store *s, const struct store_delivery *from, enum store_del
 void
 store_publish(struct store *s, struct id id, struct store_delivered done)
 {
-	struct delivery *d = map_get(&s->group->by_id, id_key(&id));
+	struct delivery *d = map_get(&s->group->by_id, delivery_key(&id));
 
 	if (d == NULL || d->state != DELIVERY_PREPARED) {
 		refuse(s, 0, done);
@@ -453,7 +408,7 @@ store_publish(struct store *s, struct id id, struct store_delivered done)
 void
 store_drop(struct store *s, struct id id)
 {
-	struct delivery *d = map_get(&s->group->by_id, id_key(&id));
+	struct delivery *d = map_get(&s->group->by_id, delivery_key(&id));
 
 	if (d != NULL && d->state == DELIVERY_PREPARED)
 		delivery_free(d);

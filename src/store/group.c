@@ -230,3 +230,10 @@ group_sync(struct job *j)
 			d->publish = false;
 	publish(w);
 }
+
+void
+group_whole(struct job *j)
+{
+	group_write(j);
+	group_sync(j);
+}

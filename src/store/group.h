@@ -71,8 +71,14 @@ struct group {
 	bool writing, syncing;
 };
 
+/* deliver_open.c: the user is open. */
+enum target_state deliver_check_target(struct target *t);
+struct str delivery_key(const struct id *id);
+
 void group_write(struct job *j);
 void group_sync(struct job *j);
+/* Both, one after the other. */
+void group_whole(struct job *j);
 
 struct group *group_new(void);
 void group_free(struct group *g);

@@ -115,6 +115,31 @@ index_close(struct index *ix)
 	ix->env = NULL;
 }
 
+void
+index_pages(struct snap *s, uint64_t *size, uint64_t *unused)
+{
+	MDB_envinfo info;
+	MDB_stat st;
+	MDB_cursor *c;
+	MDB_val key, value;
+	uint64_t pages = 0;
+
+	*size = *unused = 0;
+	if (mdb_env_info(s->ix->env, &info) != 0 || mdb_env_stat(s->ix->env, &st) != 0)
+		return;
+	*size = ((uint64_t)info.me_last_pgno + 1) * st.ms_psize;
+	if (mdb_cursor_open(s->mdb, 0, &c) != 0) /* table 0 is LMDB's own: lists of page numbers, their count first */
+		return;
+	while (mdb_cursor_get(c, &key, &value, MDB_NEXT) == 0 && value.mv_size >= sizeof(size_t)) {
+		size_t n;
+
+		memcpy(&n, value.mv_data, sizeof n);
+		pages += n;
+	}
+	mdb_cursor_close(c);
+	*unused = pages * st.ms_psize;
+}
+
 static void
 put_be(uint8_t *p, uint64_t v, size_t n)
 {

@@ -129,6 +129,9 @@ struct snap {
 	int rc;
 };
 
+/* Bytes of the file that are in use or have been, and of these those in the list of free pages. */
+void index_pages(struct snap *s, uint64_t *size, uint64_t *unused);
+
 struct key {
 	uint8_t b[16];
 	size_t n;

@@ -104,6 +104,7 @@ struct store_user {
 	struct cache_want *wants;
 	struct loop_timer timer; /* makes them due */
 	bool timer_on;
+	bool drain_turn;
 	bool held;       /* a work failed: what is not asked for waits for the timer */
 
 	int64_t floor;  /* own names in new/ with a later clock are in `first_arrival`, or not finished */

@@ -363,7 +363,7 @@ user_tick(struct store_user *u)
 	if (!is_idle(u) || mono_ms_between(mono_now(), u->used) < u->store->config.idle_ms)
 		return;
 	if (u->index_is_open && !all_saved(u)) {
-		work_save(u);
+		work_save(u); /* the next tick closes */
 		return;
 	}
 	user_close_index(u);

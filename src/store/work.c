@@ -190,6 +190,8 @@ on_done(struct job *j)
 	judge(w);
 	take_results(w);
 	settle_arrivals(w);
+	if (w->compacted)
+		user_close_index(u);
 	u->held = w->err.class != ERR_NONE;
 	if (w->kind == WORK_LOAD)
 		user_loaded(u, &w->err);
@@ -239,6 +241,10 @@ next_work(struct store_user *u)
 
 	if (u->rebuild)
 		return work_new(u, WORK_REBUILD);
+	/* file actions that have waited long enough take turns with requests that never cease */
+	u->drain_turn = !u->drain_turn && u->due && u->todo_left && !u->held;
+	if (u->drain_turn)
+		return work_new(u, WORK_DRAIN);
 	if (u->first_request != NULL || (u->first_arrival != NULL && is_due(u)))
 		return next_batch(u);
 	if (u->held)

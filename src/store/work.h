@@ -87,6 +87,7 @@ struct work {
 	uint64_t bytes;
 	bool todo_left;
 	bool rebuild;   /* load: the index is damaged, make it anew */
+	bool compacted; /* the index must be opened anew */
 	bool prepared;  /* the second run after the map was made larger */
 };
 
@@ -170,6 +171,9 @@ bool look_prepare(struct work *w, uint32_t mailbox);
 void look_apply(struct txn *t);
 void look_after(struct work *w);
 void looks_free(struct work *w);
+
+/* compact.c: true when another file has the place of the index. */
+bool compact_index(struct work *w);
 
 /* check.c */
 bool check_run(struct work *w, struct store_report *report, struct buf *text);

@@ -1,0 +1,330 @@
+/* limits.c - tests of the store at its edges: ceilings, trimmed history, damage, many users, idle ones. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <postern/core/mem.h>
+
+#include "../../../src/store/state.h"
+#include "site.h"
+
+#define BASE "/dev/shm" /* thousands of syncs that nobody needs here */
+
+static int
+setup(void **state)
+{
+	struct site *t = NEW(struct site);
+
+	site_init(t, BASE, 0);
+	*state = t;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	site_fini(*state);
+	free(*state);
+	return 0;
+}
+
+static void
+append_many(struct site *t, uint32_t mailbox, size_t n)
+{
+	struct store_new *m = mem_array(n, sizeof *m);
+	struct err e;
+
+	for (size_t i = 0; i < n; i++) {
+		m[i] = (struct store_new){ .stage = store_stage_new(t->u), .internal_date = STORE_DATE_NOW };
+		assert_true(store_stage_write(m[i].stage, STR("m\r\n"), &e));
+	}
+	store_append(t->u, mailbox, m, n, 0, site_done(t));
+	site_wait(t);
+	assert_int_equal(t->code, STORE_OK);
+	free(m);
+}
+
+static void
+ceiling_is_raised(void **state)
+{
+	struct site *t = *state;
+	uint32_t inbox = site_find(t, "INBOX");
+
+	for (int i = 0; i < 21; i++)
+		append_many(t, inbox, 500);
+	assert_int_equal(site_mailbox(t, inbox).uidnext, 10501);
+	store_settle(t->store);
+	site_check(t); /* the sidecar's ceiling is not below UIDNEXT */
+	site_close(t);
+	assert_int_equal(unlink(site_path(t, "index.mdb")), 0);
+	site_open(t);
+	assert_true(site_user(t, USER));
+	inbox = site_find(t, "INBOX");
+	assert_string_equal(site_uids(t, inbox), "1:10500");
+	assert_true(site_append(t, inbox, "m\r\n", 0, NULL) > 10500);
+}
+
+static void
+history_is_trimmed(void **state)
+{
+	struct site *t = *state;
+	uint32_t inbox = site_find(t, "INBOX");
+	struct store_changes c = { 0 };
+	struct store_view *v;
+	struct err e;
+	uint64_t old;
+
+	append_many(t, inbox, 5);
+	old = site_mailbox(t, inbox).highestmodseq;
+	site_flags(t, inbox, "2", STORE_FLAGS_ADD, STORE_DELETED, NULL);
+	store_expunge(t->u, inbox, NULL, site_done(t));
+	site_wait(t);
+	for (int i = 0; i < 4200; i++)
+		site_flags(t, inbox, "3", i % 2 == 0 ? STORE_FLAGS_ADD : STORE_FLAGS_REMOVE, STORE_SEEN, NULL);
+	v = store_view_open(t->u, &e);
+	assert_true(store_changes(v, inbox, old, &c));
+	/* older than what is kept: told all the same */
+	assert_true(uidset_has(&c.gone, 2) && uidset_has(&c.changed, 3));
+	assert_false(uidset_has(&c.changed, 1) || uidset_has(&c.gone, 1));
+	store_view_close(v);
+	uidset_fini(&c.changed);
+	uidset_fini(&c.gone);
+	site_check(t);
+}
+
+/* A row that is too short. */
+static void
+damage_row(struct site *t, enum table table, struct key key)
+{
+	struct index ix;
+	struct snap s;
+	struct err e;
+
+	site_close(t);
+	assert_true(index_open(&ix, site_path(t, "index.mdb"), 1 << 26, false, &e));
+	s = (struct snap){ .ix = &ix };
+	assert_int_equal(mdb_txn_begin(ix.env, NULL, 0, &s.mdb), 0);
+	assert_true(snap_put(&s, table, key_val(&key), str_val(STR("\x01\x02\x03"))));
+	assert_int_equal(mdb_txn_commit(s.mdb), 0);
+	index_close(&ix);
+	site_open(t);
+}
+
+static void
+damaged_row_stops_the_user(void **state)
+{
+	struct site *t = *state;
+	uint32_t inbox = site_find(t, "INBOX");
+	struct store_message m;
+	struct store_view *v;
+	struct err e;
+
+	append_many(t, inbox, 3);
+	store_settle(t->store);
+	damage_row(t, T_MESSAGE, key_message(inbox, 2));
+	assert_true(site_user(t, USER));
+	v = store_view_open(t->u, &e);
+	assert_false(store_message(v, inbox, 2, &m));
+	assert_true(store_view_failed(v));
+	store_view_close(v);
+	assert_true(store_user_broken(t->u));
+	assert_null(store_view_open(t->u, &e));
+	site_flags(t, inbox, "1", STORE_FLAGS_ADD, STORE_SEEN, NULL);
+	assert_int_equal(t->code, STORE_UNAVAILABLE);
+	/* remembered over a restart, ended by a rebuild */
+	site_close(t);
+	site_open(t);
+	assert_false(site_user(t, USER));
+	store_rebuild(t->store, STR(USER), (struct store_reported){ NULL, NULL });
+	store_settle(t->store);
+	assert_true(site_user(t, USER));
+	assert_string_equal(site_uids(t, site_find(t, "INBOX")), "1:3");
+	site_check(t);
+}
+
+static void
+damaged_mailbox_row(void **state)
+{
+	struct site *t = *state;
+	uint32_t inbox = site_find(t, "INBOX");
+
+	append_many(t, inbox, 2);
+	store_settle(t->store);
+	damage_row(t, T_MAILBOX, key_mailbox(inbox));
+	assert_false(site_user(t, USER));
+	store_rebuild(t->store, STR(USER), (struct store_reported){ NULL, NULL });
+	store_settle(t->store);
+	assert_true(site_user(t, USER));
+	assert_string_equal(site_uids(t, site_find(t, "INBOX")), "1:2");
+}
+
+static void
+more_users_than_indexes(void **state)
+{
+	struct site *t = *state;
+	char user[40];
+
+	site_close(t);
+	t->config.env_max = 2;
+	site_open(t);
+	for (int round = 0; round < 3; round++)
+		for (int i = 0; i < 6; i++) {
+			snprintf(user, sizeof user, "u%d@example.test", i);
+			site_deliver(t, id_new(), user, "m\r\n");
+			assert_int_equal(t->states[0], STORE_STORED);
+			store_settle(t->store);
+			assert_true(t->store->open_indexes <= 3);
+		}
+	for (int i = 0; i < 6; i++) {
+		snprintf(user, sizeof user, "u%d@example.test", i);
+		assert_true(site_user(t, user));
+		site_refresh(t, site_find(t, "INBOX"));
+		assert_string_equal(site_uids(t, site_find(t, "INBOX")), "1:3");
+		store_user_unref(t->u);
+		t->u = NULL;
+	}
+}
+
+static void
+on_event(void *ctx, const struct store_event *event)
+{
+	*(unsigned *)ctx |= event->kinds;
+}
+
+static void
+idle_user_is_closed(void **state)
+{
+	struct site *t = *state;
+	uint32_t inbox;
+	unsigned kinds = 0;
+	struct store_watch *w;
+
+	site_close(t);
+	t->config.idle_ms = 1;
+	site_open(t);
+	assert_true(site_user(t, USER));
+	inbox = site_find(t, "INBOX");
+	w = store_watch_start(t->u, inbox, on_event, &kinds);
+	append_many(t, inbox, 1);
+	store_settle(t->store);
+	while (t->u->index_is_open)
+		loop_once(t->loop);
+	/* his index is closed, his watch is not */
+	site_deliver(t, id_new(), USER, "m\r\n");
+	store_settle(t->store);
+	assert_true((kinds & STORE_EVENT_NEW) != 0);
+	assert_string_equal(site_uids(t, inbox), "1:2");
+	store_watch_stop(w);
+	store_user_unref(t->u);
+	t->u = NULL;
+	while (map_get(&t->store->users, STR(USER)) != NULL)
+		loop_once(t->loop);
+	assert_true(site_user(t, USER));
+}
+
+static void
+index_is_compacted(void **state)
+{
+	struct site *t = *state;
+	uint32_t inbox;
+	struct stat before, after;
+	char *big = mem_new(100001);
+
+	memset(big, 'x', 100000);
+	site_close(t);
+	t->config.idle_ms = 1;
+	site_open(t);
+	assert_true(site_user(t, USER));
+	inbox = site_find(t, "INBOX");
+	append_many(t, inbox, 100);
+	for (uint32_t uid = 1; uid <= 100; uid++)
+		store_cache_put(t->u, inbox, uid, str_of(big));
+	store_settle(t->store);
+	site_flags(t, inbox, "2:100", STORE_FLAGS_ADD, STORE_DELETED, NULL);
+	store_expunge(t->u, inbox, NULL, site_done(t));
+	site_wait(t);
+	store_settle(t->store);
+	assert_int_equal(stat(site_path(t, "index.mdb"), &before), 0);
+	while (t->u->index_is_open)
+		loop_once(t->loop);
+	assert_int_equal(stat(site_path(t, "index.mdb"), &after), 0);
+	assert_true(after.st_size < before.st_size / 2);
+	assert_string_equal(site_uids(t, inbox), "1");
+	assert_int_equal(site_append(t, inbox, "m\r\n", 0, NULL), 101);
+	site_reopen(t);
+	assert_string_equal(site_uids(t, inbox), "1,101");
+	store_settle(t->store);
+	site_check(t);
+	free(big);
+}
+
+static void
+files_with_names_in_tmp(void **state)
+{
+	struct site *t = *state;
+	uint32_t inbox = site_find(t, "INBOX");
+	char *big = mem_new(400001);
+	char *text;
+
+	/* a file system without nameless files */
+	t->store->blob_way = BLOB_NAMED;
+	memset(big, 'x', 400000);
+	site_deliver(t, id_new(), USER, "m\r\n");
+	assert_int_equal(t->states[0], STORE_STORED);
+	site_refresh(t, inbox);
+	assert_int_equal(site_append(t, inbox, "small\r\n", 0, NULL), 2);
+	assert_int_equal(site_append(t, inbox, big, 0, NULL), 3);
+	text = site_text(t, inbox, 3);
+	assert_string_equal(text, big);
+	free(text);
+	free(big);
+	store_settle(t->store);
+	assert_int_equal(site_count(t, "Maildir/tmp"), 0);
+	assert_int_equal(site_count(t, "Maildir/cur"), 3);
+	site_check(t);
+}
+
+static void
+file_renamed_by_others_is_found(void **state)
+{
+	struct site *t = *state;
+	uint32_t inbox = site_find(t, "INBOX");
+	char command[900];
+	char *text;
+
+	site_append(t, inbox, "m\r\n", 0, NULL);
+	store_settle(t->store);
+	snprintf(command, sizeof command, "cd %s && f=$(ls) && mv \"$f\" \"${f}F\"", site_path(t, "Maildir/cur"));
+	assert_int_equal(system(command), 0);
+	text = site_text(t, inbox, 1);
+	assert_string_equal(text, "m\r\n");
+	free(text);
+}
+
+#define WITH_SITE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_SITE(ceiling_is_raised),
+		WITH_SITE(history_is_trimmed),
+		WITH_SITE(damaged_row_stops_the_user),
+		WITH_SITE(damaged_mailbox_row),
+		WITH_SITE(more_users_than_indexes),
+		WITH_SITE(idle_user_is_closed),
+		WITH_SITE(index_is_compacted),
+		WITH_SITE(files_with_names_in_tmp),
+		WITH_SITE(file_renamed_by_others_is_found),
+	};
+
+	return cmocka_run_group_tests_name("store_limits", tests, NULL, NULL);
+}
