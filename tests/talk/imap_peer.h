@@ -49,6 +49,7 @@ struct world {
 	struct store *store;
 	char root[64];
 	struct imap_conn conns[WORLD_CONNS + 1];
+	unsigned threads;        /* of the store; set before world_init */
 	bool imaps;              /* TLS from the first byte */
 	uint64_t quota;
 	uint64_t message_max;

@@ -2,7 +2,8 @@
  *
  * Each client keeps what the server told it: numbers, UIDs, flags. In the end every client must have the same
  * mailbox as a new session sees, without having asked for it. The grammar is checked on the way, and so is that no
- * EXPUNGE comes during FETCH, STORE or SEARCH (RFC 9051 7.5.1). Arguments: rounds, seed. */
+ * EXPUNGE comes during FETCH, STORE or SEARCH (RFC 9051 7.5.1). Arguments: rounds, seed, sync
+ * threads of the store. */
 #include "imap_peer.h"
 
 #include <stdio.h>
@@ -294,6 +295,7 @@ main(int argc, char **argv)
 	unsigned rounds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1000;
 
 	seed = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 1;
+	world.threads = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 0;
 	charset_init();
 	log_setup(2, "imap", LOG_TEXT, LEVEL_ERROR);
 	world_init(&world);

@@ -358,8 +358,8 @@ static void
 open_store(struct world *w)
 {
 	struct err e;
-	struct store_config config = { .loop = w->loop, .root = w->root, .host = "test", .map_size = 64 << 20,
-		.make_cache = imap_make_cache, .free_min = 1 };
+	struct store_config config = { .loop = w->loop, .root = w->root, .host = "test", .threads = w->threads,
+		.map_size = 64 << 20, .make_cache = imap_make_cache, .free_min = 1 };
 
 	w->store = store_open(&config, &e);
 	if (w->store == NULL)
