@@ -49,17 +49,24 @@ on_tick(void *ctx)
 	smtp_session_settle(s);
 }
 
+/* All that came, in pieces of the session's size: what is left while nothing is paused would not come again. */
 static size_t
 on_data(void *ctx, struct str bytes)
 {
 	struct smtp_session *s = ctx;
-	struct str now = str_sub(bytes, 0, SMTP_FEED_MAX);
+	const SSL *ssl = conn_ssl(s->conn);
+	size_t used = 0;
 
-	if (s->in == NULL || s->closing)
+	if (s->in == NULL)
 		return bytes.n;
-	smtp_in_feed(s->in, now);
+	while (used < bytes.n && !s->closing && !s->paused && conn_ssl(s->conn) == ssl) {
+		struct str now = str_sub(bytes, used, used + SMTP_FEED_MAX);
+
+		smtp_in_feed(s->in, now);
+		used += now.n;
+	}
 	smtp_session_settle(s);
-	return now.n;
+	return s->closing ? bytes.n : used;
 }
 
 static void

@@ -38,6 +38,7 @@ struct smtp_session {
 	struct smtp_in *in; /* NULL until TLS stands on port 465 */
 	struct loop_timer tick;
 	bool closing;
+	bool paused;
 
 	struct smtp_asked *asked; /* the question under way (smtp_ops.c) */
 	uint64_t exchange;        /* SASL, between challenge and response */

@@ -54,13 +54,19 @@ op_starttls(void *ctx)
 static void
 op_pause(void *ctx)
 {
-	conn_pause(((struct smtp_session *)ctx)->conn);
+	struct smtp_session *s = ctx;
+
+	s->paused = true;
+	conn_pause(s->conn);
 }
 
 static void
 op_resume(void *ctx)
 {
-	conn_resume(((struct smtp_session *)ctx)->conn);
+	struct smtp_session *s = ctx;
+
+	s->paused = false;
+	conn_resume(s->conn);
 }
 
 static enum smtp_in_load

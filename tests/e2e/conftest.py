@@ -1,8 +1,12 @@
-"""What several end-to-end tests start from."""
+"""What the end-to-end tests start from: a configuration for the command line, a running server for the clients."""
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from postern_site import CHEAP_HASHES, Site  # noqa: E402
 
 
 @pytest.fixture
@@ -15,3 +19,32 @@ def site():
         conf.write_text(f'hostname = mx.example.test\ndomains = {{ example.test }}\nstate = "{top}/state"\n'
                         "auth { hash_memory = 64K hash_passes = 1 }\n")
         yield conf
+
+
+@pytest.fixture(scope="module")
+def mx(request):
+    """A running server that the tests of a module share. A module says with MX = {...} what its Site is made with."""
+    options = {"extra": CHEAP_HASHES, **getattr(request.module, "MX", {})}
+    with Site(**options) as site:
+        site.start()
+        yield site
+        site.end_well()
+
+
+@pytest.fixture
+def make_site():
+    """Makes sites of a test's own; each must have ended well when the test ends."""
+    made = []
+
+    def make(start=True, **options):
+        site = Site(**{"extra": CHEAP_HASHES, **options})
+        made.append(site)
+        return site.start() if start else site
+
+    yield make
+    try:
+        for site in made:
+            site.end_well()
+    finally:
+        for site in made:
+            site.close()

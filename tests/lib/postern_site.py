@@ -1,4 +1,4 @@
-"""site.py - a postern site for a test: configuration, accounts, a running server on free loopback ports, its log.
+"""postern_site.py - a postern site for a test: configuration, accounts, a running server on free loopback ports, its log.
 
 Used by tests/e2e, tests/crash and bench. As root the site runs like in production: own users, closed roots.
 """
@@ -18,8 +18,24 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("POSTERN", TOP / "build/postern"))
+CHEAP_HASHES = "auth { hash_memory = 64K hash_passes = 1 }"
 SERVICES = ("smtp", "submission", "submissions", "imap", "imaps")
 START_SECONDS = 60
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (debug|info|warn|error) [a-z]+ event=[a-z_-]+( |$)")
+
+
+def is_sanitized(program):
+    """Built with AddressSanitizer? Its name is in the binary's dynamic section or in the code linked in."""
+    return b"__asan_init" in program.read_bytes()
+
+
+def environment():
+    """For the server and its commands: leaks cannot be looked for where ptrace and /proc are out of reach, as in the roles."""
+    env = {k: v for k, v in os.environ.items() if k != "POSTERN_CONF"}
+    if is_sanitized(PROGRAM):
+        before = env.get("ASAN_OPTIONS", "")
+        env["ASAN_OPTIONS"] = f"{before}:detect_leaks=0".lstrip(":")
+    return env
 
 
 def free_ports(n):
@@ -60,8 +76,10 @@ class Site:
         self.state = self.dir / "state"
         self.log_path = self.dir / "postern.log"
         self.process = None
+        self.env = environment()
         self.extra = extra
         self.hostname = f"mx.{domain}"
+        self.certificate = self.state / "keys/self-signed.pem"
         self.write_conf()
         for user in users:
             self.add_user(user)
@@ -77,7 +95,7 @@ class Site:
 
     def postern(self, *words, stdin="", check=True, timeout=60):
         done = subprocess.run([str(PROGRAM), "-c", str(self.conf), *words], input=stdin, text=True, capture_output=True,
-                              timeout=timeout)
+                              timeout=timeout, env=self.env)
         if check and done.returncode != 0:
             raise AssertionError(f"postern {' '.join(words)}: status {done.returncode}\n{done.stdout}{done.stderr}")
         return done
@@ -101,7 +119,7 @@ class Site:
         log = open(self.log_path, "ab")
         begin = log.tell()
         self.process = subprocess.Popen([*wrapper, str(PROGRAM), "-c", str(self.conf), "serve"], stdin=subprocess.DEVNULL,
-                                        stdout=log, stderr=log, start_new_session=True)
+                                        stdout=log, stderr=log, start_new_session=True, env=self.env)
         log.close()
         self.wait_for(lambda: b"event=ready" in self.log_path.read_bytes()[begin:], START_SECONDS, "the server to get ready")
         return self
@@ -172,11 +190,30 @@ class Site:
         return [l for l in lines if l and (event is None or l.get("event") == event) and
                 all(l.get(k) == v for k, v in fields.items())]
 
+    def end_well(self):
+        """Stops the server when it runs, and reads its log as an operator would: nothing but lines of the log, no report of a
+        sanitizer, no process that ended otherwise than it should, no password."""
+        if self.process is not None:
+            status = self.stop()
+            assert status == 0, f"the server ended with status {status}\n{self.log_tail()}"
+        self.check_log()
+
+    def check_log(self, killed=False):
+        if not self.log_path.exists():
+            return
+        text = self.log_path.read_text(errors="replace")
+        odd = [line for line in text.splitlines() if not LOG_LINE.match(line)]
+        assert not odd, "not lines of the log:\n" + "\n".join(odd[:60])
+        secrets = [line for line in text.splitlines() if re.search(r"[a-z0-9]-secret", line)]
+        assert not secrets, "passwords in the log:\n" + "\n".join(secrets)
+        bad = [e for e in self.events("exit") if e.get("why") != "ended with status 0"]
+        assert killed or not bad, f"processes ended badly: {bad}"
+
     # --- clients
 
     def tls(self):
         """A client context that trusts the site's own certificate and nothing else."""
-        context = ssl.create_default_context(cafile=str(self.state / "keys/self-signed.pem"))
+        context = ssl.create_default_context(cafile=str(self.certificate))
         return context
 
     def smtp(self, service="smtp", **options):
