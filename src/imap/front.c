@@ -9,11 +9,7 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
-#include "capability.h"
-#include "id.h"
-
 enum {
-	OUT_MAX = 4096,  /* one answer of the front */
 	FIELD_MAX = 512, /* mechanism, user, ticket */
 	COMMAND_BYTES_MAX = IMAP_FRONT_LINE_MAX * 2 + IMAP_FRONT_LITERALS_MAX * IMAP_FRONT_LITERAL_MAX,
 };
@@ -26,12 +22,12 @@ static const struct frame_limits limits = {
 	.secret = true,
 };
 
-static void
-write_line(struct imap_front *f, struct str tag, const struct reply *r)
+void
+imap_front_write(struct imap_front *f, struct str tag, const struct reply *r)
 {
 	struct buf out;
 
-	buf_init(&out, OUT_MAX);
+	buf_init(&out, FRONT_OUT_MAX);
 	reply_write(&out, tag, r);
 	f->ops->write(f->ctx, buf_str(&out));
 	buf_fini(&out);
@@ -42,7 +38,7 @@ imap_front_reply(struct imap_front *f, enum reply_kind kind, const char *code, c
 {
 	struct reply r = { kind, str_of(code), str_of(text) };
 
-	write_line(f, buf_str(&f->tag), &r);
+	imap_front_write(f, buf_str(&f->tag), &r);
 }
 
 static void
@@ -67,7 +63,7 @@ imap_front_bye(struct imap_front *f, const char *code, const char *text)
 	if (f->state == FRONT_ASKING || f->state == FRONT_RESPONSE)
 		f->ops->auth_cancel(f->ctx);
 	f->state = FRONT_DONE;
-	write_line(f, STR("*"), &r);
+	imap_front_write(f, STR("*"), &r);
 	f->ops->close(f->ctx);
 }
 
@@ -80,29 +76,12 @@ imap_front_bad(struct imap_front *f, const char *why)
 		imap_front_bye(f, "", "too many errors");
 }
 
-void
-imap_front_write_capabilities(const struct imap_front *f, struct buf *out)
-{
-	buf_add_cstr(out, "CAPABILITY");
-	capability_write_base(out);
-	if (f->state == FRONT_PLAIN)
-		buf_add_cstr(out, " STARTTLS");
-	if (f->state != FRONT_TLS) {
-		buf_add_cstr(out, " LOGINDISABLED");
-		return;
-	}
-	for (size_t i = 0; i < f->setup.nmechs; i++) {
-		buf_add_cstr(out, " AUTH=");
-		buf_add(out, f->setup.mechs[i]);
-	}
-}
-
 static void
 greet(struct imap_front *f)
 {
 	struct buf out;
 
-	buf_init(&out, OUT_MAX);
+	buf_init(&out, FRONT_OUT_MAX);
 	buf_add_cstr(&out, "* OK [");
 	imap_front_write_capabilities(f, &out);
 	buf_add_cstr(&out, "] ");
@@ -110,100 +89,6 @@ greet(struct imap_front *f)
 	buf_add_cstr(&out, " ready\r\n");
 	f->ops->write(f->ctx, buf_str(&out));
 	buf_fini(&out);
-}
-
-/* --- commands --- */
-
-static void
-run_capability(struct imap_front *f, struct lex *l)
-{
-	struct buf out;
-
-	if (!lex_end(l)) {
-		imap_front_bad(f, l->c.why);
-		return;
-	}
-	buf_init(&out, OUT_MAX);
-	buf_add_cstr(&out, "* ");
-	imap_front_write_capabilities(f, &out);
-	buf_add_cstr(&out, "\r\n");
-	f->ops->write(f->ctx, buf_str(&out));
-	buf_fini(&out);
-	imap_front_reply(f, REPLY_OK, "", "done");
-}
-
-static void
-run_noop(struct imap_front *f, struct lex *l)
-{
-	if (!lex_end(l)) {
-		imap_front_bad(f, l->c.why);
-		return;
-	}
-	imap_front_reply(f, REPLY_OK, "", "done");
-}
-
-/* RFC 9051 6.1.3: BYE comes before the tagged OK. */
-static void
-run_logout(struct imap_front *f, struct lex *l)
-{
-	static const struct reply bye = { REPLY_BYE, STR_INIT(""), STR_INIT("logging out") };
-
-	if (!lex_end(l)) {
-		imap_front_bad(f, l->c.why);
-		return;
-	}
-	write_line(f, STR("*"), &bye);
-	imap_front_reply(f, REPLY_OK, "", "done");
-	f->state = FRONT_DONE;
-	f->ops->close(f->ctx);
-}
-
-static void
-run_id(struct imap_front *f, struct lex *l)
-{
-	struct buf out;
-
-	if (!lex_id_params(l) || !lex_end(l)) {
-		imap_front_bad(f, l->c.why);
-		return;
-	}
-	buf_init(&out, OUT_MAX);
-	id_write(&out);
-	f->ops->write(f->ctx, buf_str(&out));
-	buf_fini(&out);
-	imap_front_reply(f, REPLY_OK, "", "done");
-}
-
-/* RFC 9051 6.2.1: bytes behind the command never reach a parser; the role throws them away. */
-static void
-run_starttls(struct imap_front *f, struct lex *l)
-{
-	if (!lex_end(l)) {
-		imap_front_bad(f, l->c.why);
-		return;
-	}
-	imap_front_reply(f, REPLY_OK, "", "begin TLS now");
-	f->state = FRONT_HANDSHAKE;
-	f->ops->starttls(f->ctx);
-}
-
-static const struct front_verb verbs[] = {
-	{ STR_INIT("CAPABILITY"), FRONT_ANY, run_capability, "RFC 9051 6.1.1" },
-	{ STR_INIT("NOOP"), FRONT_ANY, run_noop, "RFC 9051 6.1.2" },
-	{ STR_INIT("LOGOUT"), FRONT_ANY, run_logout, "RFC 9051 6.1.3" },
-	{ STR_INIT("ID"), FRONT_ANY, run_id, "RFC 2971 3.1" },
-	{ STR_INIT("STARTTLS"), FRONT_PLAIN, run_starttls, "RFC 9051 6.2.1" },
-	{ STR_INIT("AUTHENTICATE"), FRONT_TLS, imap_front_authenticate, "RFC 9051 6.2.2" },
-	{ STR_INIT("LOGIN"), FRONT_TLS, imap_front_login, "RFC 9051 6.2.3" },
-};
-
-static const struct front_verb *
-find_verb(struct str name)
-{
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
-		if (str_eq_nocase(verbs[i].name, name))
-			return &verbs[i];
-	return NULL;
 }
 
 /* --- lines --- */
@@ -233,7 +118,7 @@ begin_command(struct imap_front *f, struct lex *l)
 	if (!lex_ok(l))
 		return false;
 	buf_add(&f->tag, tag);
-	f->verb = find_verb(lex_atom(l));
+	f->verb = imap_front_find_verb(lex_atom(l));
 	return lex_ok(l) && (f->verb != NULL || !is_foreign(tag));
 }
 

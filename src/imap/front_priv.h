@@ -10,6 +10,10 @@
 #include "lex.h"
 #include "reply.h"
 
+enum {
+	FRONT_OUT_MAX = 4096, /* bytes of one answer */
+};
+
 enum front_state {
 	FRONT_PLAIN = 1 << 0,    /* no TLS, and it can be started */
 	FRONT_NAKED = 1 << 1,    /* no TLS, and none to be had */
@@ -50,12 +54,16 @@ struct front_verb {
 	const char *rfc;
 };
 
+void imap_front_write(struct imap_front *f, struct str tag, const struct reply *r);
 /* "tag OK text" and so on, and the end of the command. */
 void imap_front_reply(struct imap_front *f, enum reply_kind kind, const char *code, const char *text);
 /* A BAD answer counts; too many close the connection. */
 void imap_front_bad(struct imap_front *f, const char *why);
 void imap_front_bye(struct imap_front *f, const char *code, const char *text);
 void imap_front_write_capabilities(const struct imap_front *f, struct buf *out);
+
+/* front_verb.c: the row of a command, NULL when there is none. */
+const struct front_verb *imap_front_find_verb(struct str name);
 
 /* front_login.c */
 /* event=login of one that never reaches auth. */

@@ -114,6 +114,17 @@ lex_flag(struct lex *l)
 	return lex_ok(l) ? str_from(begin, name.n + system) : (struct str){ 0 };
 }
 
+static uint64_t
+number(struct lex *l, uint64_t min, uint64_t max, const char *why)
+{
+	struct str digits = cur_while(&l->c, ascii_is_digit);
+	uint64_t n = 0;
+
+	if (lex_ok(l) && (!str_u64(digits, max, &n) || n < min))
+		lex_fail(l, why);
+	return lex_ok(l) ? n : 0;
+}
+
 /* A quoted string with escapes is rewritten; 8-bit bytes must be UTF-8 (RFC 9051 QUOTED-CHAR). */
 static struct str
 unescape(struct lex *l, struct str raw)
@@ -161,7 +172,7 @@ lex_literal_header(struct lex *l, uint64_t *size, bool *binary)
 	*binary = lex_take(l, '~');
 	if (!lex_take(l, '{'))
 		return lex_fail(l, "expected a literal");
-	*size = cur_number(&l->c, INT64_MAX);
+	*size = number(l, 0, INT64_MAX, "bad literal");
 	lex_take(l, '+');
 	return cur_take(&l->c, "}\r\n") || lex_fail(l, "bad literal");
 }
@@ -176,6 +187,8 @@ literal(struct lex *l)
 
 	if (!lex_literal_header(l, &size, &binary))
 		return (struct str){ 0 };
+	if (cur_left(&l->c) < size)
+		lex_fail(l, "the literal is not complete");
 	s = cur_bytes(&l->c, size);
 	if (binary || str_has(s, '\0')) {
 		lex_fail(l, "binary data is not allowed here");
@@ -223,17 +236,13 @@ lex_pattern(struct lex *l)
 uint32_t
 lex_nz_number(struct lex *l)
 {
-	uint64_t n = cur_number(&l->c, UINT32_MAX);
-
-	if (n == 0)
-		lex_fail(l, "expected a number from 1 to 4294967295");
-	return (uint32_t)n;
+	return (uint32_t)number(l, 1, UINT32_MAX, "expected a number from 1 to 4294967295");
 }
 
 uint64_t
 lex_number64(struct lex *l)
 {
-	return cur_number(&l->c, INT64_MAX);
+	return number(l, 0, INT64_MAX, "expected a number");
 }
 
 /* date-text is taken as a whole and checked by message/date.h; the quotes are optional (RFC 9051 9, date). */

@@ -108,7 +108,19 @@ struct search {
 	bool failed;               /* some message could not be read */
 };
 
-/* search_parse.c */
+/* search_parse.c: the arguments of keys. */
+void search_parse_nothing_more(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_needle(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_text(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_header(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_keyword(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_date(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_number(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_uid(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_set(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_not(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_or(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_list(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_key(struct lex *l, struct search *q, struct search_key *k);
 struct search_key *search_new_key(struct lex *l, struct search *q);
 

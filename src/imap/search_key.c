@@ -1,4 +1,4 @@
-/* search_key.c - every SEARCH key: its grammar and its answer (RFC 9051 6.4.4; RECENT, NEW, OLD: RFC 3501 6.4.4). */
+/* search_key.c - every SEARCH key: a row with its grammar and its answer (RFC 9051 6.4.4; RECENT, NEW, OLD: RFC 3501 6.4.4). */
 #include "search.h"
 
 #include <postern/message/date.h>
@@ -6,138 +6,6 @@
 enum {
 	DAY = 86400,
 };
-
-/* --- arguments --- */
-
-static void
-parse_nothing_more(struct lex *l, struct search *q, struct search_key *k)
-{
-	(void)l;
-	(void)q;
-	(void)k;
-}
-
-/* SP astring in the charset of the command, folded. */
-static void
-parse_needle(struct lex *l, struct search *q, struct search_key *k)
-{
-	struct buf utf8;
-	struct buf folded;
-	struct str raw;
-
-	lex_sp(l);
-	raw = lex_astring(l);
-	if (raw.n > SEARCH_NEEDLE_MAX)
-		lex_fail(l, "search string too long");
-	if (++q->nneedles > SEARCH_NEEDLES_MAX)
-		lex_fail(l, "too many search strings");
-	if (!lex_ok(l))
-		return;
-	buf_init(&utf8, SIZE_MAX);
-	buf_init(&folded, SIZE_MAX);
-	charset_to_utf8(&utf8, q->charset, raw);
-	charset_fold(&folded, buf_str(&utf8));
-	k->needle = arena_str(l->arena, buf_str(&folded));
-	buf_fini(&utf8);
-	buf_fini(&folded);
-}
-
-/* BODY and TEXT: a bit in the mask of what was found. */
-static void
-parse_text(struct lex *l, struct search *q, struct search_key *k)
-{
-	parse_needle(l, q, k);
-	if (q->text.n == SEARCH_TEXTS_MAX) {
-		lex_fail(l, "too many BODY and TEXT keys");
-		return;
-	}
-	k->text = q->text.n;
-	q->text.keys[q->text.n++] = k;
-	if (k->needle.n > q->text.longest)
-		q->text.longest = k->needle.n;
-}
-
-/* SP header-fld-name SP astring */
-static void
-parse_header(struct lex *l, struct search *q, struct search_key *k)
-{
-	lex_sp(l);
-	k->word = lex_astring(l);
-	parse_needle(l, q, k);
-}
-
-static void
-parse_keyword(struct lex *l, struct search *q, struct search_key *k)
-{
-	(void)q;
-	lex_sp(l);
-	k->word = lex_atom(l);
-}
-
-static void
-parse_date(struct lex *l, struct search *q, struct search_key *k)
-{
-	(void)q;
-	lex_sp(l);
-	k->day = lex_date(l);
-}
-
-static void
-parse_number(struct lex *l, struct search *q, struct search_key *k)
-{
-	(void)q;
-	lex_sp(l);
-	k->number = lex_number64(l);
-}
-
-static void
-parse_uid(struct lex *l, struct search *q, struct search_key *k)
-{
-	(void)q;
-	lex_sp(l);
-	k->set = lex_seq_set(l);
-}
-
-static void
-parse_set(struct lex *l, struct search *q, struct search_key *k)
-{
-	(void)q;
-	k->set = lex_seq_set(l);
-}
-
-static void
-parse_not(struct lex *l, struct search *q, struct search_key *k)
-{
-	lex_sp(l);
-	k->child = search_new_key(l, q);
-	search_parse_key(l, q, k->child);
-}
-
-static void
-parse_or(struct lex *l, struct search *q, struct search_key *k)
-{
-	parse_not(l, q, k);
-	lex_sp(l);
-	k->child->next = search_new_key(l, q);
-	search_parse_key(l, q, k->child->next);
-}
-
-/* "(" search-key *(SP search-key) ")" */
-static void
-parse_list(struct lex *l, struct search *q, struct search_key *k)
-{
-	struct search_key **tail = &k->child;
-
-	lex_want(l, '(');
-	do {
-		*tail = search_new_key(l, q);
-		search_parse_key(l, q, *tail);
-		tail = &(*tail)->next;
-	} while (lex_ok(l) && lex_take(l, ' '));
-	lex_want(l, ')');
-}
-
-/* --- answers --- */
 
 static enum truth
 truth(bool yes)
@@ -389,50 +257,50 @@ match_text(struct search *q, const struct search_key *k)
 	return truth(q->text.found >> k->text & 1);
 }
 
-#define FLAG(name, flag) { STR_INIT(name), parse_nothing_more, match_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4" }
-#define NO_FLAG(name, flag) { STR_INIT(name), parse_nothing_more, match_no_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4" }
+#define FLAG(name, flag) { STR_INIT(name), search_parse_nothing_more, match_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4" }
+#define NO_FLAG(name, flag) { STR_INIT(name), search_parse_nothing_more, match_no_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4" }
 #define KEY(name, parse, match, level) { STR_INIT(name), parse, match, level, 0, "RFC 9051 6.4.4" }
-#define OLD_KEY(name, match) { STR_INIT(name), parse_nothing_more, match, LEVEL_RECORD, 0, "RFC 3501 6.4.4" }
+#define OLD_KEY(name, match) { STR_INIT(name), search_parse_nothing_more, match, LEVEL_RECORD, 0, "RFC 3501 6.4.4" }
 
 static const struct search_row rows[] = {
-	KEY("ALL", parse_nothing_more, match_all, LEVEL_RECORD),
+	KEY("ALL", search_parse_nothing_more, match_all, LEVEL_RECORD),
 	FLAG("ANSWERED", STORE_ANSWERED),
-	KEY("BCC", parse_needle, match_bcc, LEVEL_ENVELOPE),
-	KEY("BEFORE", parse_date, match_before, LEVEL_RECORD),
-	KEY("BODY", parse_text, match_text, LEVEL_TEXT),
-	KEY("CC", parse_needle, match_cc, LEVEL_ENVELOPE),
+	KEY("BCC", search_parse_needle, match_bcc, LEVEL_ENVELOPE),
+	KEY("BEFORE", search_parse_date, match_before, LEVEL_RECORD),
+	KEY("BODY", search_parse_text, match_text, LEVEL_TEXT),
+	KEY("CC", search_parse_needle, match_cc, LEVEL_ENVELOPE),
 	FLAG("DELETED", STORE_DELETED),
 	FLAG("DRAFT", STORE_DRAFT),
 	FLAG("FLAGGED", STORE_FLAGGED),
-	KEY("FROM", parse_needle, match_from, LEVEL_ENVELOPE),
-	KEY("HEADER", parse_header, match_header, LEVEL_HEADER),
-	KEY("KEYWORD", parse_keyword, match_keyword, LEVEL_RECORD),
-	KEY("LARGER", parse_number, match_larger, LEVEL_RECORD),
+	KEY("FROM", search_parse_needle, match_from, LEVEL_ENVELOPE),
+	KEY("HEADER", search_parse_header, match_header, LEVEL_HEADER),
+	KEY("KEYWORD", search_parse_keyword, match_keyword, LEVEL_RECORD),
+	KEY("LARGER", search_parse_number, match_larger, LEVEL_RECORD),
 	OLD_KEY("NEW", match_new),
-	KEY("NOT", parse_not, match_not, LEVEL_RECORD),
+	KEY("NOT", search_parse_not, match_not, LEVEL_RECORD),
 	OLD_KEY("OLD", match_old),
-	KEY("ON", parse_date, match_on, LEVEL_RECORD),
-	KEY("OR", parse_or, match_or, LEVEL_RECORD),
+	KEY("ON", search_parse_date, match_on, LEVEL_RECORD),
+	KEY("OR", search_parse_or, match_or, LEVEL_RECORD),
 	OLD_KEY("RECENT", match_recent),
 	FLAG("SEEN", STORE_SEEN),
-	KEY("SENTBEFORE", parse_date, match_sentbefore, LEVEL_ENVELOPE),
-	KEY("SENTON", parse_date, match_senton, LEVEL_ENVELOPE),
-	KEY("SENTSINCE", parse_date, match_sentsince, LEVEL_ENVELOPE),
-	KEY("SINCE", parse_date, match_since, LEVEL_RECORD),
-	KEY("SMALLER", parse_number, match_smaller, LEVEL_RECORD),
-	KEY("SUBJECT", parse_needle, match_subject, LEVEL_ENVELOPE),
-	KEY("TEXT", parse_text, match_text, LEVEL_TEXT),
-	KEY("TO", parse_needle, match_to, LEVEL_ENVELOPE),
-	KEY("UID", parse_uid, match_set, LEVEL_RECORD),
+	KEY("SENTBEFORE", search_parse_date, match_sentbefore, LEVEL_ENVELOPE),
+	KEY("SENTON", search_parse_date, match_senton, LEVEL_ENVELOPE),
+	KEY("SENTSINCE", search_parse_date, match_sentsince, LEVEL_ENVELOPE),
+	KEY("SINCE", search_parse_date, match_since, LEVEL_RECORD),
+	KEY("SMALLER", search_parse_number, match_smaller, LEVEL_RECORD),
+	KEY("SUBJECT", search_parse_needle, match_subject, LEVEL_ENVELOPE),
+	KEY("TEXT", search_parse_text, match_text, LEVEL_TEXT),
+	KEY("TO", search_parse_needle, match_to, LEVEL_ENVELOPE),
+	KEY("UID", search_parse_uid, match_set, LEVEL_RECORD),
 	NO_FLAG("UNANSWERED", STORE_ANSWERED),
 	NO_FLAG("UNDELETED", STORE_DELETED),
 	NO_FLAG("UNDRAFT", STORE_DRAFT),
 	NO_FLAG("UNFLAGGED", STORE_FLAGGED),
-	KEY("UNKEYWORD", parse_keyword, match_no_keyword, LEVEL_RECORD),
+	KEY("UNKEYWORD", search_parse_keyword, match_no_keyword, LEVEL_RECORD),
 	NO_FLAG("UNSEEN", STORE_SEEN),
 };
-static const struct search_row list_row = KEY("(", parse_list, match_list, LEVEL_RECORD);
-static const struct search_row set_row = KEY("*", parse_set, match_set, LEVEL_RECORD);
+static const struct search_row list_row = KEY("(", search_parse_list, match_list, LEVEL_RECORD);
+static const struct search_row set_row = KEY("*", search_parse_set, match_set, LEVEL_RECORD);
 
 const struct search_row *
 search_find(struct str name)

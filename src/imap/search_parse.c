@@ -103,6 +103,138 @@ search_parse_key(struct lex *l, struct search *q, struct search_key *k)
 	q->depth--;
 }
 
+/* --- the arguments of the keys --- */
+
+void
+search_parse_nothing_more(struct lex *l, struct search *q, struct search_key *k)
+{
+	(void)l;
+	(void)q;
+	(void)k;
+}
+
+/* SP astring in the charset of the command, folded. */
+void
+search_parse_needle(struct lex *l, struct search *q, struct search_key *k)
+{
+	struct buf utf8;
+	struct buf folded;
+	struct str raw;
+
+	lex_sp(l);
+	raw = lex_astring(l);
+	if (raw.n > SEARCH_NEEDLE_MAX)
+		lex_fail(l, "search string too long");
+	if (++q->nneedles > SEARCH_NEEDLES_MAX)
+		lex_fail(l, "too many search strings");
+	if (!lex_ok(l))
+		return;
+	buf_init(&utf8, SIZE_MAX);
+	buf_init(&folded, SIZE_MAX);
+	charset_to_utf8(&utf8, q->charset, raw);
+	charset_fold(&folded, buf_str(&utf8));
+	k->needle = arena_str(l->arena, buf_str(&folded));
+	buf_fini(&utf8);
+	buf_fini(&folded);
+}
+
+/* BODY and TEXT: a bit in the mask of what was found. */
+void
+search_parse_text(struct lex *l, struct search *q, struct search_key *k)
+{
+	search_parse_needle(l, q, k);
+	if (q->text.n == SEARCH_TEXTS_MAX) {
+		lex_fail(l, "too many BODY and TEXT keys");
+		return;
+	}
+	k->text = q->text.n;
+	q->text.keys[q->text.n++] = k;
+	if (k->needle.n > q->text.longest)
+		q->text.longest = k->needle.n;
+}
+
+/* SP header-fld-name SP astring */
+void
+search_parse_header(struct lex *l, struct search *q, struct search_key *k)
+{
+	lex_sp(l);
+	k->word = lex_astring(l);
+	search_parse_needle(l, q, k);
+}
+
+void
+search_parse_keyword(struct lex *l, struct search *q, struct search_key *k)
+{
+	(void)q;
+	lex_sp(l);
+	k->word = lex_atom(l);
+}
+
+void
+search_parse_date(struct lex *l, struct search *q, struct search_key *k)
+{
+	(void)q;
+	lex_sp(l);
+	k->day = lex_date(l);
+}
+
+void
+search_parse_number(struct lex *l, struct search *q, struct search_key *k)
+{
+	(void)q;
+	lex_sp(l);
+	k->number = lex_number64(l);
+}
+
+void
+search_parse_uid(struct lex *l, struct search *q, struct search_key *k)
+{
+	(void)q;
+	lex_sp(l);
+	k->set = lex_seq_set(l);
+}
+
+void
+search_parse_set(struct lex *l, struct search *q, struct search_key *k)
+{
+	(void)q;
+	k->set = lex_seq_set(l);
+}
+
+void
+search_parse_not(struct lex *l, struct search *q, struct search_key *k)
+{
+	lex_sp(l);
+	k->child = search_new_key(l, q);
+	search_parse_key(l, q, k->child);
+}
+
+void
+search_parse_or(struct lex *l, struct search *q, struct search_key *k)
+{
+	search_parse_not(l, q, k);
+	lex_sp(l);
+	k->child->next = search_new_key(l, q);
+	search_parse_key(l, q, k->child->next);
+}
+
+/* "(" search-key *(SP search-key) ")" */
+void
+search_parse_list(struct lex *l, struct search *q, struct search_key *k)
+{
+	struct search_key **tail = &k->child;
+
+	lex_want(l, '(');
+	do {
+		*tail = search_new_key(l, q);
+		search_parse_key(l, q, *tail);
+		tail = &(*tail)->next;
+	} while (lex_ok(l) && lex_take(l, ' '));
+	lex_want(l, ')');
+}
+
+/* --- the command --- */
+
 static void
 search_fini(struct command *c)
 {
