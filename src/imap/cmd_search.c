@@ -36,14 +36,14 @@ tell_numbers_step(struct imap_session *s, struct command *c)
 	struct search *q = c->args;
 
 	for (unsigned n = 0; n < RANGES_PER_STEP; n++) {
-		uint32_t number = uidset_next(&q->told, q->next);
+		uint32_t number = q->next != 0 ? uidset_next(&q->told, q->next) : 0;
 
 		if (number == 0) {
 			buf_add_cstr(&s->out, "\r\n");
 			return finish(c);
 		}
 		buf_addf(&s->out, " %u", number);
-		q->next = number + 1;
+		q->next = number < UINT32_MAX ? number + 1 : 0;
 	}
 	return STEP_MORE;
 }
@@ -93,7 +93,7 @@ tell_esearch(struct imap_session *s, struct command *c)
 	return STEP_MORE;
 }
 
-/* RFC 9051 6.4.4.1, table 4: MIN and MAX alone save only what they tell. */
+/* RFC 9051 6.4.4.1, table 4: MIN and MAX alone save only what they tell; what ends in NO saves nothing. */
 static void
 save(struct imap_session *s, const struct search *q)
 {
@@ -104,7 +104,8 @@ save(struct imap_session *s, const struct search *q)
 		return;
 	uidset_init(&uids);
 	uidset_clear(saved);
-	view_uids(&s->box->view, &q->found, &uids);
+	if (!q->failed)
+		view_uids(&s->box->view, &q->found, &uids);
 	if (!(q->returns & (RETURN_MIN | RETURN_MAX)) || q->returns & (RETURN_ALL | RETURN_COUNT))
 		uidset_copy(saved, &uids);
 	if (q->returns & RETURN_MIN)

@@ -99,7 +99,9 @@ fill(struct imap_session *s, struct store_view *v)
 	unsigned n = 0;
 	bool more = true;
 
-	store_scan_open(&scan, v, box->mailbox, view_last_uid(&box->view) + 1);
+	if (view_next_uid(&box->view) == 0)
+		return true;
+	store_scan_open(&scan, v, box->mailbox, view_next_uid(&box->view));
 	while (n < MESSAGES_PER_STEP && (more = store_scan_next(&scan, &m))) {
 		view_append(&box->view, m.uid, m.uid);
 		n++;

@@ -117,7 +117,9 @@ sync_take_new(struct imap_session *s, struct store_view *v)
 	if (!store_mailbox(v, box->mailbox, &header))
 		return;
 	floor = recent_floor(store_user_address(s->setup.user), box->mailbox, header.uidnext);
-	store_scan_open(&scan, v, box->mailbox, view_last_uid(&box->view) + 1);
+	if (view_next_uid(&box->view) == 0)
+		return;
+	store_scan_open(&scan, v, box->mailbox, view_next_uid(&box->view));
 	while (store_scan_next(&scan, &m)) {
 		view_append(&box->view, m.uid, m.uid);
 		if (m.uid >= floor)

@@ -26,6 +26,12 @@ view_last_uid(const struct view *v)
 	return v->n > 0 ? v->run[v->n - 1].uid + run_length(v, v->n - 1) - 1 : 0;
 }
 
+uint32_t
+view_next_uid(const struct view *v)
+{
+	return view_last_uid(v) < UINT32_MAX ? view_last_uid(v) + 1 : 0;
+}
+
 void
 view_append(struct view *v, uint32_t lo, uint32_t hi)
 {

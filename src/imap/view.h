@@ -35,6 +35,8 @@ uint32_t view_seq(const struct view *v, uint32_t uid);
 /* Sequence number of the first message with this UID or a higher one; count + 1 when there is none. */
 uint32_t view_seq_from(const struct view *v, uint32_t uid);
 uint32_t view_last_uid(const struct view *v);
+/* The UID from which on messages can be new; 0 when the last one has the highest UID there is. */
+uint32_t view_next_uid(const struct view *v);
 /* Removes the UIDs (those not in the view are ignored); gone becomes the sequence numbers they had before the call. */
 void view_remove(struct view *v, const struct uidset *uids, struct uidset *gone);
 /* Adds the UIDs of sequence numbers that are there. */

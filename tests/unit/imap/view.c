@@ -163,6 +163,24 @@ removal_tells_numbers(void **state)
 	view_fini(&v);
 }
 
+/* The highest UID there is: nothing wraps. */
+static void
+highest_uid(void **state)
+{
+	struct view v = { 0 };
+
+	(void)state;
+	view_append(&v, 4294967290u, 4294967295u);
+	assert_int_equal(view_next_uid(&v), 0);
+	assert_int_equal(view_seq(&v, 4294967295u), 6);
+	assert_int_equal(view_seq_from(&v, 4294967295u), 6);
+	apply_is(&v, STR("4294967295"), SEQ_UIDS, "6");
+	apply_is(&v, STR("1:4294967295"), SEQ_UIDS, "1:6");
+	apply_is(&v, STR("4294967295:*"), SEQ_UIDS, "6");
+	view_fini(&v);
+	assert_int_equal(view_next_uid(&v), 1);
+}
+
 int
 main(void)
 {
@@ -171,6 +189,7 @@ main(void)
 		cmocka_unit_test(dense_is_small),
 		cmocka_unit_test(against_an_array),
 		cmocka_unit_test(removal_tells_numbers),
+		cmocka_unit_test(highest_uid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
