@@ -262,6 +262,8 @@ take_identity(struct txn *t, struct look *l, struct open_mbox *o)
 			meta_put(&t->s, META_UIDVALIDITY, r->uidvalidity);
 	}
 	r->use = (uint32_t)l->side.use;
+	if (l->side.use != STORE_USE_NONE)
+		meta_put(&t->s, META_DEFAULTS, 1); /* he had them before the index was lost */
 	r->uidnext = first_free_uid(l);
 	r->ceiling = r->uidnext + CEILING_STEP;
 	r->modseq = r->change_floor = next_modseq(l);

@@ -21,6 +21,7 @@ index_is_damage(int rc)
 	case MDB_MAP_FULL:
 	case MDB_READERS_FULL:
 	case MDB_TXN_FULL:
+	case MDB_PANIC:
 	case ENOSPC:
 	case EDQUOT:
 	case ENOMEM:

@@ -187,11 +187,13 @@ on_done(struct job *j)
 	u->running = NULL;
 	u->used = mono_now();
 	u->refs++;
+	if (w->rc == MDB_MAP_FULL)
+		grow(w); /* what failed is tried again when the timer comes */
 	judge(w);
 	take_results(w);
 	settle_arrivals(w);
-	if (w->compacted)
-		user_close_index(u);
+	if ((w->compacted || w->rc == MDB_PANIC) && !u->reader_taken)
+		user_close_index(u); /* after a failed write of its last page LMDB wants to be opened anew */
 	u->held = w->err.class != ERR_NONE;
 	if (w->kind == WORK_LOAD)
 		user_loaded(u, &w->err);
@@ -298,6 +300,8 @@ work_kick(struct store_user *u)
 	if (u->state == USER_BROKEN || user_index(u, &e) == NULL) {
 		u->refs++;
 		loop_defer(u->store->config.loop, refuse_later, u);
+		if (u->state == USER_READY)
+			wait_for_company(u);
 		return;
 	}
 	w = next_work(u);

@@ -35,8 +35,8 @@ struct store_delivery {
 	struct id id;
 	int fd;                     /* taken over; only read */
 	struct store_part parts[2]; /* the file is: the target's head, then these (prefix, body) */
-	const struct store_target *targets;
-	size_t ntargets;
+	const struct store_target *targets; /* each user once */
+	size_t ntargets;                    /* 1 to STORE_TARGETS_MAX */
 };
 
 enum store_delivered_state {
