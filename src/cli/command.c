@@ -64,6 +64,8 @@ const struct cli_command cli_commands[] = {
 	{ "queue", "delete", "ID…|--all|--to DOMAIN", 0, IDS_MAX, CHOOSE, do_queue_act,
 	    "delete messages without a bounce", NULL, NULL },
 
+	{ "session", "list", "", 0, 0, JSON, do_session_list, "show who is connected", NULL, &show_sessions },
+	{ "session", "end", "ID|ADDRESS", 1, 1, 0, do_session_end, "end a session, or all sessions of an account", NULL, NULL },
 	{ "mailbox", "list", "ADDRESS", 1, 1, JSON, do_store_run, "list folders with counts", NULL, &show_mailboxes },
 	{ "store", "check", "ADDRESS", 1, 1, JSON, do_store_run, "compare index and Maildir", NULL, &show_store },
 	{ "store", "rebuild", "ADDRESS", 1, 1, JSON, do_store_run, "make the index anew from the Maildir", NULL,

@@ -15,6 +15,10 @@ int do_queue_act(struct cli *c);
 /* Asks the store process that owns the address of the first argument. */
 int do_store_run(struct cli *c);
 
-extern const struct cli_show show_store, show_mailboxes;
+/* Ask every process that faces clients. */
+int do_session_list(struct cli *c);
+int do_session_end(struct cli *c);
+
+extern const struct cli_show show_store, show_mailboxes, show_sessions;
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "front.h"
 #include "roles.h"
+#include "sessions.h"
 
 struct imap_role {
 	struct env *env;
@@ -40,6 +41,9 @@ struct client {
 	struct addr peer;
 	char address[ADDR_TEXT_SIZE];
 	char sid[SID_SIZE];
+	uint64_t number;
+	struct mono since;
+	char *user; /* of the login; NULL before */
 	const struct conf *conf; /* the one it began with */
 	struct str mechs[SASL_MECHANISMS_MAX];
 	struct conn *conn;
@@ -94,6 +98,7 @@ free_client(struct client *c)
 	io_close(&c->stream);
 	front_left(r->front, c->service, &c->peer);
 	conf_unref(c->conf);
+	free(c->user);
 	free(c);
 	r->nclients--;
 	if (r->env->draining && r->nclients == 0)
@@ -276,6 +281,7 @@ op_handover(void *ctx, const struct imap_login *login)
 	int pair[2];
 
 	conn_pause(c->conn);
+	c->user = mem_cstr(login->user);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == -1) {
 		refuse_login(c, strerror(errno));
 		return;
@@ -382,7 +388,8 @@ new_client(struct imap_role *r, int fd, enum conf_service service, const struct 
 	conn_wait(c->conn, CONN_WAIT_TOTAL, c->conf->limits.login_ms);
 	LIST_INSERT_HEAD(&r->clients, c, link);
 	r->nclients++;
-	r->connections++;
+	c->number = r->connections++;
+	c->since = mono_now();
 	return c;
 }
 
@@ -459,6 +466,79 @@ drain(struct env *env, unsigned seconds)
 	}
 }
 
+/* --- `postern session …` --- */
+
+static struct session_info
+info_of(const struct client *c)
+{
+	return (struct session_info){ .number = c->number, .sid = c->sid, .service = c->service, .client = c->address,
+		.user = str_of(c->user != NULL ? c->user : ""), .since = c->since };
+}
+
+static bool
+run_list(void *ctx, const struct control_ask *ask, struct control_answer *out)
+{
+	const struct imap_role *r = ctx;
+	const struct client *c;
+	struct session_page page;
+
+	if (!session_page_begin(&page, ask, out))
+		return true;
+	LIST_FOREACH(c, &r->clients, link) {
+		struct session_info info = info_of(c);
+
+		session_page_add(&page, &info);
+	}
+	return session_page_end(&page, ask, out);
+}
+
+/* The store says goodbye to who is logged in. */
+static void
+end_client(struct client *c)
+{
+	struct env *env = c->role->env;
+
+	if (c->closing)
+		return;
+	if (c->pump != NULL)
+		say_close_mail(env_peer(env, ROLE_STORE, owner_of(str_of(c->user), env->conf->store.processes)),
+		    &(struct close_mail_ask){ .sid = str_of(c->sid) });
+	else if (c->front != NULL && c->opening == NULL)
+		imap_front_shutdown(c->front);
+	else
+		op_close(c);
+}
+
+static bool
+run_end(void *ctx, const struct control_ask *ask, struct control_answer *out)
+{
+	struct imap_role *r = ctx;
+	struct client *c;
+	unsigned n = 0;
+
+	LIST_FOREACH(c, &r->clients, link) {
+		struct session_info info = info_of(c);
+
+		if (!session_is(ask->args.v[0], &info))
+			continue;
+		end_client(c);
+		n++;
+	}
+	return session_ended(n, out);
+}
+
+static const struct control_verb verbs[] = {
+	{ "session", "list", 0, 0, run_list },
+	{ "session", "end", 1, 1, run_end },
+	{ 0 },
+};
+
+static void *
+admin(struct env *env)
+{
+	return role_of(env);
+}
+
 static void
 counters(struct env *env, struct counters_out *out)
 {
@@ -477,6 +557,8 @@ static const struct ipc_handlers handlers = {
 
 const struct role_ops imap_ops = {
 	.handlers = &handlers,
+	.verbs = verbs,
+	.admin = admin,
 	.start = start,
 	.reload = reload,
 	.listen = on_listen,

@@ -262,7 +262,7 @@ add_proc(struct server *s, const struct role_row *row, unsigned index, struct er
 	loop_timer_init(&p->restart, s->loop, start_proc, p);
 	if (row->ops->verbs == NULL)
 		return true;
-	snprintf(name, sizeof name, row->role == ROLE_STORE ? "%s.%u" : "%s", role_name(row->role), index);
+	snprintf(name, sizeof name, row->several ? "%s.%u" : "%s", role_name(row->role), index);
 	p->control_fd = sockets_control(s, name, e);
 	return p->control_fd != -1;
 }

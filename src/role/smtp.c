@@ -8,6 +8,7 @@
 #include <postern/core/mem.h>
 
 #include "roles.h"
+#include "sessions.h"
 
 static void on_end(void *ctx, enum conn_end why);
 
@@ -193,7 +194,8 @@ new_session(struct smtp_role *r, int fd, enum conf_service service, const struct
 	s->conn = conn_new(r->env->loop, fd, &conn_callbacks, s);
 	LIST_INSERT_HEAD(&r->sessions, s, link);
 	r->nsessions++;
-	r->connections++;
+	s->number = r->connections++;
+	s->since = mono_now();
 	return s;
 }
 
@@ -308,6 +310,68 @@ drain(struct env *env, unsigned seconds)
 	}
 }
 
+/* --- `postern session …` --- */
+
+static struct session_info
+info_of(const struct smtp_session *s)
+{
+	return (struct session_info){ .number = s->number, .sid = s->sid, .service = s->service, .client = s->client,
+		.user = s->in != NULL ? smtp_in_login(s->in) : STR(""), .since = s->since };
+}
+
+static bool
+run_list(void *ctx, const struct control_ask *ask, struct control_answer *out)
+{
+	const struct smtp_role *r = ctx;
+	const struct smtp_session *s;
+	struct session_page page;
+
+	if (!session_page_begin(&page, ask, out))
+		return true;
+	LIST_FOREACH(s, &r->sessions, link) {
+		struct session_info info = info_of(s);
+
+		session_page_add(&page, &info);
+	}
+	return session_page_end(&page, ask, out);
+}
+
+/* A transaction under way is finished first. */
+static bool
+run_end(void *ctx, const struct control_ask *ask, struct control_answer *out)
+{
+	struct smtp_role *r = ctx;
+	struct smtp_session *s;
+	unsigned n = 0;
+
+	LIST_FOREACH(s, &r->sessions, link) {
+		struct session_info info = info_of(s);
+
+		if (s->closing || !session_is(ask->args.v[0], &info))
+			continue;
+		if (s->in == NULL) {
+			conn_close(s->conn);
+		} else {
+			smtp_in_shutdown(s->in);
+			smtp_session_settle(s);
+		}
+		n++;
+	}
+	return session_ended(n, out);
+}
+
+static const struct control_verb verbs[] = {
+	{ "session", "list", 0, 0, run_list },
+	{ "session", "end", 1, 1, run_end },
+	{ 0 },
+};
+
+static void *
+admin(struct env *env)
+{
+	return role_of(env);
+}
+
 static void
 counters(struct env *env, struct counters_out *out)
 {
@@ -326,6 +390,8 @@ static const struct ipc_handlers handlers = {
 
 const struct role_ops smtp_ops = {
 	.handlers = &handlers,
+	.verbs = verbs,
+	.admin = admin,
 	.start = start,
 	.reload = reload,
 	.listen = on_listen,

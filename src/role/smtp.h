@@ -31,6 +31,8 @@ struct smtp_session {
 	struct addr peer;
 	char client[ADDR_TEXT_SIZE];
 	char sid[SID_SIZE];
+	uint64_t number;
+	struct mono since;
 	char local_user[32];
 	const struct conf *conf; /* the one it began with */
 	struct smtp_in_conf in_conf;

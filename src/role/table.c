@@ -30,12 +30,12 @@ store_count(const struct conf *conf)
 
 /* In the order of starting: who is asked before who asks. */
 static const struct role_row rows[] = {
-	{ ROLE_KEYS, CONF_KEYS, "_postern-key", NULL, 0, one, &keys_ops, 2 },
-	{ ROLE_AUTH, CONF_AUTH, "_postern-auth", "auth", CALLS_FILES | CALLS_THREADS, one, &auth_ops, 2 },
-	{ ROLE_STORE, CONF_STORE, "_postern-mail", "mail", CALLS_FILES | CALLS_THREADS, store_count, &store_ops, 2 },
-	{ ROLE_QUEUE, CONF_QUEUE, "_postern-queue", "queue", CALLS_FILES | CALLS_THREADS, one, &queue_ops, 1 },
-	{ ROLE_SMTP, CONF_SMTP, "_postern-net", NULL, CALLS_ACCEPT, smtp_count, &smtp_ops, 0 },
-	{ ROLE_IMAP, CONF_IMAP, "_postern-net", NULL, CALLS_ACCEPT, imap_count, &imap_ops, 0 },
+	{ ROLE_KEYS, CONF_KEYS, "_postern-key", NULL, 0, one, false, &keys_ops, 2 },
+	{ ROLE_AUTH, CONF_AUTH, "_postern-auth", "auth", CALLS_FILES | CALLS_THREADS, one, false, &auth_ops, 2 },
+	{ ROLE_STORE, CONF_STORE, "_postern-mail", "mail", CALLS_FILES | CALLS_THREADS, store_count, true, &store_ops, 2 },
+	{ ROLE_QUEUE, CONF_QUEUE, "_postern-queue", "queue", CALLS_FILES | CALLS_THREADS, one, false, &queue_ops, 1 },
+	{ ROLE_SMTP, CONF_SMTP, "_postern-net", NULL, CALLS_ACCEPT, smtp_count, true, &smtp_ops, 0 },
+	{ ROLE_IMAP, CONF_IMAP, "_postern-net", NULL, CALLS_ACCEPT, imap_count, true, &imap_ops, 0 },
 };
 
 const struct role_row *

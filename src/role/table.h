@@ -45,6 +45,7 @@ struct role_row {
 	const char *root;        /* directory under the state that becomes its root; NULL: the empty one */
 	unsigned calls;          /* enum role_calls */
 	unsigned (*count)(const struct conf *conf);
+	bool several;            /* may be more than one: control sockets are numbered */
 	const struct role_ops *ops;
 	int drain_step;          /* who ends first: 0 before 1 before 2 */
 };
