@@ -99,6 +99,7 @@ static const struct in_verb verbs[] = {
 	{ STR_INIT("OPTIONS"), IN_ANY, V_FOREIGN | V_HIDDEN, rest_parse, foreign_run, "9110 9.3" },
 	{ STR_INIT("TRACE"), IN_ANY, V_FOREIGN | V_HIDDEN, rest_parse, foreign_run, "9110 9.3" },
 	{ STR_INIT("PATCH"), IN_ANY, V_FOREIGN | V_HIDDEN, rest_parse, foreign_run, "5789 2" },
+	{ STR_INIT("PRI"), IN_ANY, V_FOREIGN | V_HIDDEN, rest_parse, foreign_run, "9113 3.4" },
 };
 
 enum { NVERBS = sizeof(verbs) / sizeof(verbs[0]) };

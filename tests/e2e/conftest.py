@@ -48,3 +48,7 @@ def make_site():
     finally:
         for site in made:
             site.close()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "queues: the test leaves the queue as it found it by itself")
