@@ -3,6 +3,7 @@
  * The parent sends CONF, PEER, LISTEN (and to keys the key pairs), then START. Everything before START is kept; at START the role
  * opens its files, gives up its rights (sandbox.c) and begins. When the parent is gone, so is the role. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -208,6 +209,19 @@ on_parent_gone(void *ctx, struct ipc_chan *c)
 	_exit(0);
 }
 
+/* The operator's terminal is not the role's: without one it cannot type into it (TIOCSTI), nor read what is typed there. */
+static void
+leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null == -1 || dup2(null, STDIN_FILENO) == -1 || dup2(null, STDOUT_FILENO) == -1)
+		log_fatal("/dev/null: %s", strerror(errno));
+	if (null > STDERR_FILENO)
+		close(null);
+	setsid(); /* fails only for one who leads a session already */
+}
+
 static void
 ignore_signals(void)
 {
@@ -250,6 +264,7 @@ role_child(int argc, char **argv)
 	}
 	log_setup(STDERR_FILENO, role_name(role), LOG_TEXT, LEVEL_INFO);
 	close_range(PARENT_FD + 1, ~0U, 0);
+	leave_terminal();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	ignore_signals();
 	set_up_env(&env, role_row(role), (unsigned)index);

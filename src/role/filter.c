@@ -1,7 +1,9 @@
 /* filter.c - the system calls of each kind of role. What is not listed ends the process: the parent logs it and starts it again. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <seccomp.h>
@@ -18,7 +20,7 @@ static const int base_calls[] = {
 	CALL(read), CALL(write), CALL(readv), CALL(writev), CALL(pread64), CALL(pwrite64), CALL(preadv), CALL(pwritev),
 	CALL(sendmsg), CALL(recvmsg), CALL(sendto), CALL(recvfrom), CALL(shutdown), CALL(close), CALL(dup), CALL(lseek),
 	CALL(fstat), CALL(fcntl), CALL(getsockopt), CALL(setsockopt), CALL(getsockname), CALL(getpeername),
-	CALL(sendfile), CALL(ioctl),
+	CALL(sendfile),
 	/* waiting */
 	CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_pwait2), CALL(poll), CALL(ppoll),
 	CALL(eventfd2), CALL(futex), CALL(nanosleep), CALL(clock_nanosleep), CALL(sched_yield), CALL(restart_syscall),
@@ -42,12 +44,12 @@ static const int file_calls[] = {
 	CALL(utimensat), CALL(fadvise64), CALL(copy_file_range), CALL(umask), CALL(pwritev2), CALL(preadv2), CALL(getcwd), CALL(accept4),
 };
 
-static const int thread_calls[] = { CALL(clone), CALL(setpriority), CALL(getpriority), CALL(sched_getaffinity), CALL(sched_setscheduler),
-	CALL(sched_getparam), CALL(sched_getscheduler), CALL(prctl), CALL(prlimit64) };
+static const int thread_calls[] = { CALL(setpriority), CALL(getpriority), CALL(sched_getaffinity), CALL(sched_setscheduler),
+	CALL(sched_getparam), CALL(sched_getscheduler), CALL(prlimit64) };
 
 #ifdef __SANITIZE_ADDRESS__
 /* what the sanitizers' runtime uses, mostly when it has something to report */
-static const int sanitizer_calls[] = { CALL(openat), CALL(open), CALL(readlink), CALL(newfstatat), CALL(stat), CALL(prctl), CALL(clone),
+static const int sanitizer_calls[] = { CALL(ioctl), CALL(openat), CALL(open), CALL(readlink), CALL(newfstatat), CALL(stat), CALL(prctl), CALL(clone),
 	CALL(sched_getaffinity), CALL(prlimit64), CALL(getcwd), CALL(tgkill), CALL(wait4), CALL(pipe2), CALL(mincore), CALL(process_vm_readv),
 	CALL(getdents64), CALL(kill), CALL(access), CALL(socket), CALL(connect) };
 #endif
@@ -96,6 +98,24 @@ allow_narrow(scmp_filter_ctx f)
 	    seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0) == 0;
 }
 
+/* A thread of this process, and its name; never another process, never a namespace of its own. */
+static bool
+allow_threads(scmp_filter_ctx f)
+{
+	return ALLOW(f, thread_calls) &&
+	    seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)) == 0 &&
+	    seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)) == 0;
+}
+
+#ifndef __SANITIZE_ADDRESS__
+/* "Is that a terminal?" gets its no, for libraries ask; typing into one (TIOCSTI) gets nothing else. */
+static bool
+deny_terminals(scmp_filter_ctx f)
+{
+	return seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOTTY), CALL(ioctl), 0) == 0;
+}
+#endif
+
 static bool
 fill(scmp_filter_ctx f, unsigned calls)
 {
@@ -103,14 +123,14 @@ fill(scmp_filter_ctx f, unsigned calls)
 		return false;
 	if ((calls & CALLS_ACCEPT) != 0 && !ALLOW(f, accept_calls))
 		return false;
-	if ((calls & CALLS_THREADS) != 0 && !ALLOW(f, thread_calls))
+	if ((calls & CALLS_THREADS) != 0 && !allow_threads(f))
 		return false;
 #ifdef __SANITIZE_ADDRESS__
 	if (!ALLOW(f, sanitizer_calls))
 		return false;
 	return (calls & CALLS_FILES) == 0 || ALLOW(f, file_calls);
 #else
-	return (calls & CALLS_FILES) != 0 ? ALLOW(f, file_calls) : deny_files(f);
+	return deny_terminals(f) && ((calls & CALLS_FILES) != 0 ? ALLOW(f, file_calls) : deny_files(f));
 #endif
 }
 

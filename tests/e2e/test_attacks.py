@@ -1,8 +1,7 @@
 """What an enemy does to a whole server: strangers on the wire, processes that die at the wrong moment, a process that was taken over."""
 import os
-import signal
-import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +79,46 @@ def test_users_of_a_store_that_is_away_belong_to_nobody_else(running):
     site.wait_for(lambda: site.events("deliver", to=user, reply="delivered"), 30, "the delivery")
     other = next(p for p in site.json("status")["processes"] if (p["role"], p["index"]) == ("store", 0))
     assert other["counters"]["delivered"] == 0
+
+
+# --- a process that was taken over
+
+
+def status_of(pid):
+    return dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+
+
+def descriptors(pid):
+    found = {}
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found[int(fd.name)] = os.readlink(fd)
+        except FileNotFoundError:
+            pass
+    return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root all roles are one user")
+def test_what_each_role_is_left_with(running):
+    site = running()
+    site.submit("alice", ["bob"], "From: alice@example.test\r\n\r\nhello\r\n")
+    own = {"auth": "auth", "queue": "queue", "store": "mail"}
+    users = {}
+    for role, _, pid in site.processes():
+        status, fds = status_of(pid), descriptors(pid)
+        users.setdefault(status["Uid"].split()[0], set()).add(role)
+        assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2", role
+        assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == int(status["CapAmb"], 16) == 0, role
+        assert status["Groups"].strip() == "", role
+        assert os.getsid(pid) == pid, role
+        assert fds.pop(0) == fds.pop(1) == "/dev/null", role
+        assert fds.pop(2) == str(site.log_path), role
+        # the pipe is the event loop's own
+        files = {link for link in fds.values() if not link.startswith(("socket:", "anon_inode:", "/memfd:", "pipe:"))}
+        home = f"{site.state}/{own[role]}" if role in own else None
+        strange = {f for f in files if not (home and (f == home or f.startswith(home + "/"))) and not f.startswith("/proc/")}
+        assert not strange, (role, strange)
+        names = {v.split(b"=")[0] for v in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") if v}
+        assert names <= {b"TZ", b"ASAN_OPTIONS", b"UBSAN_OPTIONS", b"LSAN_OPTIONS"}, role
+    assert "0" not in users
+    assert all(len(roles) == 1 or roles == {"smtp", "imap"} for roles in users.values()), users
