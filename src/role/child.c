@@ -20,7 +20,10 @@
 #include "env.h"
 #include "sandbox.h"
 
-enum { PARENT_FD = 3 };
+enum {
+	PARENT_FD = 3,
+	LOST_MS = 1000, /* how long a new channel may take before the parent is told */
+};
 
 /* The first snapshot or a new one, from text that the parent has checked. */
 static const struct conf *
@@ -64,14 +67,38 @@ env_chan(struct env *env, enum role peer)
 }
 
 static void
+tell_role(struct env *env, unsigned role, unsigned index, bool there)
+{
+	if (env->started && env->row->ops->peer != NULL)
+		env->row->ops->peer(env, (enum role)role, index, there);
+}
+
+/* A process that died is started again, and its new channel comes by itself. Between two that live on, a channel ends too: when one
+ * had no descriptor left for what came, or took the other for broken. The parent knows which of the two it was. */
+static void
+tell_lost(void *ctx)
+{
+	struct env *env = ctx;
+	bool any = false;
+
+	for (unsigned role = 0; role < ROLE_COUNT; role++)
+		for (unsigned i = 0; i < env->npeers[role]; i++) {
+			if (env->peers[role][i] == NULL || ipc_chan_attached(env->peers[role][i]))
+				continue;
+			any = true;
+			say_lost(env->parent, &(struct lost_ask){ .role = (uint8_t)role, .index = (uint8_t)i });
+		}
+	if (any)
+		loop_timer_start(&env->lost, LOST_MS);
+}
+
+static void
 on_peer_gone(void *ctx, struct ipc_chan *c)
 {
 	struct env *env = ctx;
 
-	for (unsigned role = 0; role < ROLE_COUNT; role++)
-		if (ipc_chan_index(c) < env->npeers[role] && env->peers[role][ipc_chan_index(c)] == c &&
-		    env->row->ops->peer != NULL)
-			env->row->ops->peer(env, (enum role)role, ipc_chan_index(c), false);
+	loop_timer_start(&env->lost, LOST_MS);
+	tell_role(env, ipc_chan_peer(c), ipc_chan_index(c), false);
 }
 
 struct ipc_chan *
@@ -115,11 +142,12 @@ on_peer(void *ctx, struct ipc_chan *from, const struct peer_ask *said)
 		take_sign_channel(env, said);
 		return;
 	}
+	if (env->peers[said->role][said->index] != NULL && ipc_chan_attached(env->peers[said->role][said->index]))
+		tell_role(env, said->role, said->index, false); /* its end has not been noticed yet */
 	ipc_chan_attach(env_peer(env, (enum role)said->role, said->index), said->channel);
 	if (env->npeers[said->role] <= said->index)
 		env->npeers[said->role] = said->index + 1u;
-	if (env->started && env->row->ops->peer != NULL)
-		env->row->ops->peer(env, (enum role)said->role, said->index, true);
+	tell_role(env, said->role, said->index, true);
 }
 
 static void
@@ -237,6 +265,7 @@ set_up_env(struct env *env, const struct role_row *row, unsigned index)
 {
 	*env = (struct env){ .row = row, .index = index, .sign_fd = -1, .control_fd = -1 };
 	env->loop = loop_new();
+	loop_timer_init(&env->lost, env->loop, tell_lost, env);
 	if (row->ops->handlers != NULL)
 		env->handlers = *row->ops->handlers;
 	env->handlers.conf = on_conf;

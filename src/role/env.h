@@ -30,6 +30,7 @@ struct env {
 	int control_fd;                                /* listening, until start; -1 */
 	const char *root;                              /* where the role's files are: "/" once the root is closed */
 	uint32_t generation;                           /* how often the parent started this role */
+	struct loop_timer lost;                        /* a peer's channel ended: time to look whether a new one came */
 	bool started;
 	bool draining;
 	struct ipc_handlers handlers; /* the role's and the common ones */

@@ -55,7 +55,31 @@ on_ready(void *ctx, struct ipc_chan *from, const struct ready_ask *said)
 	announce_if_ready(p->server);
 }
 
-static const struct ipc_handlers parent_handlers = { .ready = on_ready };
+static struct proc *
+find_proc(struct server *s, unsigned role, unsigned index)
+{
+	for (unsigned i = 0; i < s->nprocs; i++)
+		if (s->procs[i].row->role == role && s->procs[i].index == index)
+			return &s->procs[i];
+	return NULL;
+}
+
+/* If the other one is away, its next life brings the channel. Who asks too often is not heard: he may be taken over. */
+static void
+on_lost(void *ctx, struct ipc_chan *from, const struct lost_ask *said)
+{
+	struct proc *p = ctx;
+	struct proc *peer = find_proc(p->server, said->role, said->index);
+
+	(void)from;
+	if (peer == NULL || peer->pid == 0 || mono_ms_between(mono_now(), p->joined) < JOIN_MS)
+		return;
+	p->joined = mono_now();
+	log_say(LEVEL_WARN, "channel", "%s %u and %s %u get a new one", role_name(p->row->role), p->index, role_name(said->role), said->index);
+	hand_channel_again(p, peer);
+}
+
+static const struct ipc_handlers parent_handlers = { .ready = on_ready, .lost = on_lost };
 
 static void
 end_server(struct server *s, int status)

@@ -21,6 +21,7 @@ enum {
 	RESTART_CALM_MS = 10000,    /* who lived that long is started again at once */
 	DRAIN_SECONDS = 10,         /* for each step of stopping */
 	WATCH_MS = 30000,           /* between looks at the certificate files */
+	JOIN_MS = 500,              /* between two new channels that one process asks for */
 };
 
 /* One process of a role, alive or about to be started again. */
@@ -34,6 +35,7 @@ struct proc {
 	bool was_ready; /* at least once */
 	uint32_t generation;
 	struct mono started;
+	struct mono joined; /* when it last got a channel for one that ended */
 	int64_t backoff_ms;
 	struct loop_timer restart;
 	int control_fd; /* its control socket, kept across restarts; -1 */
@@ -88,6 +90,8 @@ void hand_everything(struct proc *p);
 void hand_conf(struct proc *p, bool reload);
 bool hand_keypairs(struct proc *p, bool reload, struct err *e);
 void hand_tickets(struct proc *p);
+/* A channel between the two ended though both live on: a new one, if they are of roles that talk. */
+void hand_channel_again(struct proc *p, struct proc *peer);
 uint64_t keypairs_fingerprint(const struct conf *conf);
 
 /* parent.c */

@@ -56,10 +56,20 @@ def replies(sock, n=1):
     return found
 
 
+def begin(one, sender, recipient):
+    """A connection to port 25 that has said all up to DATA and been answered; what the server refuses shows in the next reply."""
+    sock = connect(one)
+    replies(sock)
+    for words in (b"EHLO client.test", b"MAIL FROM:<%s>" % sender.encode(), b"RCPT TO:<%s>" % recipient.encode(), b"DATA"):
+        sock.sendall(words + b"\r\n")
+        replies(sock)
+    return sock
+
+
 def send(one, sender, recipient, body=b"Subject: s\r\n\r\ntext\r\n"):
-    """The code of the last reply of a whole transaction on port 25, cut short by the first refusal."""
+    """The code of the last reply of a whole transaction on port 25, or of the first refusal."""
     with connect(one) as sock:
-        code = replies(sock)[0]
+        code = (replies(sock) or [421])[0]
         for words in (b"EHLO client.test", b"MAIL FROM:<%s>" % sender.encode(), b"RCPT TO:<%s>" % recipient.encode(), b"DATA",
                       body + b"."):
             if code >= 400:

@@ -1,5 +1,6 @@
 """What an enemy does to a whole server: strangers on the wire, processes that die at the wrong moment, a process that was taken over."""
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -13,9 +14,9 @@ def running():
     """A started site; at its end nothing may have crashed that the test did not kill itself."""
     sites = []
 
-    def start(extra="", **options):
+    def start(extra="", wrapper=(), **options):
         sites.append(attack.site(extra, **options))
-        return sites[-1].start()
+        return sites[-1].start(wrapper)
 
     yield start
     for one in sites:
@@ -79,6 +80,27 @@ def test_users_of_a_store_that_is_away_belong_to_nobody_else(running):
     site.wait_for(lambda: site.events("deliver", to=user, reply="delivered"), 30, "the delivery")
     other = next(p for p in site.json("status")["processes"] if (p["role"], p["index"]) == ("store", 0))
     assert other["counters"]["delivered"] == 0
+
+
+def test_a_channel_that_ended_is_made_again(running):
+    """Out of descriptors a process loses what is sent to it, and with it the channel; both processes live on and need a new one."""
+    site = running("smtp { processes = 4 }\n", wrapper=("prlimit", "--nofile=64:64"))
+    store, queue = pid_of(site, "store", 0), pid_of(site, "queue", 0)
+    os.kill(store, signal.SIGSTOP)
+    waiting = []
+    for _ in range(80):
+        waiting.append(attack.begin(site, "x@remote.test", "bob@example.test"))
+        waiting[-1].sendall(b"Subject: s\r\n\r\ntext\r\n.\r\n")
+    site.wait_for(lambda: "too many descriptors" in site.log_path.read_text(), 10, "the queue to be full")
+    os.kill(store, signal.SIGCONT)
+    for client in waiting:
+        client.close()
+    end = time.monotonic() + 20
+    good = 0
+    while good < 6:  # connections spread over all smtp processes
+        good = good + 1 if attack.send(site, "x@remote.test", "bob@example.test") == 250 else 0
+        assert time.monotonic() < end, "the channel is still away"
+    assert pid_of(site, "queue", 0) == queue
 
 
 # --- a process that was taken over
