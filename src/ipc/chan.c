@@ -92,6 +92,7 @@ drop_waiting(struct waiting *w)
 {
 	for (unsigned i = 0; i < w->nfds; i++)
 		close(w->fds[i]);
+	mem_wipe(w->bytes, w->n);
 	free(w);
 }
 
@@ -301,7 +302,7 @@ send_value(struct ipc_chan *c, enum frame_kind kind, enum ipc_type type, uint32_
 	if (!frame_write(&out, kind, type, call, value, fds, &nfds))
 		log_panic("message %s does not fit", ipc_name(type));
 	send_or_wait(c, buf_str(&out), fds, nfds);
-	buf_fini(&out);
+	buf_wipe(&out);
 }
 
 static uint32_t

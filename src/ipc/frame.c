@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <postern/core/buf.h>
+#include <postern/core/mem.h>
 
 /* One buffer for the process: only the loop thread (or a command) receives, one message at a time. */
 static _Alignas(8) char received[IPC_MESSAGE_MAX + 1];
@@ -16,6 +17,12 @@ frame_close_fds(struct frame *f)
 	for (unsigned i = 0; i < f->nfds; i++)
 		close(f->fds[i]);
 	f->nfds = 0;
+}
+
+void
+frame_forget(const struct frame *f)
+{
+	mem_wipe(received, sizeof f->head + f->body.n);
 }
 
 static bool
@@ -54,6 +61,7 @@ frame_receive(int fd, struct frame *f, const char **why)
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(IPC_FDS_MAX * sizeof(int))];
 	struct iovec piece = { received, sizeof received };
 	struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+	bool whole;
 	ssize_t n;
 
 	do
@@ -61,9 +69,14 @@ frame_receive(int fd, struct frame *f, const char **why)
 	while (n == -1 && errno == EINTR);
 	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return FRAME_NONE;
-	if (n <= 0)
+	if (n == -1)
 		return FRAME_END;
-	if (!take_fds(&m, f))
+	whole = take_fds(&m, f);
+	if (n == 0) { /* the end, or an empty message, which may carry descriptors all the same */
+		frame_close_fds(f);
+		return FRAME_END;
+	}
+	if (!whole)
 		return bad(f, why, "too many descriptors");
 	if ((size_t)n > IPC_MESSAGE_MAX || (m.msg_flags & MSG_TRUNC) != 0)
 		return bad(f, why, "message too long");

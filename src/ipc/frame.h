@@ -26,6 +26,8 @@ enum frame_result { FRAME_OK, FRAME_NONE, FRAME_END, FRAME_BAD };
 /* Reads one message. NONE: nothing there now. END: the peer closed. BAD: *why says what is wrong with it; no descriptor leaks. */
 enum frame_result frame_receive(int fd, struct frame *f, const char **why);
 void frame_close_fds(struct frame *f);
+/* Overwrites its bytes, which may have been somebody's password. */
+void frame_forget(const struct frame *f);
 
 /* Sends head and body as one message; false with errno (EAGAIN: the peer must read first). */
 bool frame_send(int fd, struct str bytes, const int *fds, unsigned nfds);

@@ -117,6 +117,8 @@ chan_read(struct ipc_chan *c)
 		}
 		if (r == FRAME_OK)
 			why = receive(c, &f, &a);
+		if (r == FRAME_OK)
+			frame_forget(&f);
 		if (why != NULL) {
 			frame_close_fds(&f);
 			if (c->epoch == epoch)

@@ -115,6 +115,13 @@ env_peer(struct env *env, enum role role, unsigned index)
 	return *place;
 }
 
+static void
+on_signer_gone(void *ctx, struct ipc_chan *c)
+{
+	(void)ctx;
+	ipc_chan_free_later(c); /* the next process brings its own */
+}
+
 /* A second channel of the same pair, for blocking questions: keys answers it like any other. */
 static void
 take_sign_channel(struct env *env, const struct peer_ask *said)
@@ -123,6 +130,7 @@ take_sign_channel(struct env *env, const struct peer_ask *said)
 		struct ipc_chan *c = env_chan(env, (enum role)said->role);
 
 		ipc_chan_set_index(c, said->index);
+		ipc_chan_on_gone(c, on_signer_gone, NULL);
 		ipc_chan_attach(c, said->channel);
 		return;
 	}

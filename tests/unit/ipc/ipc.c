@@ -327,7 +327,7 @@ hostile_messages_end_the_channel(void **state)
 	static const char good[] = "\1\0\0\0x\0\0\0"; /* login "x", then a cut length */
 	struct world *w = *state;
 
-	refused(w, (struct head){ 2, 1, IPC_MAY_SEND, 1 }, "", 0);
+	refused(w, (struct head){ IPC_VERSION + 1, 1, IPC_MAY_SEND, 1 }, "", 0);
 	refused(w, (struct head){ IPC_VERSION, 1, IPC_TYPES, 1 }, "", 0);
 	refused(w, (struct head){ IPC_VERSION, 9, IPC_MAY_SEND, 1 }, "", 0);
 	refused(w, (struct head){ IPC_VERSION, 1, IPC_TICKET, 1 }, "", 0);
@@ -340,13 +340,13 @@ hostile_messages_end_the_channel(void **state)
 	refused(w, (struct head){ IPC_VERSION, 1, IPC_MAY_SEND, 1 }, big, sizeof big);
 }
 
+/* A message of n bytes with two descriptors that nobody expects. */
 static void
-stray_descriptors_are_closed(void **state)
+stray_descriptors(struct world *w, size_t n)
 {
-	struct world *w = *state;
 	struct head h = { IPC_VERSION, 1, IPC_MAY_SEND, 1 };
 	char bytes[16] = { 0 };
-	struct iovec piece = { bytes, sizeof bytes };
+	struct iovec piece = { bytes, n };
 	char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
 	struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
@@ -360,13 +360,21 @@ stray_descriptors_are_closed(void **state)
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(2 * sizeof(int));
 	memcpy(CMSG_DATA(c), (int[]){ pipes[1], pipes[1] }, 2 * sizeof(int));
-	assert_int_equal(sendmsg(fd, &m, 0), 16);
+	assert_int_equal(sendmsg(fd, &m, 0), (ssize_t)n);
 	close(pipes[1]);
 	turn(w);
 	assert_false(ipc_chan_attached(w->auth));
 	assert_int_equal(read(pipes[0], &byte, 1), 0); /* every copy of the other end is closed */
 	close(pipes[0]);
 	close(fd);
+}
+
+static void
+stray_descriptors_are_closed(void **state)
+{
+	stray_descriptors(*state, 16);
+	stray_descriptors(*state, 7);
+	stray_descriptors(*state, 0); /* to recvmsg this looks like the end of the channel */
 }
 
 static void
