@@ -66,6 +66,7 @@ static const struct cli_column server_fields[] = {
 	{ "uptime_ms", "up", AS_SPAN },
 	{ "healthy", "healthy", AS_TEXT },
 	{ "draining", "draining", AS_YES },
+	{ "gone_without", "gone without", AS_TEXT },
 	{ .key = NULL },
 };
 

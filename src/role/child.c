@@ -189,7 +189,7 @@ on_start(void *ctx, struct ipc_chan *from, const struct start_ask *said)
 	if (env->control_fd != -1)
 		control_open(env->loop, env->row->role, env->control_fd, ipc_chan_uid(env->parent), env->row->ops->verbs,
 		    env->row->ops->admin(env));
-	say_ready(env->parent, &(struct ready_ask){ .note = STR("") });
+	say_ready(env->parent, &(struct ready_ask){ .skipped = str_of(env->skipped) });
 }
 
 _Noreturn void

@@ -29,6 +29,7 @@ struct env {
 	int sign_fd;                                   /* smtp, imap: blocking channel to keys; -1 */
 	int control_fd;                                /* listening, until start; -1 */
 	const char *root;                              /* where the role's files are: "/" once the root is closed */
+	char skipped[256];                             /* sandbox layers that could not be had */
 	uint32_t generation;                           /* how often the parent started this role */
 	struct loop_timer lost;                        /* a peer's channel ended: time to look whether a new one came */
 	bool started;

@@ -43,13 +43,23 @@ announce_if_ready(struct server *s)
 	notify_systemd("READY=1");
 }
 
+/* The roles mostly lack the same: said when it is another lack than the last. */
+static void
+note_skipped(struct server *s, struct str skipped)
+{
+	if (skipped.n == 0 || str_eq(skipped, str_of(s->skipped)))
+		return;
+	snprintf(s->skipped, sizeof s->skipped, "%.*s", STR_ARG(skipped));
+	log_say(LEVEL_WARN, "sandbox", "gone without: %s", s->skipped);
+}
+
 static void
 on_ready(void *ctx, struct ipc_chan *from, const struct ready_ask *said)
 {
 	struct proc *p = ctx;
 
 	(void)from;
-	(void)said;
+	note_skipped(p->server, said->skipped);
 	p->ready = true;
 	p->was_ready = true;
 	announce_if_ready(p->server);

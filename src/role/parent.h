@@ -66,6 +66,7 @@ struct server {
 	uint64_t key_files; /* fingerprint of the certificate files' times and sizes */
 	struct mono started;
 	bool announced; /* all roles were ready */
+	char skipped[256]; /* sandbox layers that the last role to say so had to do without */
 	bool draining;
 	int drain_step;
 	struct loop_timer drain_limit;

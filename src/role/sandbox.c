@@ -19,12 +19,13 @@
 
 #include "env.h"
 
-/* A skipped layer is said once, by the first process of the server: the others would only repeat it. */
+/* What this kernel or container lacks is gone without; the parent hears of it, logs it once and shows it in `status`. */
 static void
-skipped(const struct env *env, const char *layer)
+skipped(struct env *env, const char *layer)
 {
-	if (env->index == 0 && env->generation == 0)
-		log_say(LEVEL_WARN, "sandbox", "skipped %s: %s", layer, strerror(errno));
+	size_t n = strlen(env->skipped);
+
+	snprintf(env->skipped + n, sizeof env->skipped - n, "%s%s: %s", n > 0 ? "; " : "", layer, strerror(errno));
 }
 
 bool
@@ -39,28 +40,32 @@ sandbox_user(const struct role_row *row, uid_t *uid, gid_t *gid)
 
 /* Accepted connections work in an empty network, new ones do not: nothing to connect to, nothing to send to. */
 static void
-leave_network(const struct env *env)
+leave_network(struct env *env)
 {
 	if (unshare(CLONE_NEWNET | CLONE_NEWIPC) == -1)
 		skipped(env, "network namespace");
 }
 
+/* Without the right to close it the files stay where they are, by their full path. */
 static void
 close_root(struct env *env)
 {
-	static char path[4096];
-
-	snprintf(path, sizeof path, "%s/%s", env->conf->state.p, env->row->root != NULL ? env->row->root : "empty");
-	if (chroot(path) == -1 || chdir("/") == -1)
-		log_fatal("chroot %s: %s", path, strerror(errno));
-	env->root = "/";
+	if (chdir(env->root) == -1)
+		log_fatal("cannot enter %s: %s", env->root, strerror(errno));
+	if (chroot(".") == 0)
+		env->root = "/";
+	else if (errno == EPERM)
+		skipped(env, "closed root");
+	else
+		log_fatal("chroot %s: %s", env->root, strerror(errno));
 }
 
 static void
 drop_user(const struct env *env, uid_t uid, gid_t gid)
 {
 	if (setgroups(0, NULL) == -1 || setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
-		log_fatal("become %s (uid %u): %s", env->row->user, (unsigned)uid, strerror(errno));
+		log_fatal("become %s (uid %u): %s; a container needs CAP_SETUID and CAP_SETGID, or an ordinary user", env->row->user,
+		    (unsigned)uid, strerror(errno));
 	if (setuid(0) != -1 || geteuid() != uid)
 		log_fatal("become %s: rights are still there", env->row->user);
 }
@@ -97,9 +102,8 @@ set_limits(unsigned calls)
 	prctl(PR_SET_DUMPABLE, 0);
 }
 
-/* Without root the files stay where they are, by their full path. */
 static void
-keep_root(struct env *env)
+find_root(struct env *env)
 {
 	static char path[4096];
 
@@ -114,13 +118,12 @@ sandbox_enter(struct env *env)
 	uid_t uid;
 	gid_t gid;
 
+	find_root(env);
 	if (geteuid() == 0) {
 		sandbox_user(env->row, &uid, &gid);
 		leave_network(env);
 		close_root(env);
 		drop_user(env, uid, gid);
-	} else {
-		keep_root(env);
 	}
 	end_with_parent(parent);
 	umask(077);

@@ -9,8 +9,8 @@ struct env;
 struct role_row;
 
 /* Closes the root, drops the uid, forbids what the row does not name. As an ordinary user (development, tests) only what needs no
- * root happens. A layer that the kernel or container lacks is skipped and logged; a failure that would leave more rights than
- * meant ends the process. Sets env->root. */
+ * root happens. A layer that the kernel or container lacks is skipped and named in env->skipped; a failure to give up root ends
+ * the process. Sets env->root. */
 void sandbox_enter(struct env *env);
 
 /* The uid and gid of a role's user: from the system's user list, else the fixed ones (SANDBOX_UID_BASE + number of the role).

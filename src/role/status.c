@@ -31,9 +31,9 @@ finish(struct gather *g)
 
 	for (unsigned i = 0; i < s->nprocs; i++)
 		healthy = healthy && s->procs[i].ready;
-	out.json = json_pack("{s:s, s:s%, s:I, s:b, s:b, s:o}", "version", POSTERN_VERSION, "hostname", s->conf->hostname.p,
+	out.json = json_pack("{s:s, s:s%, s:I, s:b, s:b, s:o, s:o}", "version", POSTERN_VERSION, "hostname", s->conf->hostname.p,
 	    s->conf->hostname.n, "uptime_ms", (json_int_t)mono_ms_between(mono_now(), s->started), "healthy", healthy, "draining",
-	    s->draining, "processes", g->processes);
+	    s->draining, "gone_without", s->skipped[0] != '\0' ? json_string(s->skipped) : json_null(), "processes", g->processes);
 	control_reply(g->question, &out);
 	for (unsigned i = 0; i < s->nprocs; i++)
 		ipc_cancel(g->one[i].call);
