@@ -13,6 +13,7 @@
 
 enum {
 	NAMES_PER_STEP = 64,
+	WORK_PER_STEP = 1000 * 1000, /* pattern bytes times name bytes: the most that matching can cost */
 };
 
 enum name_state {
@@ -84,18 +85,17 @@ mark_all_parents(struct listing *g)
 	map_fini(&by_name);
 }
 
-static void
+/* Decides about one name; returns what that may have cost. */
+static size_t
 decide(struct listing *g, const struct list_args *a)
 {
-	for (size_t i = 0; i < g->n; i++) {
-		unsigned state = match_patterns(a, g->entries[i].name);
+	const struct store_entry *e = &g->entries[g->next];
+	unsigned state = match_patterns(a, e->name);
 
-		if (meets_criteria(a, &g->entries[i]))
-			state |= NAME_SELECTED;
-		g->states[i] = (unsigned char)state;
-	}
-	if (a->options & LIST_RECURSIVE)
-		mark_all_parents(g);
+	if (meets_criteria(a, e))
+		state |= NAME_SELECTED;
+	g->states[g->next++] = (unsigned char)state;
+	return a->bytes * e->name.n;
 }
 
 /* RFC 9051 6.3.9.3: a name that meets the criteria; a parent of one that is not returned itself (RECURSIVEMATCH); or a
@@ -204,6 +204,25 @@ write_step(struct imap_session *s, struct command *c)
 }
 
 static enum step
+decide_step(struct imap_session *s, struct command *c)
+{
+	struct list_args *a = c->args;
+	struct listing *g = &a->listing;
+	size_t work = 0;
+
+	(void)s;
+	while (g->next < g->n && work < WORK_PER_STEP)
+		work += decide(g, a);
+	if (g->next < g->n)
+		return STEP_MORE;
+	if (a->options & LIST_RECURSIVE)
+		mark_all_parents(g);
+	g->next = 0;
+	c->step = write_step;
+	return STEP_MORE;
+}
+
+static enum step
 collect_step(struct imap_session *s, struct command *c)
 {
 	struct list_args *a = c->args;
@@ -216,8 +235,7 @@ collect_step(struct imap_session *s, struct command *c)
 	g->n = store_list(v, &c->arena, &g->entries);
 	store_view_close(v);
 	g->states = arena_alloc(&c->arena, g->n + 1);
-	decide(g, a);
-	c->step = write_step;
+	c->step = decide_step;
 	return STEP_MORE;
 }
 

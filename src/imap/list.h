@@ -28,7 +28,7 @@ struct listing {
 	struct store_entry *entries;
 	unsigned char *states;
 	size_t n;
-	size_t next; /* to be written */
+	size_t next; /* to be decided, then to be written */
 };
 
 struct list_args {
@@ -37,6 +37,7 @@ struct list_args {
 	struct str reference; /* as sent */
 	struct str *patterns; /* canonical, UTF-8; those that can match nothing are left out */
 	size_t n;
+	size_t bytes;         /* of all patterns */
 	bool root;            /* the special request for the hierarchy separator */
 	struct listing listing;
 };

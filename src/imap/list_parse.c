@@ -86,6 +86,13 @@ options(struct lex *l, struct list_args *a, void (*one)(struct lex *l, struct li
 	lex_want(l, ')');
 }
 
+static void
+keep_pattern(struct command *c, struct list_args *a, struct str pattern)
+{
+	a->patterns[a->n++] = arena_str(&c->arena, pattern);
+	a->bytes += pattern.n;
+}
+
 /* The canonical pattern is reference and pattern put together; one that decodes to no name matches nothing. */
 static void
 add_pattern(struct command *c, struct list_args *a, struct str pattern)
@@ -100,7 +107,7 @@ add_pattern(struct command *c, struct list_args *a, struct str pattern)
 	buf_add(&whole, a->reference);
 	buf_add(&whole, pattern);
 	if (!whole.over && name_from_client(&name, buf_str(&whole), c->names) && !name.over)
-		a->patterns[a->n++] = arena_str(&c->arena, buf_str(&name));
+		keep_pattern(c, a, buf_str(&name));
 	buf_fini(&name);
 	buf_fini(&whole);
 }
