@@ -189,9 +189,10 @@ static void
 note_done(struct txn *t, const struct found *f, uint32_t mailbox, uint32_t uid)
 {
 	struct row_done row = { mailbox, uid };
+	struct id id;
 
-	if (f->f.ours)
-		snap_put(&t->s, T_DONE, str_val(str_from(&f->f.id, sizeof f->f.id)), str_val(str_from(&row, sizeof row)));
+	if (fname_id(&f->f, &id))
+		snap_put(&t->s, T_DONE, str_val(str_from(&id, sizeof id)), str_val(str_from(&row, sizeof row)));
 }
 
 static void

@@ -37,17 +37,39 @@ is_name(struct str name)
 	return true;
 }
 
+bool
+fname_ok(struct str name)
+{
+	return is_name(name) && name.p[0] != ',' && name.p[0] != ':';
+}
+
 static bool
 digits(struct str s, size_t n, uint64_t *value)
 {
 	return s.n == n && str_u64(s, UINT64_MAX, value);
 }
 
+enum { DOT = 10, ID = 19, HOST = ID + ID_TEXT_SIZE - 1 };
+
+static bool
+is_id(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!ascii_is_digit(s.p[i]) && (s.p[i] < 'a' || s.p[i] > 'v'))
+			return false;
+	return true;
+}
+
+bool
+fname_id(const struct fname *f, struct id *id)
+{
+	return f->ours && id_parse(str_sub(f->base, ID, HOST), id);
+}
+
 /* 0123456789.M012345I<26>.host */
 static bool
 parse_ours(struct fname *f)
 {
-	enum { DOT = 10, ID = 19, HOST = ID + ID_TEXT_SIZE - 1 };
 	struct str b = f->base;
 	uint64_t seconds, us;
 
@@ -56,7 +78,7 @@ parse_ours(struct fname *f)
 	if (!digits(str_sub(b, 0, DOT), 10, &seconds) || !digits(str_sub(b, DOT + 2, ID - 1), 6, &us))
 		return false;
 	f->clock = (int64_t)(seconds * 1000000 + us);
-	return id_parse(str_sub(b, ID, HOST), &f->id);
+	return is_id(str_sub(b, ID, HOST));
 }
 
 static void
@@ -79,7 +101,7 @@ fname_parse(struct str name, struct fname *f)
 	struct str rest, field;
 
 	*f = (struct fname){ 0 };
-	if (!is_name(name))
+	if (!fname_ok(name))
 		return false;
 	if (colon < name.n && str_starts(str_sub(name, colon, name.n), STR(":2,")))
 		f->letters = str_sub(name, colon + 3, name.n);
@@ -88,8 +110,6 @@ fname_parse(struct str name, struct fname *f)
 	comma = str_find(str_sub(name, 0, colon), ',');
 	f->base = str_sub(name, 0, comma);
 	f->fields = str_sub(name, comma, colon);
-	if (f->base.n == 0)
-		return false;
 	rest = str_sub(f->fields, 1, f->fields.n);
 	while (str_cut(&rest, ',', &field))
 		parse_field(f, field);

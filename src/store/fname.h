@@ -28,11 +28,14 @@ struct fname {
 	uint32_t uid;      /* 0: none */
 	bool ours;
 	int64_t clock;     /* ours: microseconds since the epoch */
-	struct id id;      /* ours */
 };
 
 /* False for what cannot be a message: empty, too long, hidden, with a slash or control byte. Views into name. */
 bool fname_parse(struct str name, struct fname *f);
+/* The delivery id of a name of ours; false when it has none. Not part of parsing: it costs more than all the rest. */
+bool fname_id(const struct fname *f, struct id *id);
+/* Only whether fname_parse would take it. */
+bool fname_ok(struct str name);
 /* Letters in both directions; *extra (may be NULL) gets letters that mean nothing to us, at most extra_size - 1. */
 void fname_read_letters(struct str letters, uint32_t *flags, uint64_t *keywords, char *extra, size_t extra_size);
 char fname_keyword_letter(unsigned bit);

@@ -150,11 +150,10 @@ message_read(struct snap *s, uint32_t mailbox, uint32_t uid, struct row_message 
 bool
 file_decode(struct snap *s, MDB_val value, char name[static 256])
 {
-	struct fname f;
-
-	if (!fname_parse(val_str(value), &f))
+	if (!fname_ok(val_str(value)))
 		return snap_fail(s, MDB_CORRUPTED);
-	snprintf(name, 256, "%.*s", STR_ARG(val_str(value)));
+	memcpy(name, value.mv_data, value.mv_size);
+	name[value.mv_size] = '\0';
 	return true;
 }
 

@@ -248,8 +248,7 @@ email_id_of(struct snap *s, uint32_t mailbox, uint32_t uid, struct id *id)
 	}
 	if (!file_read(s, mailbox, uid, name) || !fname_parse(str_of(name), &f))
 		return false;
-	*id = f.id;
-	if (!f.ours) /* somebody else's base name is as unique as his */
+	if (!fname_id(&f, id)) /* somebody else's base name is as unique as his */
 		crypto_generichash(id->b, sizeof id->b, (const unsigned char *)f.base.p, f.base.n, NULL, 0);
 	return true;
 }

@@ -67,7 +67,8 @@ check_fname(struct str in)
 	uint32_t flags, flags2;
 	uint64_t keywords, keywords2;
 
-	if (!fname_parse(in, &f))
+	want(fname_ok(in) == fname_parse(in, &f));
+	if (!fname_ok(in))
 		return;
 	fname_read_letters(f.letters, &flags, &keywords, extra, sizeof extra);
 	if (!fname_write(out, &f, 77, 5, flags, keywords, str_of(extra)))
