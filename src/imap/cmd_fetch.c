@@ -48,7 +48,9 @@ has_flags_item(const struct fetch *f)
 static void
 begin_items(struct imap_session *s, struct fetch *f)
 {
-	buf_addf(&s->out, "* %u FETCH (", f->seq);
+	buf_add_cstr(&s->out, "* ");
+	buf_add_u64(&s->out, f->seq);
+	buf_add_cstr(&s->out, " FETCH (");
 	f->item = 0;
 	if (!uidset_has(&f->seen, f->m.uid) || has_flags_item(f))
 		return;
