@@ -57,7 +57,9 @@ parent_reload(struct server *s, struct err *e)
 	notify_systemd("RELOADING=1");
 	conf_errors_init(&errors);
 	new = conf_load(s->conf_path, &errors);
-	if (new == NULL)
+	if (new != NULL)
+		conf_check_files(new, &errors);
+	if (errors.n > 0 || new == NULL)
 		ok = explain(&errors, e);
 	else if (needs_restart(s->conf, new, e))
 		ok = false;

@@ -65,11 +65,16 @@ class LogLine(dict):
 
 
 class Site:
-    """A site in a temporary directory. extra: configuration text put at the end; sections and keys given there replace ours."""
+    """A site in a temporary directory. extra: configuration text put at the end. before: words before every command and the
+    server, for another user or other limits; owner: whose the directory is then."""
 
-    def __init__(self, users=("alice", "bob"), domain="example.test", extra="", where=None):
+    def __init__(self, users=("alice", "bob"), domain="example.test", extra="", where=None, before=(), owner=None, program=PROGRAM):
         self.dir = Path(tempfile.mkdtemp(prefix="postern-", dir=where))
         self.dir.chmod(0o755)
+        if owner is not None:
+            os.chown(self.dir, owner, owner)
+        self.before = before
+        self.program = program
         self.domain = domain
         self.ports = dict(zip(SERVICES, free_ports(len(SERVICES))))
         self.conf = self.dir / "postern.conf"
@@ -94,7 +99,7 @@ class Site:
     # --- the command line
 
     def postern(self, *words, stdin="", check=True, timeout=60):
-        done = subprocess.run([str(PROGRAM), "-c", str(self.conf), *words], input=stdin, text=True, capture_output=True,
+        done = subprocess.run([*self.before, str(self.program), "-c", str(self.conf), *words], input=stdin, text=True, capture_output=True,
                               timeout=timeout, env=self.env)
         if check and done.returncode != 0:
             raise AssertionError(f"postern {' '.join(words)}: status {done.returncode}\n{done.stdout}{done.stderr}")
@@ -118,7 +123,7 @@ class Site:
     def start(self, wrapper=()):
         log = open(self.log_path, "ab")
         begin = log.tell()
-        self.process = subprocess.Popen([*wrapper, str(PROGRAM), "-c", str(self.conf), "serve"], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*wrapper, *self.before, str(self.program), "-c", str(self.conf), "serve"], stdin=subprocess.DEVNULL,
                                         stdout=log, stderr=log, start_new_session=True, env=self.env)
         log.close()
         self.wait_for(lambda: b"event=ready" in self.log_path.read_bytes()[begin:], START_SECONDS, "the server to get ready")
