@@ -11,7 +11,7 @@ CHEAP = "auth { hash_memory = 64K hash_passes = 1 }\n"
 
 
 def load_site():
-    path = TOP / "lib/site.py"
+    path = next(p for p in (TOP / "lib/site.py", TOP / "lib/postern_site.py") if p.exists())
     spec = importlib.util.spec_from_file_location("postern_site", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -22,6 +22,10 @@ def site(extra="", **options):
     one = load_site()(extra=CHEAP + extra, **options)
     one.killed = set()
     return one
+
+
+def program():
+    return Path(os.environ.get("POSTERN", TOP.parent / "build/postern"))
 
 
 def kill(one, pid, signo=signal.SIGKILL):

@@ -1,12 +1,16 @@
 """What an enemy does to a whole server: strangers on the wire, processes that die at the wrong moment, a process that was taken over."""
+import fcntl
 import os
+import random
 import signal
+import socket
 import time
 from pathlib import Path
 
 import pytest
 
 import attack
+import taken
 
 
 @pytest.fixture
@@ -144,3 +148,99 @@ def test_what_each_role_is_left_with(running):
         assert names <= {b"TZ", b"ASAN_OPTIONS", b"UBSAN_OPTIONS", b"LSAN_OPTIONS"}, role
     assert "0" not in users
     assert all(len(roles) == 1 or roles == {"smtp", "imap"} for roles in users.values()), users
+
+
+NASTY = [b"", b"x", b"alice@example.test", b"../../x@..", b"a\0b@example.test", b"x" * 300 + b"@example.test", b"\r\nX: y", b"\xff\xfe",
+         b"PLAIN", b"SCRAM-SHA-256-PLUS", b"\0alice@example.test\0alice-secret", b"imaps", b"192.0.2.1", b"default", b"%s%n", b"y" * 20000]
+
+
+def strange_descriptor(random):
+    """Something that is no message file, no stream and no spool file; or almost one."""
+    def memfd(seals):
+        fd = os.memfd_create("m", os.MFD_ALLOW_SEALING)
+        os.write(fd, random.choice([b"", b"POSTERN1" + random.randbytes(300), random.randbytes(5000)]))
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
+        return fd
+
+    every = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
+    def one_of(pair):
+        left, right = pair
+        os.close(right)
+        return left
+
+    kinds = [lambda: memfd(0), lambda: memfd(every), lambda: os.open("/", os.O_PATH), lambda: os.open("/proc/self/exe", os.O_RDONLY),
+             lambda: os.open("/dev/null", os.O_RDWR), lambda: one_of(os.pipe()), lambda: socket.socket().detach(),
+             lambda: one_of(s.detach() for s in socket.socketpair()), lambda: os.eventfd(0)]
+    return random.choice(kinds)()
+
+
+def random_value(random, kind):
+    if kind == "str":
+        return random.choice(NASTY)
+    if kind == "strs":
+        return [random.choice(NASTY[:-1]) for _ in range(random.choice([0, 1, 2, 3, 65]))]
+    if kind == "id":
+        return random.randbytes(16)
+    if kind == "fd":
+        return strange_descriptor(random) if random.random() < 0.8 else -1
+    return random.choice([0, 1, 2, 3, 2**8 - 1, random.getrandbits(7)]) if kind in taken.NUMBERS else None
+
+
+def hostile_message(random, row):
+    """Bytes and descriptors: well formed with hostile contents, or broken in one of several ways."""
+    data, fds = taken.message(row, {name: random_value(random, kind) for kind, name in row.fields}, random.getrandbits(32))
+    how = random.random()
+    if how < 0.06:
+        data = data[:random.randrange(len(data) + 1)]
+    elif how < 0.10:
+        at = random.randrange(len(data))
+        data = data[:at] + random.randbytes(4) + data[at + 4:]
+    elif how < 0.12:
+        fds = fds + [strange_descriptor(random) for _ in range(5)]
+    elif how < 0.13:
+        data = data + bytes(70000)
+    return data, fds
+
+
+@pytest.mark.parametrize("role,enemy,question,values", [
+    ("auth", "smtp", "may_send", {"login": b"alice@example.test", "address": b"bob@example.test"}),
+    ("auth", "imap", "sasl_start", {"service": b"imaps", "mechanism": b"NONE", "tls": 1}),
+    ("queue", "smtp", "spool_file", {"size": 1}),
+    ("store", "imap", "open_mail", {"user": b"alice@example.test"}),
+    ("store", "queue", "settle", {"how": 1}),
+])
+def test_a_neighbour_that_was_taken_over(role, enemy, question, values):
+    """Whatever it sends and however often: the role lives, answers the next honest peer, and keeps no descriptor of his."""
+    site = attack.site()
+    seed = int(os.environ.get("SEED", "1"))
+    rng = random.Random(seed)
+    try:
+        conf = (f'hostname = "mx.example.test"\ndomains = {{ "example.test" }}\nstate = "{site.state}"\n'
+                f"{attack.CHEAP}store {{ processes = 1 }}\n")
+        victim = taken.Role(str(attack.program()), role, conf, site.log_path)
+        sends = [row for row in victim.rows.values() if row.goes(enemy, role)]
+        others = [row for row in victim.rows.values() if not row.goes(enemy, role)]
+        sock = victim.peer(enemy)
+        victim.start()
+        taken.ask(sock, victim.rows[question], **values)
+        before = victim.settle()
+        for _ in range(1500):
+            data, fds = hostile_message(rng, rng.choice(sends if rng.random() < 0.97 else others))
+            try:
+                taken.send(sock, data, fds[:8])
+            except OSError:
+                pass
+            for fd in fds:
+                os.close(fd)
+            if taken.is_over(sock):
+                sock.close()
+                sock = victim.peer(enemy)
+        assert victim.process.poll() is None, f"seed {seed}\n{site.log_tail()}"
+        sock.close()
+        sock = victim.peer(enemy)
+        taken.ask(sock, victim.rows[question], **values)
+        assert victim.settle(40) <= before + 1, os.popen(f"ls -l /proc/{victim.process.pid}/fd").read()
+        victim.end()
+        attack.assert_sound(site)
+    finally:
+        site.close()
