@@ -75,12 +75,12 @@ on_eof(void *ctx)
 {
 	struct smtp_session *s = ctx;
 
-	if (s->in != NULL && !s->closing) {
-		smtp_in_eof(s->in);
+	if (s->in == NULL) {
+		conn_close(s->conn);
+	} else if (!s->closing) {
+		smtp_in_eof(s->in); /* closes, unless the queue still owes the word on a message: that goes into the log */
 		smtp_session_settle(s);
 	}
-	if (!s->closing)
-		conn_close(s->conn);
 }
 
 static void

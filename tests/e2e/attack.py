@@ -41,6 +41,11 @@ def assert_sound(one):
     assert not found, "\n".join(found) + "\n" + one.log_tail()
 
 
+def open_sessions(one):
+    """Connections that smtp and imap still hold."""
+    return sum(p["counters"].get("sessions", 0) for p in one.json("status")["processes"] if p["role"] in ("smtp", "imap"))
+
+
 def connect(one, service="smtp", timeout=10):
     sock = socket.create_connection(("127.0.0.1", one.ports[service]), timeout)
     sock.settimeout(timeout)

@@ -1,9 +1,12 @@
 """What an enemy does to a whole server: strangers on the wire, processes that die at the wrong moment, a process that was taken over."""
 import fcntl
+import imaplib
 import os
 import random
 import signal
 import socket
+import struct
+import threading
 import time
 from pathlib import Path
 
@@ -244,3 +247,123 @@ def test_a_neighbour_that_was_taken_over(role, enemy, question, values):
         attack.assert_sound(site)
     finally:
         site.close()
+
+
+# --- in the middle of everything
+
+SMTP_TALK = (b"EHLO client.test\r\nMAIL FROM:<x@remote.test> SIZE=30\r\nRCPT TO:<bob@example.test>\r\nRSET\r\nMAIL FROM:<>\r\n"
+             b"RCPT TO:<bob@example.test>\r\nBDAT 12\r\nSubject: s\r\nBDAT 8 LAST\r\n\r\ntext\r\nSTARTTLS\r\n")
+SUBMISSION_TALK = (b"EHLO client.test\r\nAUTH PLAIN\r\nAGFsaWNlQGV4YW1wbGUudGVzdABhbGljZS1zZWNyZXQ=\r\nMAIL FROM:<alice@example.test>\r\n"
+                   b"RCPT TO:<bob@example.test>\r\nDATA\r\n")
+IMAP_TALK = (b"a ID NIL\r\nb AUTHENTICATE PLAIN\r\nAGFsaWNlQGV4YW1wbGUudGVzdABhbGljZS1zZWNyZXQ=\r\nc SELECT {5}\r\nINBOX\r\n"
+             b"d APPEND INBOX {30+}\r\nSubject: s\r\n\r\ntext and text.\r\n\r\ne IDLE\r\nDONE\r\nf LOGOUT\r\n")
+
+
+def leave(sock, how):
+    """Politely, in the middle of what we were sent, or with a reset."""
+    try:
+        if how == 0:
+            sock.shutdown(socket.SHUT_WR)
+        elif how == 1:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    except OSError:
+        pass
+    sock.close()
+
+
+@pytest.mark.parametrize("service,talk", [("smtp", SMTP_TALK), ("submissions", SUBMISSION_TALK), ("imaps", IMAP_TALK)])
+def test_gone_at_every_byte(running, service, talk):
+    site = running()
+    context = site.tls()
+    for n in range(len(talk) + 1):
+        sock = attack.connect(site, service)
+        if service != "smtp":
+            sock = context.wrap_socket(sock, server_hostname=site.hostname)
+        sock.sendall(talk[:n])
+        leave(sock, n % 3)
+    site.wait_for(lambda: attack.open_sessions(site) == 0, 20, "all sessions to end")
+    assert attack.send(site, "x@remote.test", "bob@example.test") == 250
+    assert site.inbox("bob", 1)
+
+
+def keep_sending(site, stop, accepted):
+    """Mail after mail; what got its 250 is owed."""
+    n = 0
+    while not stop.is_set():
+        n += 1
+        mark = f"mark-{threading.get_ident()}-{n}"
+        try:
+            if attack.send(site, "x@remote.test", "bob@example.test", f"Subject: {mark}\r\n\r\ntext\r\n".encode()) == 250:
+                accepted.append(mark)
+        except OSError:
+            time.sleep(0.02)
+
+
+def keep_reading(site, stop):
+    while not stop.is_set():
+        try:
+            client = site.imap("alice")
+            client.select("INBOX")
+            client.noop()
+            client.logout()
+        except (OSError, imaplib.IMAP4.error):
+            time.sleep(0.02)
+
+
+def test_roles_that_die_while_sessions_wait(running):
+    """Whatever is killed: the others live on, and every 250 is kept."""
+    site = running("smtp { processes = 2 }\nstore { processes = 2 }\n")
+    rng = random.Random(int(os.environ.get("SEED", "1")))
+    stop, accepted = threading.Event(), []
+    threads = [threading.Thread(target=keep_sending, args=(site, stop, accepted)) for _ in range(4)]
+    threads += [threading.Thread(target=keep_reading, args=(site, stop)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(25):
+        time.sleep(rng.uniform(0.02, 0.3))
+        role, index, pid = rng.choice(site.processes())
+        attack.kill(site, pid)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    site.wait_for(lambda: site.json("status")["healthy"], 30, "all roles")
+    assert accepted
+    deadline = time.monotonic() + 90
+    missing = set(accepted)
+    while missing and time.monotonic() < deadline:
+        text = b"".join(site.inbox("bob", len(accepted), 5)).decode()
+        missing = {mark for mark in accepted if f"Subject: {mark}\r\n" not in text}
+    assert not missing, f"{len(missing)} of {len(accepted)} accepted messages are lost: {sorted(missing)[:3]}"
+
+
+def test_slow_clients_keep_nobody_waiting(running):
+    site = running("limits { connections = 2000 }\n")
+    slow = [attack.connect(site, service) for service in ("smtp", "imap", "submissions", "imaps") for _ in range(75)]
+    talk = b"EHLO c\r\nMAIL FROM:<x@remote.test>\r\n"
+    begin = time.monotonic()
+    for i in range(12):
+        for sock in slow:
+            try:
+                sock.send(talk[i:i + 1])
+            except OSError:
+                pass
+        assert attack.send(site, "x@remote.test", "bob@example.test") == 250
+    site.imap("bob").logout()
+    assert time.monotonic() - begin < 10
+    for sock in slow:
+        sock.close()
+
+
+def test_gone_behind_the_dot_is_in_the_log_all_the_same(running):
+    """The client never learns of the 250; the operator does."""
+    site = running()
+    store = pid_of(site, "store", 0)
+    os.kill(store, signal.SIGSTOP)
+    client = attack.begin(site, "x@remote.test", "bob@example.test")
+    client.sendall(b"Subject: s\r\n\r\ntext\r\n.\r\n")
+    time.sleep(0.3)
+    client.close()
+    time.sleep(0.3)
+    os.kill(store, signal.SIGCONT)
+    site.wait_for(lambda: site.events("deliver"), 10, "the delivery")
+    site.wait_for(lambda: site.events("accept"), 3, "the line of the acceptance")
