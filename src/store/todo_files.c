@@ -16,6 +16,44 @@ fail(struct slice *sl, const char *what, const char *name)
 	return err_temp(&sl->w->err, SAY_LATER, "%s: %s %s: %s", sl->w->u->dir, what, name, strerror(errno));
 }
 
+static bool
+rename_dir(struct slice *sl, const struct todo *t)
+{
+	struct mbox m;
+
+	if (!mbox_read(&sl->s, t->mailbox, &m) || strcmp(m.dir, t->dir) == 0)
+		return sl->s.rc == 0;
+	sl->maildir_dirty = true;
+	if (renameat2(sl->w->u->maildir, t->dir, sl->w->u->maildir, m.dir, RENAME_NOREPLACE) == 0 || errno == ENOENT)
+		return true;
+	return fail(sl, "rename directory", t->dir);
+}
+
+/* What was promised of a mailbox may come before its new name in the list, when one commit promised both. */
+static bool
+rename_first(struct slice *sl, uint32_t mailbox)
+{
+	struct todo t;
+	bool ok = true;
+
+	todo_init(&t);
+	for (uint64_t from = 0; ok && todo_first(&sl->s, from, &t); from = t.seq + 1)
+		if (t.kind == TODO_RENAME && t.mailbox == mailbox)
+			ok = rename_dir(sl, &t);
+	todo_fini(&t);
+	return ok && sl->s.rc == 0;
+}
+
+static bool
+enter(struct slice *sl, const struct mbox *m, struct mdir *d)
+{
+	if (mdir_enter(sl->w, m, d))
+		return true;
+	if (errno != ENOENT)
+		return fail(sl, "open", m->dir);
+	return rename_first(sl, m->number) && (mdir_enter(sl->w, m, d) || (errno != ENOENT && fail(sl, "open", m->dir)));
+}
+
 /* The open directories of the mailbox, or NULL when it is no more (or, with an error noted, out of reach). */
 static struct mdir *
 dir_of(struct slice *sl, uint32_t mailbox)
@@ -25,13 +63,13 @@ dir_of(struct slice *sl, uint32_t mailbox)
 	for (size_t i = 0; i < sl->ndirs; i++)
 		if (sl->dirs[i].mailbox == mailbox)
 			return &sl->dirs[i];
-	if (sl->ndirs == SLICE_DIRS || !mbox_read(&sl->s, mailbox, &m))
+	if (!mbox_read(&sl->s, mailbox, &m))
 		return NULL;
-	if (!mdir_enter(sl->w, &m, &sl->dirs[sl->ndirs])) {
-		if (errno != ENOENT)
-			fail(sl, "open", m.dir);
+	errno = EMFILE; /* who takes a row leaves room for its directory; nothing is forgotten if there is none */
+	if (sl->ndirs == SLICE_DIRS && !fail(sl, "open", m.dir))
 		return NULL;
-	}
+	if (!enter(sl, &m, &sl->dirs[sl->ndirs]))
+		return NULL;
 	sl->dirty[sl->ndirs] = false;
 	return &sl->dirs[sl->ndirs++];
 }
@@ -158,22 +196,11 @@ unlink_one(struct slice *sl, struct mdir *d, uint32_t uid)
 		return fail(sl, "unlink", name);
 	/* renamed by somebody else, or by us just before a crash */
 	file = locate(sl, d, f.base);
-	if (file == NULL || unlinkat(file->fresh ? d->fresh : d->cur, file->name, 0) == 0 || errno == ENOENT)
+	if (file == NULL)
 		return true;
-	return fail(sl, "unlink", file->name);
-}
-
-static bool
-rename_dir(struct slice *sl, const struct todo *t)
-{
-	struct mbox m;
-
-	if (!mbox_read(&sl->s, t->mailbox, &m) || strcmp(m.dir, t->dir) == 0)
-		return sl->s.rc == 0;
-	sl->maildir_dirty = true;
-	if (renameat2(sl->w->u->maildir, t->dir, sl->w->u->maildir, m.dir, RENAME_NOREPLACE) == 0 || errno == ENOENT)
-		return true;
-	return fail(sl, "rename directory", t->dir);
+	if (unlinkat(file->fresh ? d->fresh : d->cur, file->name, 0) == -1 && errno != ENOENT)
+		return fail(sl, "unlink", file->name);
+	return !file->fresh || fsync(d->fresh) == 0 || fail(sl, "fsync", "new"); /* rare; cur/ is synced for all */
 }
 
 static bool
@@ -197,9 +224,18 @@ each_uid(struct slice *sl, const struct todo *t, bool (*fn)(struct slice *sl, st
 	return sl->w->err.class == ERR_NONE && sl->s.rc == 0;
 }
 
+static bool
+works_in_dir(enum todo_kind kind)
+{
+	return kind == TODO_PLACE || kind == TODO_NAMES || kind == TODO_GONE || kind == TODO_MOVED;
+}
+
 bool
 todo_first_phase(struct slice *sl, const struct todo *t)
 {
+	/* opened now, also for the second phase: a slice ends when it has no room for one more */
+	if (works_in_dir(t->kind) && dir_of(sl, t->mailbox) == NULL && (sl->w->err.class != ERR_NONE || sl->s.rc != 0))
+		return false;
 	if (sl->quick && t->kind != TODO_PLACE && t->kind != TODO_RENAME)
 		return true;
 	switch (t->kind) {

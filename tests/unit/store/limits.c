@@ -309,6 +309,64 @@ file_renamed_by_others_is_found(void **state)
 	free(text);
 }
 
+/* Expunged in more mailboxes at a time than a slice of file actions has directories: no file stays, and none comes back. */
+static void
+actions_in_many_mailboxes(void **state)
+{
+	enum { MAILBOXES = 40 };
+	struct site *t = *state;
+	uint32_t boxes[MAILBOXES];
+	char name[16], dir[32];
+
+	for (int i = 0; i < MAILBOXES; i++) {
+		snprintf(name, sizeof name, "M%d", i);
+		store_create(t->u, str_of(name), STORE_USE_NONE, site_done(t));
+		site_wait(t);
+		boxes[i] = t->mailbox;
+		site_append(t, boxes[i], "m\r\n", STORE_DELETED, NULL);
+	}
+	store_settle(t->store);
+	for (int i = 0; i < MAILBOXES; i++) /* one commit for all of them */
+		store_expunge(t->u, boxes[i], NULL, (struct store_done){ NULL, NULL });
+	store_settle(t->store);
+	for (int i = 0; i < MAILBOXES; i++) {
+		snprintf(dir, sizeof dir, "Maildir/.M%d/cur", i);
+		assert_int_equal(site_count(t, dir), 0);
+	}
+	site_reopen(t);
+	for (int i = 0; i < MAILBOXES; i++) {
+		snprintf(name, sizeof name, "M%d", i);
+		assert_int_equal(site_mailbox(t, site_find(t, name)).messages, 0);
+	}
+	site_check(t);
+}
+
+/* Copied and renamed in one commit, more than is done before the answer: the files find the directory's new name. */
+static void
+copy_into_a_mailbox_that_is_renamed(void **state)
+{
+	struct site *t = *state;
+	uint32_t inbox = site_find(t, "INBOX"), box;
+	struct uidset all = { 0 };
+
+	append_many(t, inbox, 400);
+	store_create(t->u, STR("A"), STORE_USE_NONE, site_done(t));
+	site_wait(t);
+	box = t->mailbox;
+	uidset_add(&all, 1, 400);
+	store_subscribe(t->u, STR("A"), true, (struct store_done){ NULL, NULL }); /* under way while the others come */
+	store_copy(t->u, inbox, &all, box, 0, (struct store_done){ NULL, NULL });
+	store_rename(t->u, STR("A"), STR("B"), site_done(t));
+	site_wait(t);
+	assert_int_equal(t->code, STORE_OK);
+	store_settle(t->store);
+	assert_int_equal(site_count(t, "Maildir/.B/cur"), 400);
+	site_reopen(t);
+	assert_int_equal(site_mailbox(t, site_find(t, "B")).messages, 400);
+	site_check(t);
+	uidset_fini(&all);
+}
+
 #define WITH_SITE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -316,6 +374,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_SITE(ceiling_is_raised),
+		WITH_SITE(actions_in_many_mailboxes),
+		WITH_SITE(copy_into_a_mailbox_that_is_renamed),
 		WITH_SITE(history_is_trimmed),
 		WITH_SITE(damaged_row_stops_the_user),
 		WITH_SITE(damaged_mailbox_row),
