@@ -125,9 +125,9 @@ def suite_talk(_):
     return tuple(a + b for a, b in zip(total, stress))
 
 
-def pytest(folder, long, build_dir=BUILD):
+def pytest(folder, long, build_dir=BUILD, program=None):
     xml = build_dir / f"pytest-{Path(folder).name}.xml"
-    env = {"POSTERN": str(build_dir / "postern"), "POSTERN_BUILD": str(build_dir), "POSTERN_LONG": "1" if long else ""}
+    env = {"POSTERN": str(program or build_dir / "postern"), "POSTERN_BUILD": str(build_dir), "POSTERN_LONG": "1" if long else ""}
     status, output = run(["/usr/bin/python3", "-m", "pytest", "-q", "-x" if long else "-q", "--durations=5",
                           "-p", "no:cacheprovider", f"--junitxml={xml}", folder], env=env)
     counts = ElementTree.parse(xml).getroot().find("testsuite").attrib if xml.exists() else {}
@@ -157,8 +157,11 @@ def suite_release(options):
 
 
 def suite_crash(options):
+    """Processes killed, disks cut off: the server is what is shipped, its tools come from the sanitized build."""
     build()
-    return pytest("tests/crash", options.long)
+    configure(RELEASE_BUILD, ["--buildtype=release", "-Dtests=false"])
+    must(["ninja", "-C", str(RELEASE_BUILD)], "release build")
+    return pytest("tests/crash", options.long, program=RELEASE_BUILD / "postern")
 
 
 def suite_fuzz(options):
