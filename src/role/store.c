@@ -5,6 +5,7 @@
 #include <postern/core/mem.h>
 #include <postern/message/charset.h>
 #include <postern/store/deliver.h>
+#include <postern/store/store.h>
 
 #include "roles.h"
 #include "store_cache.h"
@@ -25,6 +26,7 @@ open_outside(struct env *env)
 {
 	(void)env;
 	charset_init();
+	store_prepare();
 }
 
 static void
