@@ -216,6 +216,7 @@ static const struct {
 	[IMAP_AUTH_FORBIDDEN] = { REPLY_NO, "AUTHORIZATIONFAILED", "not allowed to act as this user" },
 	[IMAP_AUTH_BAD] = { REPLY_BAD, "", "malformed authentication exchange" },
 	[IMAP_AUTH_UNAVAILABLE] = { REPLY_NO, "UNAVAILABLE", SAY_LATER },
+	[IMAP_AUTH_UNKNOWN] = { REPLY_NO, "CANNOT", "no such mechanism" },
 	[IMAP_AUTH_LIMIT] = { REPLY_NO, "LIMIT", "too many sessions of this user" },
 };
 
@@ -226,7 +227,7 @@ on_failure(struct imap_front *f, const struct imap_auth_answer *a)
 	if (a->why != NULL)
 		imap_front_log_refused(f, a->why);
 	imap_front_reply(f, failures[a->verdict].kind, failures[a->verdict].code, failures[a->verdict].text);
-	if (++f->failed >= IMAP_FRONT_AUTH_MAX)
+	if (++f->failed >= IMAP_FRONT_AUTH_MAX || a->close)
 		imap_front_bye(f, "", "too many failed logins");
 }
 

@@ -173,7 +173,7 @@ verdict_of(unsigned verdict)
 {
 	static const enum imap_auth_verdict verdicts[] = { [LOGIN_CHALLENGE] = IMAP_AUTH_CHALLENGE, [LOGIN_OK] = IMAP_AUTH_OK,
 		[LOGIN_WRONG] = IMAP_AUTH_FAILED, [LOGIN_FORBIDDEN] = IMAP_AUTH_FORBIDDEN, [LOGIN_MALFORMED] = IMAP_AUTH_BAD,
-		[LOGIN_LATER] = IMAP_AUTH_UNAVAILABLE };
+		[LOGIN_UNKNOWN] = IMAP_AUTH_UNKNOWN, [LOGIN_LATER] = IMAP_AUTH_UNAVAILABLE };
 
 	return verdict <= LOGIN_LATER ? verdicts[verdict] : IMAP_AUTH_UNAVAILABLE;
 }
@@ -186,8 +186,8 @@ on_sasl_started(void *ctx, const struct sasl_start_answer *a)
 	if (a == NULL)
 		login_answered(ctx, 0, LOGIN_LATER, &nobody, NULL);
 	else
-		login_answered(ctx, a->exchange, a->verdict, &(struct imap_auth_answer){ .verdict = verdict_of(a->verdict), .data = a->data,
-		    .user = a->user, .ticket = str_from(&a->ticket, sizeof a->ticket) }, &a->ticket);
+		login_answered(ctx, a->exchange, a->verdict, &(struct imap_auth_answer){ .verdict = verdict_of(a->verdict),
+		    .close = a->close != 0, .data = a->data, .user = a->user, .ticket = str_from(&a->ticket, sizeof a->ticket) }, &a->ticket);
 }
 
 static void
@@ -196,8 +196,8 @@ on_sasl_stepped(void *ctx, const struct sasl_step_answer *a)
 	if (a == NULL)
 		login_answered(ctx, 0, LOGIN_LATER, &nobody, NULL);
 	else
-		login_answered(ctx, a->exchange, a->verdict, &(struct imap_auth_answer){ .verdict = verdict_of(a->verdict), .data = a->data,
-		    .user = a->user, .ticket = str_from(&a->ticket, sizeof a->ticket) }, &a->ticket);
+		login_answered(ctx, a->exchange, a->verdict, &(struct imap_auth_answer){ .verdict = verdict_of(a->verdict),
+		    .close = a->close != 0, .data = a->data, .user = a->user, .ticket = str_from(&a->ticket, sizeof a->ticket) }, &a->ticket);
 }
 
 static void

@@ -185,11 +185,12 @@ op_may_send(void *ctx, struct str login, struct str address)
 
 /* What auth said to start or step, in the session's words. */
 static void
-login_answered(struct smtp_asked *asked, uint64_t exchange, unsigned verdict, struct str data, struct str user)
+login_answered(struct smtp_asked *asked, uint64_t exchange, unsigned verdict, bool close, struct str data, struct str user)
 {
 	static const enum smtp_in_auth_result results[] = { [LOGIN_CHALLENGE] = SMTP_AUTH_CHALLENGE, [LOGIN_OK] = SMTP_AUTH_DONE,
 		[LOGIN_WRONG] = SMTP_AUTH_REFUSED, [LOGIN_FORBIDDEN] = SMTP_AUTH_REFUSED, [LOGIN_MALFORMED] = SMTP_AUTH_MALFORMED,
-		[LOGIN_LATER] = SMTP_AUTH_BUSY };
+		[LOGIN_UNKNOWN] = SMTP_AUTH_UNKNOWN, [LOGIN_LATER] = SMTP_AUTH_BUSY };
+	enum smtp_in_auth_result result = verdict <= LOGIN_LATER ? results[verdict] : SMTP_AUTH_BUSY;
 	struct env *env = asked->env;
 	struct smtp_session *s = answered(asked);
 
@@ -199,8 +200,7 @@ login_answered(struct smtp_asked *asked, uint64_t exchange, unsigned verdict, st
 		return;
 	}
 	s->exchange = verdict == LOGIN_CHALLENGE ? exchange : 0;
-	smtp_in_answer_auth(s->in, &(struct smtp_in_authed){ .result = verdict <= LOGIN_LATER ? results[verdict] : SMTP_AUTH_BUSY,
-	    .data = data, .user = user });
+	smtp_in_answer_auth(s->in, &(struct smtp_in_authed){ .result = close ? SMTP_AUTH_SHUT_OUT : result, .data = data, .user = user });
 	smtp_session_settle(s);
 }
 
@@ -208,18 +208,18 @@ static void
 on_sasl_started(void *ctx, const struct sasl_start_answer *a)
 {
 	if (a == NULL)
-		login_answered(ctx, 0, LOGIN_LATER, STR(""), STR(""));
+		login_answered(ctx, 0, LOGIN_LATER, false, STR(""), STR(""));
 	else
-		login_answered(ctx, a->exchange, a->verdict, a->data, a->user);
+		login_answered(ctx, a->exchange, a->verdict, a->close != 0, a->data, a->user);
 }
 
 static void
 on_sasl_stepped(void *ctx, const struct sasl_step_answer *a)
 {
 	if (a == NULL)
-		login_answered(ctx, 0, LOGIN_LATER, STR(""), STR(""));
+		login_answered(ctx, 0, LOGIN_LATER, false, STR(""), STR(""));
 	else
-		login_answered(ctx, a->exchange, a->verdict, a->data, a->user);
+		login_answered(ctx, a->exchange, a->verdict, a->close != 0, a->data, a->user);
 }
 
 static void

@@ -122,6 +122,8 @@ on_auth(struct smtp_in *s)
 		return end_with(s, SMTP_AUTH_LATER);
 	case SMTP_AUTH_UNKNOWN:
 		return end_with(s, SMTP_AUTH_MECHANISM);
+	case SMTP_AUTH_SHUT_OUT:
+		return end_with(s, SMTP_AUTH_LIMIT);
 	case SMTP_AUTH_MALFORMED:
 		return end_with(s, SMTP_AUTH_BASE64);
 	default:

@@ -19,7 +19,7 @@ def load_site():
 
 
 def site(extra="", **options):
-    one = load_site()(extra=CHEAP + extra, **options)
+    one = load_site()(extra=extra if "auth {" in extra else CHEAP + extra, **options)
     one.killed = set()
     return one
 

@@ -1,4 +1,5 @@
 """What an enemy does to a whole server: strangers on the wire, processes that die at the wrong moment, a process that was taken over."""
+import base64
 import fcntl
 import imaplib
 import os
@@ -52,6 +53,45 @@ def test_tls_records_that_bring_more_than_one_feed(running, records):
             client.sock.sendall((b"y" * 998 + b"\r\n") * 10)
         client.sock.sendall(b".\r\n")
         assert client.getreply()[0] == 250
+
+
+def test_a_mechanism_that_a_reload_took_away(running):
+    """The session began when it was offered; auth does not know it any more."""
+    site = running("auth { hash_memory = 64K hash_passes = 1 scram = yes }\n")
+    first = base64.b64encode(b"n,,n=alice@example.test,r=abcdefgh")
+    mail, box = site.smtp("submissions"), site.imap()
+    mail.ehlo()
+    site.write_conf("auth { hash_memory = 64K hash_passes = 1 scram = no }\n")
+    site.reload()
+    assert mail.docmd(f"AUTH SCRAM-SHA-256 {first.decode()}")[0] == 504
+    box.send(b"a AUTHENTICATE SCRAM-SHA-256 " + first + b"\r\n")
+    assert box.readline().startswith(b"a NO [CANNOT]")
+    mail.login("alice@example.test", "alice-secret")
+
+
+def test_who_guessed_too_often_is_sent_away(running):
+    site = running()
+
+    def guess(n):
+        try:
+            site.imap().login("alice@example.test", f"guess {n}")
+        except (OSError, imaplib.IMAP4.error):
+            pass
+
+    guesses = [threading.Thread(target=guess, args=(n,)) for n in range(14)]
+    for thread in guesses:
+        thread.start()
+    for thread in guesses:
+        thread.join()
+    mail, box = site.smtp("submissions"), site.imap()
+    mail.ehlo()
+    right = base64.b64encode(b"\0alice@example.test\0alice-secret").decode()
+    assert mail.docmd(f"AUTH PLAIN {right}")[0] == 421
+    assert mail.sock.recv(100) == b""
+    box.send(b"a LOGIN alice@example.test alice-secret\r\n")
+    assert box.readline().startswith(b"a NO [UNAVAILABLE]")
+    assert box.readline().startswith(b"* BYE")
+    assert box.readline() == b""
 
 
 # --- processes that die

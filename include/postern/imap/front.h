@@ -41,11 +41,13 @@ enum imap_auth_verdict {
 	IMAP_AUTH_BAD,         /* the exchange itself is malformed: BAD */
 	IMAP_AUTH_UNAVAILABLE, /* nobody to ask, or too many are waiting: NO [UNAVAILABLE] */
 	IMAP_AUTH_LIMIT,       /* the user has too many sessions: NO [LIMIT] */
+	IMAP_AUTH_UNKNOWN,     /* the mechanism is not there any more: NO [CANNOT] */
 };
 
 /* The one answer to auth_start or auth_step; views need to live only during the call. */
 struct imap_auth_answer {
 	enum imap_auth_verdict verdict;
+	bool close;        /* too many failures from where he is: BYE behind the answer */
 	struct str data;
 	struct str user;   /* canonical address */
 	struct str ticket; /* one-time proof for the store process */

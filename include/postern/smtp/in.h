@@ -118,6 +118,7 @@ enum smtp_in_auth_result {
 	SMTP_AUTH_BUSY,      /* 454 */
 	SMTP_AUTH_UNKNOWN,   /* no such mechanism: 504 */
 	SMTP_AUTH_MALFORMED, /* the client broke the mechanism's syntax: 501 */
+	SMTP_AUTH_SHUT_OUT,  /* too many failures from where he is: 421 */
 };
 
 struct smtp_in_authed {
