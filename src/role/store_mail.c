@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <postern/core/log.h>
@@ -230,6 +231,19 @@ sessions_of(const struct store_role *r, struct str user)
 	return n;
 }
 
+/* One end of a pair as imap makes it. What epoll does not watch, a file for example, would never end. */
+static bool
+is_stream(int fd)
+{
+	int domain = -1;
+	int type = -1;
+	socklen_t n = sizeof domain;
+	socklen_t m = sizeof type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) == 0 && domain == AF_UNIX &&
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &m) == 0 && type == SOCK_STREAM;
+}
+
 static void
 refuse(struct ipc_question *q, const struct open_mail_ask *ask, const char *words)
 {
@@ -247,7 +261,8 @@ store_on_open_mail(void *ctx, struct ipc_question *q, const struct open_mail_ask
 	struct mail_session *m;
 	uint64_t quota;
 
-	if (ask->stream == -1 || ask->tag.n >= TAG_MAX || !ticket_table_take(r->tickets, ask->ticket, ask->user, &quota, mono_now())) {
+	if (!is_stream(ask->stream) || ask->tag.n >= TAG_MAX ||
+	    !ticket_table_take(r->tickets, ask->ticket, ask->user, &quota, mono_now())) {
 		refuse(q, ask, "no such login");
 		return;
 	}

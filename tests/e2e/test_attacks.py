@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import socket
+import stat
 import struct
 import threading
 import time
@@ -284,6 +285,32 @@ def test_a_neighbour_that_was_taken_over(role, enemy, question, values):
         taken.ask(sock, victim.rows[question], **values)
         assert victim.settle(40) <= before + 1, os.popen(f"ls -l /proc/{victim.process.pid}/fd").read()
         victim.end()
+        attack.assert_sound(site)
+    finally:
+        site.close()
+
+
+def test_a_stream_that_is_none():
+    """imap with a good ticket hands over something that is no connection: refused, and not kept."""
+    site = attack.site()
+    try:
+        conf = (f'hostname = "mx.example.test"\ndomains = {{ "example.test" }}\nstate = "{site.state}"\n'
+                f"{attack.CHEAP}store {{ processes = 1 }}\n")
+        store = taken.Role(str(attack.program()), "store", conf, site.log_path)
+        imap, auth = store.peer("imap"), store.peer("auth")
+        store.start()
+        before = store.settle()
+        rng = random.Random(1)
+        for n in range(60):
+            ticket = rng.randbytes(16)
+            taken.send(auth, *taken.message(store.rows["ticket"], {"ticket": ticket, "user": b"alice@example.test"}))
+            stream = strange_descriptor(rng)
+            time.sleep(0.01)
+            answer = taken.ask(imap, store.rows["open_mail"], ticket=ticket, user=b"alice@example.test", sid=b"s", tag=b"a", stream=stream)
+            assert stat.S_ISSOCK(os.fstat(stream).st_mode) or answer[0] == 1
+            os.close(stream)
+        assert store.settle(10) <= before + 8  # the mailbox itself stays open for a while
+        store.end()
         attack.assert_sound(site)
     finally:
         site.close()
