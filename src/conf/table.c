@@ -159,7 +159,7 @@ const struct conf_key conf_keys[] = {
 
 	{ "limits", "message_size", &type_size, "50M", 64 * KIB, 2 * GIB, .roles = FRONTS | CONF_STORE | CONF_QUEUE,
 	    AT(limits.message_size), .rfc = "1870", .help = "The largest message, in SMTP and in IMAP APPEND." },
-	{ "limits", "recipients", &type_number, "1000", 100, 100000, .roles = CONF_SMTP, AT(limits.recipients),
+	{ "limits", "recipients", &type_number, "1000", 100, 5000, .roles = CONF_SMTP, AT(limits.recipients),
 	    .rfc = "5321 4.5.3.1.8", .help = "Recipients of one message." },
 	{ "limits", "connections", &type_number, "2000", 1, 100000, .roles = CONF_PARENT | FRONTS,
 	    AT(limits.connections), .help = "Connections of each service at once, all clients together." },

@@ -182,6 +182,9 @@ amounts(void **state)
 		{ H "limits { hops = 24 }", "f:2: hops: out of range, write a value from 25 to 1000\n" },
 		{ H "limits { hops = 1001 }", "f:2: hops: out of range, write a value from 25 to 1000\n" },
 		{ H "limits { hops = 25 errors = 1000 }", "" },
+		/* what an envelope holds (message/envelope.h): more would be accepted one by one and refused at DATA */
+		{ H "limits { recipients = 5000 }", "" },
+		{ H "limits { recipients = 5001 }", "f:2: recipients: out of range, write a value from 100 to 5000\n" },
 		{ H "limits { hops = -1 }", "f:2: hops: \"-1\" is not a whole number, like 20\n" },
 		{ H "limits { hops = 0x40 }", "f:2: hops: \"0x40\" is not a whole number, like 20\n" },
 		{ H "limits { hops = \"\" }", "f:2: hops: a value is wanted: a whole number, like 20\n" },
