@@ -184,7 +184,7 @@ const struct conf_key conf_keys[] = {
 	    .help = "Silence after which a logged-in IMAP client is logged out." },
 	{ "limits", "quota", &type_size, "0", 0, 1024 * 1024 * GIB, .roles = CONF_AUTH | CONF_STORE, AT(limits.quota),
 	    .rfc = "9208", .help = "Space of an account without a quota of its own. 0: as much as there is." },
-	{ "limits", "disk_reserve", &type_size, "256M", 0, 1024 * GIB, .roles = CONF_STORE | CONF_QUEUE,
+	{ "limits", "disk_reserve", &type_size, "256M", 0, 1024 * GIB, .roles = CONF_SMTP | CONF_STORE | CONF_QUEUE,
 	    AT(limits.disk_reserve),
 	    .help = "Disk space that stays free: below it mail is told to come later, while users can "
 		    "still delete." },

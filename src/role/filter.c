@@ -19,7 +19,7 @@ static const int base_calls[] = {
 	/* descriptors that are there */
 	CALL(read), CALL(write), CALL(readv), CALL(writev), CALL(pread64), CALL(pwrite64), CALL(preadv), CALL(pwritev),
 	CALL(sendmsg), CALL(recvmsg), CALL(sendto), CALL(recvfrom), CALL(shutdown), CALL(close), CALL(dup), CALL(lseek),
-	CALL(fstat), CALL(fcntl), CALL(getsockopt), CALL(setsockopt), CALL(getsockname), CALL(getpeername),
+	CALL(fstat), CALL(fstatfs), CALL(fcntl), CALL(getsockopt), CALL(setsockopt), CALL(getsockname), CALL(getpeername),
 	CALL(sendfile),
 	/* waiting */
 	CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_pwait2), CALL(poll), CALL(ppoll),

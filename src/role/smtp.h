@@ -46,7 +46,8 @@ struct smtp_session {
 	uint64_t exchange;        /* SASL, between challenge and response */
 	struct envelope_writer sink;
 	int sink_fd;
-	bool sink_spooled; /* sink_fd is a file of the queue's */
+	bool sink_spooled;    /* sink_fd is a file of the queue's */
+	uint64_t sink_looked; /* its size when free space was last looked at */
 	struct ipc_call *spool_call;
 };
 

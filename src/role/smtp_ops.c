@@ -4,6 +4,7 @@
  * that nobody will continue is ended then. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <postern/auth/login.h>
@@ -13,6 +14,8 @@
 #include <postern/queue/queue.h>
 
 #include "smtp.h"
+
+enum { SINK_LOOK_BYTES = 1 << 20 }; /* between two looks at the free space */
 
 struct smtp_asked {
 	struct smtp_session *s; /* NULL: withdrawn */
@@ -264,6 +267,7 @@ close_sink(struct smtp_session *s)
 	envelope_write_end(&s->sink);
 	io_close(&s->sink_fd);
 	s->sink_spooled = false;
+	s->sink_looked = 0;
 }
 
 static bool
@@ -313,13 +317,31 @@ on_spool_file(void *ctx, const struct spool_file_answer *a)
 	smtp_session_settle(s);
 }
 
+/* What the queue saw free when it gave the file may be gone by now, taken by all the other messages that are still coming. */
+static bool
+has_room(struct smtp_session *s, struct err *e)
+{
+	uint64_t size = envelope_write_size(&s->sink);
+	struct statvfs v;
+
+	if (!s->sink_spooled || size < s->sink_looked + SINK_LOOK_BYTES)
+		return true;
+	s->sink_looked = size;
+	if (fstatvfs(s->sink_fd, &v) == -1 || (uint64_t)v.f_bavail * v.f_frsize >= s->conf->limits.disk_reserve)
+		return true;
+	return err_temp(e, SAY_DISK, "the disk is nearly full: the reserve is %llu bytes",
+	    (unsigned long long)s->conf->limits.disk_reserve);
+}
+
 static enum smtp_in_sink
 op_sink_write(void *ctx, struct str bytes, struct err *e)
 {
 	struct smtp_session *s = ctx;
 
-	if (!envelope_write_body(&s->sink, bytes)) {
+	*e = (struct err){ 0 };
+	if (!envelope_write_body(&s->sink, bytes))
 		*e = s->sink.err;
+	if (e->class != ERR_NONE || !has_room(s, e)) {
 		close_sink(s);
 		return SMTP_SINK_FAILED;
 	}

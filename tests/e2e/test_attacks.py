@@ -56,6 +56,22 @@ def test_tls_records_that_bring_more_than_one_feed(running, records):
         assert client.getreply()[0] == 250
 
 
+def test_unfinished_messages_do_not_eat_the_reserve(running):
+    """Anybody may begin large messages and never end them; the disk is the mailboxes', too."""
+    free = os.statvfs("/dev/shm")
+    reserve = free.f_bavail * free.f_frsize - (24 << 20)
+    site = running(f"limits {{ disk_reserve = {reserve} }}\n", where="/dev/shm")
+    clients = [attack.begin(site, "x@remote.test", "bob@example.test") for _ in range(4)]
+    for client in clients:
+        for _ in range(12):
+            client.sendall(b"Subject: s\r\n\r\n" + (b"x" * 1022 + b"\r\n") * 1024)
+    for client in clients:
+        client.sendall(b".\r\n")
+    assert 452 in {attack.replies(client)[0] for client in clients}
+    assert any("the reserve is" in line["why"] for line in site.events("refuse", code="452"))
+    assert attack.send(site, "x@remote.test", "bob@example.test") == 250
+
+
 def test_a_mechanism_that_a_reload_took_away(running):
     """The session began when it was offered; auth does not know it any more."""
     site = running("auth { hash_memory = 64K hash_passes = 1 scram = yes }\n")
