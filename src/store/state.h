@@ -31,7 +31,6 @@ struct store {
 	struct map users;    /* canonical address → struct store_user */
 	unsigned open_indexes;
 	int64_t clock;       /* the last one given to a file name */
-	int64_t start_clock;
 	struct group *group; /* deliveries, group.c */
 	struct loop_timer tick;
 	unsigned ticks;

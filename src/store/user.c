@@ -41,7 +41,7 @@ user_new(struct store *s, struct str address, const char *dir)
 	u->fd = u->maildir = -1;
 	u->last_request = &u->first_request;
 	u->last_arrival = &u->first_arrival;
-	u->floor = s->clock;
+	u->floor = INT64_MAX;
 	u->used = mono_now();
 	err_clear(&u->why);
 	loop_timer_init(&u->timer, s->config.loop, on_timer, u);
@@ -233,6 +233,9 @@ void
 user_loaded(struct store_user *u, const struct err *e)
 {
 	u->rebuild = false;
+	/* what was in new/ until now has been looked at, whatever the clock said when it was written */
+	if (e->class == ERR_NONE && u->floor == INT64_MAX)
+		u->floor = u->store->clock;
 	if (u->index_is_open)
 		count_open(u);
 	if (e->class == ERR_PERM)

@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <postern/core/mem.h>
 
+#include "../../../src/store/fname.h"
 #include "../../../src/store/state.h"
 #include "site.h"
 
@@ -367,6 +369,35 @@ copy_into_a_mailbox_that_is_renamed(void **state)
 	uidset_fini(&all);
 }
 
+/* A machine without a battery comes back from a power cut with an earlier time than its files have. */
+static void
+clock_that_fell_hides_nothing(void **state)
+{
+	struct site *t = *state;
+	struct id id = id_new();
+	char path[700], name[128];
+	struct timeval now;
+
+	gettimeofday(&now, NULL);
+	site_close(t);
+	fname_base(name, (now.tv_sec + 86400) * INT64_C(1000000), id, "mx.example.test");
+	snprintf(path, sizeof path, "Maildir/new/%s,S=3", name);
+	site_put_file(t, path, "m\r\n"); /* delivered in the life before, a day ahead of the clock */
+	site_open(t);
+	assert_true(site_user(t, USER));
+	site_refresh(t, site_find(t, "INBOX"));
+	assert_int_equal(site_mailbox(t, site_find(t, "INBOX")).messages, 1);
+	site_deliver(t, id, USER, "m\r\n"); /* whose answer was lost */
+	assert_int_equal(t->states[0], STORE_STORED);
+	site_refresh(t, site_find(t, "INBOX"));
+	assert_int_equal(site_mailbox(t, site_find(t, "INBOX")).messages, 1);
+	site_deliver(t, id_new(), USER, "new\r\n");
+	site_refresh(t, site_find(t, "INBOX"));
+	assert_int_equal(site_mailbox(t, site_find(t, "INBOX")).messages, 2);
+	store_settle(t->store);
+	site_check(t);
+}
+
 #define WITH_SITE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -375,6 +406,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_SITE(ceiling_is_raised),
 		WITH_SITE(actions_in_many_mailboxes),
+		WITH_SITE(clock_that_fell_hides_nothing),
 		WITH_SITE(copy_into_a_mailbox_that_is_renamed),
 		WITH_SITE(history_is_trimmed),
 		WITH_SITE(damaged_row_stops_the_user),
