@@ -88,6 +88,11 @@ add_level(void *ctx, struct str name)
 		a->o = txn_mbox(a->t, r.mailbox);
 		return true;
 	}
+	/* there when directories were made, so that it got none, and gone or renamed by this very commit */
+	if (exists(a->t->w, name)) {
+		a->o = NULL;
+		return request_refuse(a->r, STORE_UNAVAILABLE, "the names changed meanwhile");
+	}
 	create_dir_name(name, dir);
 	a->o = txn_mbox_new(a->t, name, str_of(dir));
 	return true;

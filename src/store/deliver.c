@@ -94,6 +94,31 @@ arrive(struct target *t)
 	work_kick(u);
 }
 
+/* A mailbox may end while its mail is on the way, and takes the file along: the next try goes to INBOX. */
+static bool
+is_there(struct target *t)
+{
+	struct err e;
+	struct store_view *v = store_view_open(t->u, &e);
+	struct store_mailbox m;
+	bool gone = v != NULL && !store_mailbox(v, t->number, &m) && !store_view_failed(v);
+
+	if (v != NULL)
+		store_view_close(v);
+	return !gone;
+}
+
+static void
+take_published(struct target *t)
+{
+	if (is_there(t)) {
+		arrive(t);
+		return;
+	}
+	err_temp(&t->err, SAY_LATER, "%s: the mailbox of a delivery was deleted meanwhile", t->user);
+	t->state = TARGET_REFUSED;
+}
+
 static struct store_outcome
 outcome_of(const struct target *t)
 {
@@ -135,7 +160,7 @@ settle(struct delivery *d)
 {
 	for (size_t i = 0; i < d->n; i++)
 		if (d->targets[i].state == TARGET_PUBLISHED)
-			arrive(&d->targets[i]);
+			take_published(&d->targets[i]);
 	if (any(d, TARGET_READY)) {
 		d->state = DELIVERY_PREPARED;
 		tell(d);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -398,6 +399,71 @@ clock_that_fell_hides_nothing(void **state)
 	site_check(t);
 }
 
+static void
+on_outcome(void *ctx, const struct store_outcome *outcomes, size_t n)
+{
+	struct site *t = ctx;
+
+	t->answered = true;
+	t->states[0] = n == 1 ? outcomes[0].state : STORE_STORED;
+}
+
+/* The mailbox ends between the two halves of a delivery: its file ends with it, so it must not count as stored. */
+static void
+delivery_to_a_mailbox_that_is_deleted(void **state)
+{
+	struct site *t = *state;
+	struct store_target target = { .user = STR(USER), .mailbox = STR("A"), .head = STR("") };
+	struct store_delivery d = { .id = id_new(), .parts = { { 0, 3 } }, .targets = &target, .ntargets = 1 };
+	struct store_delivered done = { on_outcome, t };
+
+	store_create(t->u, STR("A"), STORE_USE_NONE, site_done(t));
+	site_wait(t);
+	for (int round = 0; round < 2; round++) { /* prepared for A, then, as a queue does, once more */
+		d.fd = memfd_create("body", MFD_CLOEXEC);
+		assert_true(io_write_all(d.fd, STR("m\r\n")));
+		t->answered = false;
+		store_deliver(t->store, &d, STORE_DELIVER_PREPARE, done);
+		site_wait(t);
+		assert_int_equal(t->states[0], STORE_PREPARED);
+		store_delete(t->u, STR("A"), site_done(t));
+		site_wait(t);
+		t->answered = false;
+		store_publish(t->store, d.id, done);
+		site_wait(t);
+		assert_int_equal(t->states[0], round == 0 ? STORE_REFUSED : STORE_STORED);
+	}
+	site_refresh(t, site_find(t, "INBOX"));
+	assert_int_equal(site_mailbox(t, site_find(t, "INBOX")).messages, 1);
+	store_settle(t->store);
+	site_check(t);
+}
+
+/* A parent that the same commit deletes first was there when directories were made: it gets none, so it is not made. */
+static void
+create_below_a_mailbox_that_is_deleted(void **state)
+{
+	struct site *t = *state;
+
+	store_create(t->u, STR("A"), STORE_USE_NONE, site_done(t));
+	site_wait(t);
+	store_settle(t->store);
+	store_subscribe(t->u, STR("A"), true, (struct store_done){ NULL, NULL }); /* under way while the others come */
+	store_delete(t->u, STR("A"), (struct store_done){ NULL, NULL });
+	store_create(t->u, STR("A/x"), STORE_USE_NONE, site_done(t));
+	site_wait(t);
+	assert_int_equal(t->code, STORE_UNAVAILABLE);
+	assert_int_equal(site_find(t, "A"), 0);
+	store_create(t->u, STR("A"), STORE_USE_NONE, site_done(t));
+	site_wait(t);
+	assert_int_equal(t->code, STORE_OK);
+	site_append(t, site_find(t, "A"), "m\r\n", 0, NULL);
+	store_settle(t->store);
+	site_reopen(t);
+	assert_int_equal(site_mailbox(t, site_find(t, "A")).messages, 1);
+	site_check(t);
+}
+
 #define WITH_SITE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -406,6 +472,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_SITE(ceiling_is_raised),
 		WITH_SITE(actions_in_many_mailboxes),
+		WITH_SITE(delivery_to_a_mailbox_that_is_deleted),
+		WITH_SITE(create_below_a_mailbox_that_is_deleted),
 		WITH_SITE(clock_that_fell_hides_nothing),
 		WITH_SITE(copy_into_a_mailbox_that_is_renamed),
 		WITH_SITE(history_is_trimmed),
