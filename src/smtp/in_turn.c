@@ -185,10 +185,22 @@ step(struct smtp_in *s)
 
 /* --- telling the role --- */
 
+enum { OUT_HELD_MAX = 1024 };
+
+/* RFC 2920 3.2: the replies to commands that came together may leave together. What a recipient is, is answered from
+ * memory within the same breath. */
+static bool
+is_worth_waiting(const struct smtp_in *s)
+{
+	return s->ask == ASK_RESOLVE && !s->answered && !s->want_close && s->out.n < OUT_HELD_MAX;
+}
+
 static void
 flush(struct smtp_in *s)
 {
 	ASSERT(!s->out.over);
+	if (is_worth_waiting(s))
+		return;
 	if (s->out.n > 0 && !s->gone)
 		s->ops->write(s->ctx, buf_str(&s->out));
 	buf_fini(&s->out);
