@@ -63,12 +63,8 @@ enter_part(struct envelope_writer *w, enum part part)
 		return false;
 	if (w->part > (int)part)
 		return fail_use(w, "parts out of order");
-	if (w->part == PART_RECORD && part > PART_RECORD) {
-		if (w->recipients == 0 || w->targets_here == 0)
-			return fail_use(w, "a recipient without target");
-		if (!flush(w))
-			return false;
-	}
+	if (w->part == PART_RECORD && part > PART_RECORD && (w->recipients == 0 || w->targets_here == 0))
+		return fail_use(w, "a recipient without target");
 	w->part = (int)part;
 	return true;
 }
@@ -168,9 +164,16 @@ envelope_write_target(struct envelope_writer *w, const struct envelope_target *t
 	return add_item(w, WIRE_TARGET, &b);
 }
 
+/* A small message is one write. */
 static bool
 append(struct envelope_writer *w, struct str bytes)
 {
+	if (w->pending.n + bytes.n <= FLUSH_AT) {
+		buf_add(&w->pending, bytes);
+		return true;
+	}
+	if (!flush(w))
+		return false;
 	if (!io_pwrite_all(w->fd, bytes, (off_t)w->at))
 		return fail_io(w);
 	w->at += bytes.n;
@@ -204,7 +207,7 @@ envelope_write_move(struct envelope_writer *w, int fd)
 {
 	char piece[COPY_PIECE];
 
-	if (!good(w))
+	if (!good(w) || !flush(w))
 		return false;
 	for (uint64_t at = ENVELOPE_HEADER_SIZE; at < w->at;) {
 		size_t n = w->at - at < sizeof piece ? (size_t)(w->at - at) : sizeof piece;
@@ -223,7 +226,7 @@ envelope_write_finish(struct envelope_writer *w, unsigned flags)
 	static const char pad[ENVELOPE_HEADER_PAD];
 	struct buf b;
 
-	if (!enter_part(w, PART_DONE))
+	if (!enter_part(w, PART_DONE) || !flush(w))
 		return false;
 	buf_init(&b, ENVELOPE_HEADER_SIZE);
 	buf_add(&b, str_from(ENVELOPE_MAGIC, ENVELOPE_MAGIC_SIZE));

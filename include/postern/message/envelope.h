@@ -103,7 +103,7 @@ struct envelope_writer {
 	uint32_t recipients, targets;
 	uint32_t targets_here; /* of the last recipient */
 	int part;              /* record, body, prefix, finished */
-	struct buf pending;    /* record bytes not yet in the file */
+	struct buf pending;    /* bytes not yet in the file */
 	struct err err;
 };
 
