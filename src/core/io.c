@@ -116,7 +116,7 @@ io_nonblock(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 
-	return flags != -1 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != -1;
+	return flags != -1 && ((flags & O_NONBLOCK) != 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != -1);
 }
 
 struct id

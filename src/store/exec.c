@@ -119,8 +119,8 @@ exec_submit(struct exec *x, struct job *j)
 	pthread_mutex_lock(&x->lock);
 	*x->tail = j;
 	x->tail = &j->next;
-	pthread_cond_signal(&x->wake);
 	pthread_mutex_unlock(&x->lock);
+	pthread_cond_signal(&x->wake); /* without the lock, which the woken thread wants */
 }
 
 unsigned
