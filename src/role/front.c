@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <postern/core/clock.h>
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
@@ -320,14 +321,25 @@ front_drain_limit(struct env *env, unsigned seconds)
 void
 front_log_refused(void *ctx, const struct addr *peer, const char *why)
 {
+	static struct mono next;
+	static unsigned untold;
 	char client[ADDR_TEXT_SIZE];
 	struct log_line l;
 
 	(void)ctx;
+	/* whoever floods us with connections does not flood the log as well */
+	if (mono_before(mono_now(), next)) {
+		untold++;
+		return;
+	}
+	next = mono_add_ms(mono_now(), FRONT_REFUSED_MS);
 	addr_text_ip(peer, client);
 	log_begin(&l, LEVEL_WARN, "refuse");
 	log_cstr(&l, "client", client);
 	log_num(&l, "code", 421);
 	log_cstr(&l, "why", why);
+	if (untold > 0)
+		log_num(&l, "before", untold);
 	log_end(&l);
+	untold = 0;
 }

@@ -15,6 +15,7 @@ struct front;
 enum {
 	FRONT_DOORS_MAX = 32,
 	FRONT_SIGN_MS = 2000,              /* how long a handshake waits for its signature */
+	FRONT_REFUSED_MS = 1000,           /* between two lines about refused connections */
 	FRONT_SOURCE_PER_MINUTE = 1200,    /* new connections of one source to one service */
 	SID_SIZE = 17,
 };
@@ -61,7 +62,7 @@ void front_on_ticket_key(void *env, struct ipc_chan *from, const struct ticket_k
 
 /* Ends the process when the time for draining is over. */
 void front_drain_limit(struct env *env, unsigned seconds);
-/* A refused connection's log line: for listen_ops.on_refuse. */
+/* A refused connection's log line, with the number of those that had none before it: for listen_ops.on_refuse. */
 void front_log_refused(void *ctx, const struct addr *peer, const char *why);
 
 #endif

@@ -72,6 +72,20 @@ def test_unfinished_messages_do_not_eat_the_reserve(running):
     assert attack.send(site, "x@remote.test", "bob@example.test") == 250
 
 
+def test_a_flood_of_connections_is_no_flood_of_lines(running):
+    site = running("smtp { processes = 1 }\nlimits { connections = 1 connections_per_source = 1 }\n")
+    first = attack.connect(site)
+    assert attack.replies(first) == [220]
+    for _ in range(400):
+        assert attack.replies(attack.connect(site)) == [421]
+    time.sleep(1.1)
+    attack.connect(site).close()
+    site.wait_for(lambda: [line for line in site.events("refuse") if "before" in line], 5, "the number of the others")
+    lines = site.events("refuse", code="421")
+    assert len(lines) < 20
+    assert len(lines) + sum(int(line.get("before", 0)) for line in lines) == 401
+
+
 def test_a_mechanism_that_a_reload_took_away(running):
     """The session began when it was offered; auth does not know it any more."""
     site = running("auth { hash_memory = 64K hash_passes = 1 scram = yes }\n")
