@@ -1,12 +1,16 @@
-/* pattern.c - wildcard matching without recursion: where a match fails, the last "%" takes one character more, and
- * when it must not, the last "*". Earlier wildcards need not be tried again: what a later one of the same kind can
- * reach from an earlier start holds all it can reach from a later one. */
+/* pattern.c - wildcard matching: for each character of the name, the set of places in the pattern that are reached. No
+ * way is tried twice, so that the work is the product of both lengths, whatever the wildcards. */
 #include "pattern.h"
 
-struct retry {
-	size_t pattern; /* behind the wildcard; 0: there is none */
-	size_t name;
-};
+#include <stdlib.h>
+
+#include <postern/core/mem.h>
+
+static bool
+is_wildcard(char c)
+{
+	return c == '*' || c == '%';
+}
 
 static bool
 same(struct str name, size_t at, char want, size_t fold)
@@ -23,42 +27,48 @@ inbox_size(struct str name)
 	return str_eq_nocase(str_sub(name, 0, first), STR("INBOX")) ? first : 0;
 }
 
-/* Lets a wildcard take one more character. */
-static bool
-step_back(struct retry *percent, struct retry *star, struct str name, size_t *p, size_t *n)
+/* A wildcard may also match nothing: who stands before it stands behind it. */
+static void
+skip_wildcards(bool *reached, struct str pattern)
 {
-	struct retry *r = percent->pattern != 0 && percent->name < name.n && name.p[percent->name] != '/' ? percent : star;
+	for (size_t p = 0; p < pattern.n; p++)
+		if (reached[p] && is_wildcard(pattern.p[p]))
+			reached[p + 1] = true;
+}
 
-	if (r->pattern == 0 || r->name >= name.n)
-		return false;
-	if (r == star)
-		percent->pattern = 0;
-	*p = r->pattern;
-	*n = ++r->name;
-	return true;
+/* From the highest place down, so that each is read before it is written for the next character. */
+static bool
+take_character(bool *reached, struct str pattern, struct str name, size_t at, size_t fold)
+{
+	bool any = false;
+
+	reached[pattern.n] = false;
+	for (size_t p = pattern.n; p-- > 0;) {
+		char c = pattern.p[p];
+		bool was = reached[p];
+
+		reached[p] = was && (c == '*' || (c == '%' && name.p[at] != '/'));
+		if (was && !is_wildcard(c) && same(name, at, c, fold))
+			reached[p + 1] = true;
+		any = any || was;
+	}
+	skip_wildcards(reached, pattern);
+	return any;
 }
 
 bool
 pattern_match(struct str pattern, struct str name)
 {
-	struct retry percent = { 0 };
-	struct retry star = { 0 };
+	bool *reached = mem_array(pattern.n + 1, sizeof *reached);
 	size_t fold = inbox_size(name);
-	size_t p = 0;
-	size_t n = 0;
+	bool any = true;
+	bool matches;
 
-	while (p < pattern.n || n < name.n) {
-		if (p < pattern.n && pattern.p[p] == '*') {
-			star = (struct retry){ ++p, n };
-			percent.pattern = 0;
-		} else if (p < pattern.n && pattern.p[p] == '%') {
-			percent = (struct retry){ ++p, n };
-		} else if (p < pattern.n && n < name.n && same(name, n, pattern.p[p], fold)) {
-			p++;
-			n++;
-		} else if (!step_back(&percent, &star, name, &p, &n)) {
-			return false;
-		}
-	}
-	return true;
+	reached[0] = true;
+	skip_wildcards(reached, pattern);
+	for (size_t n = 0; n < name.n && any; n++)
+		any = take_character(reached, pattern, name, n, fold);
+	matches = any && reached[pattern.n];
+	free(reached);
+	return matches;
 }

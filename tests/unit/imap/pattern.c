@@ -78,6 +78,11 @@ hostile_patterns(void **state)
 	assert_false(pattern_match(str_from(p, 2000), str_from(n, 400)));
 	memcpy(p + 600, "b", 1);
 	assert_false(pattern_match(str_from(p, 601), str_from(n, 400)));
+	memcpy(p, "*%", 2); /* each place of the star tries all places of the percent */
+	memset(p + 2, 'a', 200);
+	p[202] = 'b';
+	for (int i = 0; i < 100; i++)
+		assert_false(pattern_match(str_from(p, 203), str_from(n, 400)));
 	assert_true(clock() - begin < CLOCKS_PER_SEC);
 }
 
