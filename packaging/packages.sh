@@ -2,10 +2,12 @@
 # need NAME…: installs what is missing, quietly, and says what it does. Root, or sudo.
 
 build_packages="gcc libc6-dev pkg-config meson ninja-build libevent-dev libssl-dev liblmdb-dev libsodium-dev libcrypt-dev
-  libconfuse-dev libjansson-dev libidn2-dev libunistring-dev libseccomp-dev zlib1g-dev"
+  libconfuse-dev libjansson-dev libidn2-dev libunistring-dev libseccomp-dev libunbound-dev
+  dns-root-data zlib1g-dev"
 demo_packages="curl openssl"
 test_packages="libcmocka-dev clang llvm libclang-rt-14-dev cppcheck mandoc universal-ctags python3 python3-pytest git
-  swaks libnet-ssleay-perl curl openssl msmtp isync neomutt libsasl2-modules strace procps iproute2 e2fsprogs xfsprogs lmdb-utils libfuse3-dev"
+  swaks libnet-ssleay-perl curl openssl msmtp isync neomutt libsasl2-modules strace procps iproute2 e2fsprogs xfsprogs lmdb-utils libfuse3-dev
+  nsd ldnsutils"
 
 need() {
   missing=
@@ -16,6 +18,10 @@ need() {
   echo "installing:$missing"
   root=
   [ "$(id -u)" = 0 ] || root=sudo
+  # a name server for tests only: it is not started, and port 53 stays free
+  case "$missing " in
+    *" nsd "*) [ ! -d /run/systemd/system ] || $root ln -sf /dev/null /run/systemd/system/nsd.service ;;
+  esac
   {
     $root apt-get update -q &&
       $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing

@@ -15,7 +15,7 @@ struct cli_owner {
 	    struct control_answer *out);
 };
 
-extern const struct cli_owner cli_auth, cli_parent, cli_queue;
+extern const struct cli_owner cli_auth, cli_dns, cli_parent, cli_queue;
 
 /* Asks, page by page. The exit status; unless it is CLI_DONE, why is on standard error. *json (perhaps NULL, also with
  * another status) is the caller's. */

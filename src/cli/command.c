@@ -73,6 +73,8 @@ const struct cli_command cli_commands[] = {
 	{ "store", "stat", "ADDRESS", 1, 1, JSON, do_store_run, "show what the store holds of a user", NULL,
 	    &show_store },
 
+	{ "dns", "lookup", "TYPE NAME", 2, 2, JSON, cli_run_asked,
+	    "look a name up as the server does: records and whether DNSSEC proves them", &cli_dns, &show_lookup },
 	{ "dns", "records", "", 0, 0, 0, dns_records, "print the DNS records to publish", NULL, NULL },
 	{ "sendmail", NULL, "[-t] [-i] [-f ADDRESS] [-bs|-bp] [ADDRESS…]", 0, SENDMAIL_WORDS, 0, sendmail_run,
 	    "take a message from a program on this box", NULL, NULL },

@@ -19,6 +19,6 @@ int do_store_run(struct cli *c);
 int do_session_list(struct cli *c);
 int do_session_end(struct cli *c);
 
-extern const struct cli_show show_store, show_mailboxes, show_sessions;
+extern const struct cli_show show_lookup, show_store, show_mailboxes, show_sessions;
 
 #endif

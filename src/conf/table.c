@@ -103,14 +103,14 @@ const struct conf_key conf_keys[] = {
 	    AT(listen[SERVICE_IMAPS]), .rfc = "8314 3.2", .help = "Mailboxes, TLS from the start." },
 
 	{ "dns", "trust_anchor", &type_path, "/usr/share/dns/root.key", .roles = CONF_PARENT | CONF_DNS,
-	    AT(dns.trust_anchor), .rfc = "5011",
+	    .restart = RESTART, AT(dns.trust_anchor), .rfc = "5011",
 	    .help = "The file with the trust anchor of the root. An empty one turns validation, and with it "
 		    "DANE, off." },
 	{ "dns", "forward", &type_servers, "", .roles = CONF_DNS, AT(dns.forward),
 	    .help = "Resolvers to ask instead of the servers of the root: addresses, with a port if it is not 53. "
 		    "Answers are "
 		    "validated all the same." },
-	{ "dns", "root_hints", &type_path, "", .roles = CONF_PARENT | CONF_DNS, AT(dns.root_hints),
+	{ "dns", "root_hints", &type_path, "", .roles = CONF_PARENT | CONF_DNS, .restart = RESTART, AT(dns.root_hints),
 	    .help = "A file with the addresses of root servers, for a private root." },
 
 	{ "route", "to", &type_host, "", .low = 25, .roles = ROUTERS, IN(conf_route, to),

@@ -31,7 +31,7 @@ enum {
 #define ROLE(upper, name) upper = 1 << ROLE_##upper,
 	ROLES(ROLE)
 #undef ROLE
-	EVERY = KEYS | AUTH | SMTP | IMAP | QUEUE | STORE | PARENT,
+	EVERY = KEYS | AUTH | SMTP | IMAP | QUEUE | STORE | DNS | PARENT,
 };
 
 #define FROM(mask) (mask)

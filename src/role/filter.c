@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <seccomp.h>
@@ -43,6 +44,9 @@ static const int file_calls[] = {
 	CALL(fsync), CALL(fdatasync), CALL(sync_file_range), CALL(syncfs), CALL(msync), CALL(fallocate), CALL(flock), CALL(fchmod),
 	CALL(utimensat), CALL(fadvise64), CALL(copy_file_range), CALL(umask), CALL(pwritev2), CALL(preadv2), CALL(getcwd), CALL(accept4),
 };
+
+/* Sockets of its own; of which kind is allow_sockets()'s. */
+static const int network_calls[] = { CALL(connect), CALL(bind), CALL(sendmmsg), CALL(recvmmsg) };
 
 static const int thread_calls[] = { CALL(setpriority), CALL(getpriority), CALL(sched_getaffinity), CALL(sched_setscheduler),
 	CALL(sched_getparam), CALL(sched_getscheduler), CALL(prlimit64) };
@@ -116,6 +120,18 @@ deny_terminals(scmp_filter_ctx f)
 }
 #endif
 
+/* Internet sockets only: no netlink, no packets, no unix sockets of others. */
+static bool
+allow_sockets(scmp_filter_ctx f)
+{
+	static const unsigned families[] = { AF_INET, AF_INET6 };
+
+	for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+		if (seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(socket), 1, SCMP_A0(SCMP_CMP_EQ, families[i], 0)) != 0)
+			return false;
+	return ALLOW(f, network_calls);
+}
+
 static bool
 fill(scmp_filter_ctx f, unsigned calls)
 {
@@ -124,6 +140,8 @@ fill(scmp_filter_ctx f, unsigned calls)
 	if ((calls & CALLS_ACCEPT) != 0 && !ALLOW(f, accept_calls))
 		return false;
 	if ((calls & CALLS_THREADS) != 0 && !allow_threads(f))
+		return false;
+	if ((calls & CALLS_NETWORK) != 0 && !allow_sockets(f))
 		return false;
 #ifdef __SANITIZE_ADDRESS__
 	if (!ALLOW(f, sanitizer_calls))

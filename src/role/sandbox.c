@@ -38,12 +38,15 @@ sandbox_user(const struct role_row *row, uid_t *uid, gid_t *gid)
 	return pw != NULL;
 }
 
-/* Accepted connections work in an empty network, new ones do not: nothing to connect to, nothing to send to. */
+/* Accepted connections work in an empty network, new ones do not: nothing to connect to, nothing to send to. A role that is
+ * there to ask the network keeps it. */
 static void
 leave_network(struct env *env)
 {
-	if (unshare(CLONE_NEWNET | CLONE_NEWIPC) == -1)
-		skipped(env, "network namespace");
+	bool network = (env->row->calls & CALLS_NETWORK) != 0;
+
+	if (unshare(network ? CLONE_NEWIPC : CLONE_NEWNET | CLONE_NEWIPC) == -1)
+		skipped(env, network ? "IPC namespace" : "network namespace");
 }
 
 /* Without the right to close it the files stay where they are, by their full path. */

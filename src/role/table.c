@@ -31,6 +31,7 @@ store_count(const struct conf *conf)
 /* In the order of starting: who is asked before who asks. */
 static const struct role_row rows[] = {
 	{ ROLE_KEYS, CONF_KEYS, "_postern-key", NULL, 0, one, false, &keys_ops, 2 },
+	{ ROLE_DNS, CONF_DNS, "_postern-dns", "dns", CALLS_FILES | CALLS_NETWORK, one, false, &dns_ops, 2 },
 	{ ROLE_AUTH, CONF_AUTH, "_postern-auth", "auth", CALLS_FILES | CALLS_THREADS, one, false, &auth_ops, 2 },
 	{ ROLE_STORE, CONF_STORE, "_postern-mail", "mail", CALLS_FILES | CALLS_THREADS, store_count, true, &store_ops, 2 },
 	{ ROLE_QUEUE, CONF_QUEUE, "_postern-queue", "queue", CALLS_FILES | CALLS_THREADS, one, false, &queue_ops, 1 },
@@ -66,6 +67,7 @@ const struct role_link role_links[] = {
 	{ ROLE_IMAP, ROLE_KEYS, true },
 	{ ROLE_QUEUE, ROLE_AUTH, false },
 	{ ROLE_QUEUE, ROLE_STORE, false },
+	{ ROLE_QUEUE, ROLE_DNS, false },
 	{ ROLE_AUTH, ROLE_STORE, false },
 };
 const size_t role_nlinks = sizeof role_links / sizeof *role_links;

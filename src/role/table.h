@@ -36,7 +36,7 @@ struct role_ops {
 };
 
 /* Which system calls beyond the base a role needs (sandbox.c). */
-enum role_calls { CALLS_FILES = 1, CALLS_THREADS = 2, CALLS_ACCEPT = 4 };
+enum role_calls { CALLS_FILES = 1, CALLS_THREADS = 2, CALLS_ACCEPT = 4, CALLS_NETWORK = 8 };
 
 struct role_row {
 	enum role role;

@@ -88,7 +88,7 @@ def logged_in(site, user):
     return wire
 
 
-@pytest.mark.parametrize("role", ["keys", "auth", "smtp", "imap", "queue", "store"])
+@pytest.mark.parametrize("role", ["keys", "dns", "auth", "smtp", "imap", "queue", "store"])
 def test_one_process_is_one_process(site, role):
     with Load(site, USERS) as load:
         for _ in range(ROUNDS):
@@ -103,7 +103,7 @@ def test_one_process_is_one_process(site, role):
     assert not [e for e in site.events("exit") if e["of"] != role], "another process ended, too"
 
 
-@pytest.mark.parametrize("role", ["keys", "auth", "queue"])
+@pytest.mark.parametrize("role", ["keys", "dns", "auth", "queue"])
 def test_sessions_outlive_the_helpers(site, role):
     with logged_in(site, "alice") as mailbox, Wire(site, "smtp") as mail:
         mail.hello()

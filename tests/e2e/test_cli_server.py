@@ -54,7 +54,8 @@ def asked(site, *words):
 
 def test_status_reload_stop(server):
     state = asked(server, "status")
-    assert state["healthy"] and {p["role"] for p in state["processes"]} == {"keys", "auth", "store", "queue", "smtp", "imap"}
+    assert state["healthy"]
+    assert {p["role"] for p in state["processes"]} == {"keys", "dns", "auth", "store", "queue", "smtp", "imap"}
     assert postern("status", "--health", conf=server) == (0, "", "")
     shown = postern("status", conf=server)[1]
     assert "healthy   yes" in shown and "draining" not in shown and "ROLE" in shown

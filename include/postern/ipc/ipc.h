@@ -41,6 +41,7 @@ enum {
 	ROLE(IMAP, "imap")                                                                                             \
 	ROLE(QUEUE, "queue")                                                                                           \
 	ROLE(STORE, "store")                                                                                           \
+	ROLE(DNS, "dns")                                                                                               \
 	ROLE(CLI, "cli")
 
 enum role {

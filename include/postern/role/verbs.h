@@ -36,6 +36,16 @@ extern const struct control_verb auth_verbs[];
 /* admin_queue.c; ctx is the struct queue. */
 extern const struct control_verb queue_verbs[];
 
+/* admin_dns.c: what the dns role sees.
+ *
+ *   dns lookup TYPE NAME → {name, type, status, secure, ttl, canonical, aliases, aliases_secure, records, why} */
+struct dns;
+struct dns_admin {
+	struct dns *dns;    /* NULL: there is none */
+	const char *broken; /* then: why */
+};
+extern const struct control_verb dns_verbs[];
+
 /* `store' and `mailbox' (admin_store.c), for the command line without a server. As root the process becomes the user of
  * the store. */
 void store_run_alone(const struct conf *conf, const struct strs *words, struct str after, struct arena *a,

@@ -1,0 +1,97 @@
+"""dnslab.py - a DNS world of its own for tests: a signed root, the top level test. and zones below it, on
+loopback addresses of a network namespace. Servers are nsd, keys and signatures come from ldns."""
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+ROOT, TOP, LEAVES, DEAD = "127.53.0.1", "127.53.0.2", "127.53.0.3", "127.53.0.9"
+DAY = 86400
+
+SOA = "@ 300 IN SOA ns.{zone} hostmaster.{zone} 1 3600 600 86400 60\n@ 300 IN NS ns.{zone}\nns 300 IN A {server}\n"
+
+
+def missing():
+    """What the laboratory lacks here, in words; None when nothing."""
+    for program in ("nsd", "ldns-signzone", "ldns-keygen", "unshare", "nsenter", "ip"):
+        if not (shutil.which(program) or Path("/usr/sbin", program).exists()):
+            return f"{program} is not installed (packages nsd, ldnsutils, util-linux, iproute2)"
+    if subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode != 0:
+        return "network namespaces need root"
+    return None
+
+
+class Zone:
+    """A zone file; signed when signing is not None (extra words for ldns-signzone)."""
+
+    def __init__(self, lab, name, records, server=LEAVES, signing=()):
+        self.lab, self.name, self.server = lab, name, server
+        self.file = lab.dir / f"zone{name.replace('.', '_')}"
+        origin = name if name != "." else ""
+        head = SOA if name != "." else SOA.replace("ns 300", "ns. 300")
+        self.file.write_text(f"$ORIGIN {name}\n$TTL 300\n" + head.format(zone=origin, server=server) + records)
+        self.signing = signing
+        self.keys = [self.key("-k"), self.key()] if signing is not None else []
+
+    def key(self, *kind):
+        return self.lab.run("ldns-keygen", "-a", "ECDSAP256SHA256", *kind, self.name, cwd=self.lab.dir).strip()
+
+    def sign(self):
+        if self.signing is not None:
+            signed = self.file.with_suffix(".signed")
+            self.lab.run("ldns-signzone", *self.signing, "-f", str(signed), str(self.file), *self.keys, cwd=self.lab.dir)
+            self.file = signed
+        return self
+
+    def ds(self):
+        """The records that make the parent vouch for it."""
+        return self.lab.run("ldns-key2ds", "-n", "-2", f"{self.keys[0]}.key", cwd=self.lab.dir) if self.keys else ""
+
+    def delegation(self, server=None):
+        return f"{self.name} 300 IN NS ns.{self.name}\nns.{self.name} 300 IN A {server or self.server}\n" + self.ds()
+
+
+class Lab:
+    def __init__(self, directory):
+        self.dir = Path(directory)
+        self.processes = []
+        self.space = subprocess.Popen(["unshare", "-n", "sh", "-c", "ip link set lo up && echo up && exec sleep 100000"],
+                                      stdout=subprocess.PIPE)
+        assert self.space.stdout.readline() == b"up\n"
+
+    def run(self, *command, **options):
+        done = subprocess.run(command, capture_output=True, text=True, **options)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def inside(self, *command):
+        """A command line that runs in the namespace."""
+        return ["nsenter", f"--net=/proc/{self.space.pid}/ns/net", *command]
+
+    def serve(self, address, zones):
+        """zones: name → file; a file that is not there makes the server answer SERVFAIL."""
+        home = self.dir / address
+        home.mkdir(exist_ok=True)
+        conf = home / "nsd.conf"
+        conf.write_text(f'server:\n ip-address: {address}\n server-count: 1\n username: root\n chroot: ""\n zonesdir: "{home}"\n'
+                        f' database: ""\n pidfile: "{home}/pid"\n xfrdfile: "{home}/xfrd"\n zonelistfile: "{home}/list"\n'
+                        ' logfile: "/dev/null"\nremote-control:\n control-enable: no\n' +
+                        "".join(f'zone:\n name: "{name}"\n zonefile: "{file}"\n' for name, file in zones.items()))
+        server = subprocess.Popen(self.inside("/usr/sbin/nsd", "-d", "-c", str(conf)), stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        self.processes.append(server)
+        return server
+
+    def wait_for(self, address, name):
+        for _ in range(100):
+            done = subprocess.run(self.inside("drill", "-t", f"@{address}", "SOA", name), capture_output=True, text=True)
+            if "ANSWER: 1" in done.stdout:
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"no server at {address}: {done.stdout}{done.stderr}")
+
+    def close(self):
+        for process in self.processes + [self.space]:
+            process.terminate()
+        for process in self.processes + [self.space]:
+            process.wait(20)
