@@ -26,7 +26,7 @@ static const int base_calls[] = {
 	CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_pwait2), CALL(poll), CALL(ppoll),
 	CALL(eventfd2), CALL(futex), CALL(nanosleep), CALL(clock_nanosleep), CALL(sched_yield), CALL(restart_syscall),
 	/* memory */
-	CALL(munmap), CALL(mremap), CALL(madvise), CALL(brk), CALL(mlock), CALL(munlock), CALL(memfd_create), CALL(ftruncate),
+	CALL(munmap), CALL(mremap), CALL(madvise), CALL(brk), CALL(mlock), CALL(munlock), CALL(memfd_create),
 	/* time, chance, itself */
 	CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday), CALL(time), CALL(getrandom), CALL(getpid), CALL(gettid),
 	CALL(getppid), CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid), CALL(getrusage), CALL(sysinfo), CALL(uname),
@@ -41,7 +41,7 @@ static const int file_calls[] = {
 	CALL(open), CALL(openat), CALL(openat2), CALL(newfstatat), CALL(stat), CALL(lstat), CALL(statx), CALL(access), CALL(faccessat),
 	CALL(faccessat2), CALL(statfs), CALL(fstatfs), CALL(getdents64), CALL(readlinkat), CALL(readlink), CALL(mkdir), CALL(mkdirat),
 	CALL(rmdir), CALL(unlink), CALL(unlinkat), CALL(link), CALL(linkat), CALL(rename), CALL(renameat), CALL(renameat2),
-	CALL(fsync), CALL(fdatasync), CALL(sync_file_range), CALL(syncfs), CALL(msync), CALL(fallocate), CALL(flock), CALL(fchmod),
+	CALL(ftruncate), CALL(fsync), CALL(fdatasync), CALL(sync_file_range), CALL(syncfs), CALL(msync), CALL(fallocate), CALL(flock), CALL(fchmod),
 	CALL(utimensat), CALL(fadvise64), CALL(copy_file_range), CALL(umask), CALL(pwritev2), CALL(preadv2), CALL(getcwd), CALL(accept4),
 };
 

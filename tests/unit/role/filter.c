@@ -67,6 +67,20 @@ trace(void)
 	return syscall(SYS_ptrace, 0L, 0L, 0L, 0L) == -1 ? DENIED : FINE;
 }
 
+static int
+cut_the_log(void)
+{
+	return ftruncate(STDERR_FILENO, 0) == -1 ? DENIED : FINE;
+}
+
+static void
+who_has_no_files_cuts_none(void **state)
+{
+	(void)state;
+	assert_int_equal(fate_of(0, cut_the_log), KILLED);
+	assert_int_equal(fate_of(CALLS_ACCEPT, cut_the_log), KILLED);
+}
+
 static void
 nobody_makes_code_or_runs_another(void **state)
 {
@@ -163,6 +177,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nobody_makes_code_or_runs_another),
+		cmocka_unit_test(who_has_no_files_cuts_none),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(a_terminal_is_out_of_reach),
 		cmocka_unit_test(who_faces_the_net_has_no_files),
