@@ -7,6 +7,7 @@
 #include <postern/core/mem.h>
 #include <postern/store/admin.h>
 #include <postern/store/read.h>
+#include <postern/store/request.h>
 #include <postern/store/user.h>
 
 #include "store.h"
@@ -89,36 +90,72 @@ list_mailboxes(struct store_view *v)
 	return list;
 }
 
+/* `mailbox list' under way. */
+struct listing {
+	struct ipc_question *question;
+	struct store_user *user;
+};
+
+static void
+answer_listing(struct listing *l, struct control_answer *out)
+{
+	control_reply(l->question, out);
+	if (l->user != NULL)
+		store_user_unref(l->user);
+	free(l);
+}
+
+static void
+refuse_listing(struct listing *l, const struct err *e)
+{
+	struct control_answer out = { .status = e->class == ERR_TEMP ? ADMIN_LATER : ADMIN_FAILED, .why = str_of(e->log) };
+
+	answer_listing(l, &out);
+}
+
+/* What waited in new/ counts, too. */
+static void
+on_refreshed(void *ctx, const struct store_result *r)
+{
+	struct listing *l = ctx;
+	struct control_answer out = { .status = ADMIN_DONE };
+	struct store_view *v;
+	struct err e;
+
+	if (r->code != STORE_OK) {
+		refuse_listing(l, r->err);
+		return;
+	}
+	v = store_view_open(l->user, &e);
+	if (v == NULL) {
+		refuse_listing(l, &e);
+		return;
+	}
+	out.json = list_mailboxes(v);
+	store_view_close(v);
+	answer_listing(l, &out);
+}
+
 static void
 on_open_for_list(void *ctx, struct store_user *u, const struct err *e)
 {
-	struct control_answer out = { .status = ADMIN_DONE };
-	struct store_view *v;
-	struct err failed;
+	struct listing *l = ctx;
 
-	if (u == NULL) {
-		out.status = e->class == ERR_TEMP ? ADMIN_LATER : ADMIN_FAILED;
-		out.why = str_of(e->log);
-		control_reply(ctx, &out);
-		return;
-	}
-	v = store_view_open(u, &failed);
-	if (v != NULL) {
-		out.json = list_mailboxes(v);
-		store_view_close(v);
-	} else {
-		out.status = ADMIN_LATER;
-		out.why = str_of(failed.log);
-	}
-	control_reply(ctx, &out);
-	store_user_unref(u);
+	l->user = u;
+	if (u == NULL)
+		refuse_listing(l, e);
+	else
+		store_refresh(u, 0, (struct store_done){ on_refreshed, l });
 }
 
 static bool
 run_mailbox_list(void *ctx, const struct control_ask *ask, struct control_answer *out)
 {
+	struct listing *l = NEW(struct listing);
+
 	(void)out;
-	store_user_open(((struct store_role *)ctx)->store, ask->args.v[0], on_open_for_list, ask->question);
+	l->question = ask->question;
+	store_user_open(((struct store_role *)ctx)->store, ask->args.v[0], on_open_for_list, l);
 	return false;
 }
 

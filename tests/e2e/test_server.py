@@ -350,6 +350,17 @@ def test_the_store(mx):
     assert mx.postern("store", "check", "nobody@example.test", check=False).returncode != 0
 
 
+def test_mailbox_list_counts_what_nobody_has_looked_at(make_site):
+    site = make_site()
+    site.submit("alice", ["bob"], message("unseen"))
+    inbox = {f["name"]: f for f in site.json("mailbox", "list", "bob@example.test")}["INBOX"]
+    assert (inbox["messages"], inbox["unseen"], inbox["uidnext"]) == (1, 1, 2)
+    site.submit("alice", ["bob"], message("unseen, too"))
+    site.stop()
+    inbox = {f["name"]: f for f in site.json("mailbox", "list", "bob@example.test")}["INBOX"]
+    assert inbox["messages"] == 2
+
+
 def sendmail(site, *words, stdin, before=(), program=None):
     return subprocess.run([*before, program or site.program, "sendmail", *words], input=stdin, capture_output=True, timeout=60,
                           env={**site.env, "POSTERN_CONF": str(site.conf)})
