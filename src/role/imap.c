@@ -242,10 +242,19 @@ on_pump_end(void *ctx, enum conn_end why, bool gone)
 
 static const struct pump_ops pump_callbacks = { .on_end = on_pump_end };
 
+/* Not event=login: the password was right, and nobody is to be locked out for this. */
 static void
 refuse_login(struct client *c, const char *why)
 {
-	log_say(LEVEL_WARN, "login", "sid %s: the store does not take the session: %s", c->sid, why);
+	struct log_line l;
+
+	log_begin(&l, LEVEL_WARN, "refuse");
+	log_cstr(&l, "sid", c->sid);
+	log_cstr(&l, "client", c->address);
+	log_cstr(&l, "user", c->user != NULL ? c->user : "");
+	log_cstr(&l, "reply", "the mail store is not available, please try again");
+	log_cstr(&l, "why", why);
+	log_end(&l);
 	conn_write(c->conn, STR("* BYE [UNAVAILABLE] the mail store is not available, please try again\r\n"));
 	op_close(c);
 }

@@ -465,6 +465,21 @@ def test_connections_of_one_source(make_site):
     in_own_network(work)
 
 
+def test_sessions_of_one_user(make_site):
+    site = make_site(extra=CHEAP_HASHES + "\nlimits { sessions_per_user = 2 }")
+    held = [site.imap("alice"), site.imap("alice")]
+    with Wire(site, "imaps") as wire:
+        wire.line()
+        assert wire.imap(f'LOGIN alice@example.test "{site.password("alice")}"')[1][-1].startswith("* BYE ")
+    site.imap("bob").logout()
+    (line,) = site.events("refuse", user="alice@example.test", client="127.0.0.1")
+    assert line["sid"] and "sessions" in line["why"]
+    for client in held:
+        client.logout()
+    site.wait_for(lambda: site.json("session", "list") == [], 10, "the sessions to be over")
+    site.imap("alice").logout()
+
+
 def test_wrong_commands_end_a_session(make_site):
     site = make_site(extra=CHEAP_HASHES + "\nlimits { errors = 3 }")
     with Wire(site, "smtp") as wire:
