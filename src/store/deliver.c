@@ -90,6 +90,7 @@ arrive(struct target *t)
 	*u->last_arrival = a;
 	u->last_arrival = &a->next;
 	u->narrivals++;
+	map_put(&u->arrivals, delivery_key(&a->id), a);
 	u->waiting_bytes += a->size;
 	work_kick(u);
 }

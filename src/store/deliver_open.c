@@ -13,23 +13,12 @@ delivery_key(const struct id *id)
 }
 
 static bool
-waits_in_new(const struct store_user *u, struct id id)
-{
-	for (const struct arrival *a = u->first_arrival; a != NULL; a = a->next)
-		if (id_eq(a->id, id))
-			return true;
-	for (const struct arrival *a = u->running != NULL ? u->running->arrivals : NULL; a != NULL; a = a->next)
-		if (id_eq(a->id, id))
-			return true;
-	return false;
-}
-
-static bool
 is_known(struct store_view *v, struct target *t)
 {
 	MDB_val value;
 
-	return waits_in_new(t->u, t->d->id) || snap_get(&v->s, T_DONE, str_val(delivery_key(&t->d->id)), &value);
+	return map_get(&t->u->arrivals, delivery_key(&t->d->id)) != NULL ||
+	       snap_get(&v->s, T_DONE, str_val(delivery_key(&t->d->id)), &value);
 }
 
 static bool

@@ -98,6 +98,7 @@ struct store_user {
 	struct store_request *first_request, **last_request;
 	struct arrival *first_arrival, **last_arrival;
 	unsigned narrivals;
+	struct map arrivals; /* by delivery id; the running work's, too */
 	bool due;        /* the arrivals and file actions shall not wait any more */
 	bool todo_left;
 	struct cache_want *wants;

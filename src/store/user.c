@@ -41,6 +41,7 @@ user_new(struct store *s, struct str address, const char *dir)
 	u->fd = u->maildir = -1;
 	u->last_request = &u->first_request;
 	u->last_arrival = &u->first_arrival;
+	map_init(&u->arrivals);
 	u->floor = INT64_MAX;
 	u->used = mono_now();
 	err_clear(&u->why);
@@ -58,6 +59,7 @@ free_lists(struct store_user *u)
 		u->first_arrival = a->next;
 		free(a);
 	}
+	map_fini(&u->arrivals);
 	while (u->wants != NULL) {
 		struct cache_want *want = u->wants;
 

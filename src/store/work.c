@@ -7,6 +7,8 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
+#include "group.h"
+
 enum {
 	LATER_MS = 1500,    /* deliveries nobody watches and file actions wait so long for company */
 	ARRIVALS_MAX = 500, /* so many do not wait */
@@ -94,6 +96,7 @@ settle_arrivals(struct work *w)
 			w->arrivals = a->next;
 			u->waiting_bytes -= a->size;
 			u->narrivals--;
+			map_del(&u->arrivals, delivery_key(&a->id));
 			free(a);
 		}
 		return;
