@@ -1,5 +1,6 @@
 """The table: one row per number, the ratio so that above 1 is in postern's favour."""
 
+import os
 import time
 from pathlib import Path
 
@@ -22,7 +23,8 @@ class Report:
         print("  ".join(row), flush=True)
 
     def head(self):
-        return [f"{described()}; {self.began}.", *[s.version() + "." for s in self.bench.servers],
+        load = " ".join(f"{n:.0f}" for n in os.getloadavg())
+        return [f"{described()}; {self.began}, load averages at the end {load}.", *[s.version() + "." for s in self.bench.servers],
                 f"Medians of {self.bench.rounds} rounds in turns."]
 
     def markdown(self):

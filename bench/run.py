@@ -63,6 +63,7 @@ def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     install()
+    os.nice(-15)  # servers and clients alike: less of what else the machine does gets into the numbers
 
     from machine import Disk
     from measures import PARTS, Bench
