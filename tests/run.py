@@ -109,7 +109,7 @@ def suite_talk(_):
     """Transcripts: each whole and in pieces, against the sessions in this process."""
     build()
     total = [0, 0, 0]
-    for folder, program in (("smtp", "talk_smtp"), ("imap", "talk_imap")):
+    for folder, program in (("smtp", "talk_smtp"), ("smtp_out", "talk_smtp_out"), ("imap", "talk_imap")):
         talks = sorted(str(p) for p in (TOP / "tests/talk" / folder).glob("*.talk"))
         status, output = run([str(BUILD / "tests/talk" / program), *talks], timeout=600)
         closing = re.findall(r"(\d+) passed, (\d+) failed", output)

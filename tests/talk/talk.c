@@ -124,7 +124,7 @@ expect_line(struct talk *t, unsigned conn, struct str pattern)
 		pattern = str_sub(pattern, 4, pattern.n);
 	do {
 		if (!next_line(t, conn, &line, &whole))
-			return fail(t, "the server says nothing more", pattern, buf_str(&t->sides[conn].said));
+			return fail(t, "nothing more is said", pattern, buf_str(&t->sides[conn].said));
 		if (!str_ends(line, STR("\r")))
 			return fail(t, "a line without CRLF", pattern, line);
 		line.n--;
@@ -198,7 +198,7 @@ word_closed(struct talk *t, unsigned conn, struct str rest)
 {
 	(void)rest;
 	if (!t->peer->closed(t->peer->ctx, conn, t->options->wait_ms))
-		return fail_plain(t, "the server has not closed");
+		return fail_plain(t, "the connection is not closed");
 	take(t, conn, 0);
 	return expect_silence(t, conn);
 }
@@ -340,7 +340,7 @@ is_speech(struct str word, char *who, unsigned *conn, char *how)
 static enum talk_result
 speech(struct talk *t, char who, unsigned conn, char how, struct str text)
 {
-	if (who == 'C')
+	if (who == (t->peer->is_client ? 'S' : 'C'))
 		return client_line(t, conn, text, how == ':');
 	flush(t);
 	if (how == ':')

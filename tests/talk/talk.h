@@ -22,6 +22,9 @@
  *   whole                           what goes out in one write matters: not to be run in pieces
  *   anything else                   a word of the peer, with the rest of the line
  *
+ * For a peer that is a client the transcript plays the server: S: lines go out, C: lines are expected, and what is said
+ * above of client and server is the other way round.
+ *
  * More than one connection: C2: S2: C2= tls2 closed2 … (1 to 9; without a number: 1). A connection opens at its first
  * line. Everything behind two blanks and a # is a comment, and so are empty lines and lines that begin with #. */
 #ifndef POSTERN_TESTS_TALK_H
@@ -46,6 +49,7 @@ enum talk_word {
 /* The other side. conn is 1 to TALK_CONNECTIONS. */
 struct talk_peer {
 	void *ctx;
+	bool is_client; /* the transcript plays the server */
 	/* The client connects. */
 	void (*open)(void *ctx, unsigned conn);
 	void (*feed)(void *ctx, unsigned conn, struct str bytes);
