@@ -93,7 +93,9 @@ static struct str
 read_name(struct reader *r)
 {
 	char text[DNS_NAME_TEXT_MAX + LABEL_MAX];
-	size_t n = 0, wire = 1, at = r->at, segment = r->at, end = 0;
+	size_t n = 0, wire = 1, end = 0;
+	size_t at = r->at;
+	size_t segment = at;
 
 	while (r->why == NULL) {
 		unsigned c = at < r->packet.n ? (unsigned char)r->packet.p[at] : 0;

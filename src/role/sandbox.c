@@ -46,7 +46,7 @@ leave_network(struct env *env)
 	bool network = (env->row->calls & CALLS_NETWORK) != 0;
 
 	if (unshare(network ? CLONE_NEWIPC : CLONE_NEWNET | CLONE_NEWIPC) == -1)
-		skipped(env, network ? "IPC namespace" : "network namespace");
+		skipped(env, "IPC and network namespace");
 }
 
 /* Without the right to close it the files stay where they are, by their full path. */
