@@ -193,7 +193,7 @@ inspect_all(struct work *w, struct look *l, struct mdir *d)
 
 		if (f->lost)
 			continue;
-		look_inspect(w, d, f);
+		look_inspect(w, l, d, f);
 		if (f->salvaged)
 			f->row = row;
 		if (f->fresh && f->f.ours && f->f.clock > w->u->floor)

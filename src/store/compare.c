@@ -349,11 +349,10 @@ move_known(struct work *w, struct look *l, struct mdir *d)
 static void
 settle(struct work *w, struct look *l)
 {
-	struct seen *seen = seen_get(&w->u->seen, l->mailbox);
 	struct mbox *m = NEW(struct mbox);
 	struct mdir d;
 
-	*seen = (struct seen){ .mailbox = l->mailbox, .cur_mtime = l->cur_mtime, .new_mtime = l->new_mtime, .at = l->at };
+	look_remember(w, l);
 	m->number = l->mailbox;
 	memcpy(m->dir, l->dir, sizeof m->dir);
 	if (mdir_enter(w, m, &d)) {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <postern/core/log.h>
 #include <postern/core/mem.h>
 
 #include "path.h"
@@ -169,18 +170,29 @@ inspect(struct found *f, int fd, const struct stat *st)
 	return f->f.ours || fsync(fd) == 0;
 }
 
+/* A file that is no message, or not for us, is passed over; trouble of the machine hides no mail. */
+static bool
+may_pass(int error)
+{
+	return error == EIO || error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOSPC || error == EDQUOT;
+}
+
 void
-look_inspect(struct work *w, struct mdir *d, struct found *f)
+look_inspect(struct work *w, struct look *l, struct mdir *d, struct found *f)
 {
 	char name[FNAME_SIZE];
 	struct stat st;
 	int fd;
 
-	(void)w;
 	memcpy(name, f->name.p, f->name.n);
 	name[f->name.n] = '\0';
+	errno = 0;
 	fd = path_open(f->fresh ? d->fresh : d->cur, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	f->lost = fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || !inspect(f, fd, &st);
+	if (f->lost && may_pass(errno)) {
+		log_say(LEVEL_WARN, "store", "%s/%s: %s: %s", w->u->dir, l->dir, name, strerror(errno));
+		l->again = true;
+	}
 	io_close(&fd);
 }
 
@@ -236,11 +248,18 @@ inspect_unknown(struct work *w, struct look *l, struct mdir *d)
 		f->lost = f->fresh && arrives(w, &f->f);
 		if (f->known || f->lost)
 			continue;
-		look_inspect(w, d, f);
+		look_inspect(w, l, d, f);
 		if (!synced && (fsync(d->fresh) == -1 || fsync(d->cur) == -1))
 			err_temp(&w->err, SAY_DISK, "%s/%s: fsync: %s", w->u->dir, l->dir, strerror(errno));
 		synced = true;
 	}
+}
+
+void
+look_remember(struct work *w, const struct look *l)
+{
+	*seen_get(&w->u->seen, l->mailbox) = (struct seen){ .mailbox = l->mailbox, .cur_mtime = l->again ? 0 : l->cur_mtime,
+		.new_mtime = l->again ? 0 : l->new_mtime, .at = l->at };
 }
 
 static bool
@@ -254,8 +273,7 @@ compare(struct work *w, const struct mbox *m, struct mdir *d)
 		return false;
 	inspect_unknown(w, l, d);
 	if (compare_same(l)) {
-		*seen_get(&w->u->seen, m->number) = (struct seen){ .mailbox = m->number, .cur_mtime = l->cur_mtime,
-			.new_mtime = l->new_mtime, .at = l->at };
+		look_remember(w, l);
 		look_drop(w);
 	}
 	return w->err.class == ERR_NONE;

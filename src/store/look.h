@@ -36,6 +36,7 @@ struct look {
 	char dir[256];
 	char name[STORE_NAME_SIZE + 1];
 	bool adopt;    /* a directory the index does not know */
+	bool again;    /* something could not be read: the next look has to look again */
 	bool vanished; /* a mailbox whose directory is gone */
 	bool has_sidecar;
 	struct sidecar side;
@@ -56,7 +57,7 @@ void look_drop(struct work *w);
 /* Lists both directories into found, sorted by base name. */
 bool look_list(struct work *w, struct look *l, struct mdir *d);
 /* Size, line ends and date of an unknown file; foreign ones are made durable. */
-void look_inspect(struct work *w, struct mdir *d, struct found *f);
+void look_inspect(struct work *w, struct look *l, struct mdir *d, struct found *f);
 struct found *look_find(struct look *l, struct str base);
 /* Matches found against the rows of the mailbox. */
 bool compare_index(struct work *w, struct look *l, struct mdir *d);
@@ -71,5 +72,8 @@ bool adopt_prepare(struct work *w, struct look *l, struct mdir *d);
 void adopt_apply(struct txn *t, struct look *l);
 /* Looks for directories of the Maildir that are no mailboxes yet, and for mailboxes without one. */
 bool adopt_find(struct work *w);
+
+/* What was seen of the directory; not to be trusted when something could not be read. */
+void look_remember(struct work *w, const struct look *l);
 
 #endif

@@ -5,11 +5,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -464,6 +467,38 @@ create_below_a_mailbox_that_is_deleted(void **state)
 	site_check(t);
 }
 
+/* Stands before the library's: a disk that cannot read. */
+static bool disk_fails;
+
+ssize_t pread64(int fd, void *out, size_t n, off64_t at);
+ssize_t
+pread64(int fd, void *out, size_t n, off64_t at)
+{
+	errno = EIO;
+	return disk_fails ? -1 : (ssize_t)syscall(SYS_pread64, fd, out, n, at);
+}
+
+/* What could not be read once is looked at again: the directory's time says nothing about that. */
+static void
+message_that_could_not_be_read(void **state)
+{
+	struct site *t = *state;
+	struct timespec old[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+	uint32_t inbox = site_find(t, "INBOX");
+
+	site_put_file(t, "Maildir/new/1000000000.foreign", "Subject: a\n\nb\n");
+	assert_int_equal(utimensat(AT_FDCWD, site_path(t, "Maildir/new"), old, 0), 0);
+	assert_int_equal(utimensat(AT_FDCWD, site_path(t, "Maildir/cur"), old, 0), 0);
+	disk_fails = true;
+	store_refresh(t->u, inbox, site_done(t));
+	site_wait(t);
+	disk_fails = false;
+	assert_int_equal(t->code, STORE_OK);
+	assert_int_equal(site_mailbox(t, inbox).messages, 0);
+	site_refresh(t, inbox);
+	assert_int_equal(site_mailbox(t, inbox).messages, 1);
+}
+
 #define WITH_SITE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -472,6 +507,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_SITE(ceiling_is_raised),
 		WITH_SITE(actions_in_many_mailboxes),
+		WITH_SITE(message_that_could_not_be_read),
 		WITH_SITE(delivery_to_a_mailbox_that_is_deleted),
 		WITH_SITE(create_below_a_mailbox_that_is_deleted),
 		WITH_SITE(clock_that_fell_hides_nothing),
