@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <postern/core/clock.h>
 #include <postern/core/io.h>
 #include <postern/core/mem.h>
 
@@ -23,7 +25,11 @@ enum {
 	HELPERS = 8, /* measured: 100 fsyncs by one thread 199 ms, by eight 31 ms, one syncfs 21 ms */
 	HELPER_STACK = 256 << 10,
 	HELP_FROM = 3, /* files */
-	DIRTY_MAX_KB = 32 << 10, /* more dirty data than this makes syncfs slower than many fsyncs */
+	DIRTY_LITTLE_KB = 32 << 10, /* never slower by syncfs than by many fsyncs */
+	DIRTY_MAX_KB = 512 << 10,   /* never by syncfs; between the two the last one decides */
+	SLOW_MS = 50,               /* a syncfs that wrote what others had left */
+	AVOID_MIN_MS = 1000,        /* after it; doubled each time */
+	AVOID_MAX_MS = 64000,
 	MEMINFO_SIZE = 8192,
 };
 
@@ -47,6 +53,8 @@ struct syncer {
 	unsigned from;
 	uint64_t failures;
 	uint64_t calls;
+	struct mono avoid_until; /* when much is dirty */
+	int64_t avoid_ms;
 };
 
 static int meminfo = -1; /* opened before the root is closed; -1: never syncfs */
@@ -229,18 +237,45 @@ sync_fini(struct sync_set *s)
 	s->n = s->cap = 0;
 }
 
-static bool
-little_is_dirty(void)
+/* Of all file systems together: an upper bound of what is ours. ULONG_MAX: not known. */
+static unsigned long
+dirty_kb(void)
 {
 	char text[MEMINFO_SIZE];
 	ssize_t n = pread(meminfo, text, sizeof text - 1, 0);
 	const char *at;
 
 	if (n <= 0)
-		return false;
+		return ULONG_MAX;
 	text[n] = '\0';
 	at = strstr(text, "\nDirty:");
-	return at != NULL && strtoul(at + 7, NULL, 10) < DIRTY_MAX_KB;
+	return at != NULL ? strtoul(at + 7, NULL, 10) : ULONG_MAX;
+}
+
+static bool
+is_quick_now(struct syncer *y)
+{
+	unsigned long dirty = dirty_kb();
+	bool avoided;
+
+	pthread_mutex_lock(&y->lock);
+	avoided = mono_before(mono_now(), y->avoid_until);
+	pthread_mutex_unlock(&y->lock);
+	return dirty < DIRTY_LITTLE_KB || (dirty < DIRTY_MAX_KB && !avoided);
+}
+
+/* Under the lock. */
+static void
+note_time(struct syncer *y, struct mono began)
+{
+	struct mono now = mono_now();
+
+	if (mono_ms_between(now, began) <= SLOW_MS) {
+		y->avoid_ms = 0;
+		return;
+	}
+	y->avoid_ms = y->avoid_ms == 0 ? AVOID_MIN_MS : y->avoid_ms < AVOID_MAX_MS ? y->avoid_ms * 2 : AVOID_MAX_MS;
+	y->avoid_until = mono_add_ms(now, y->avoid_ms);
 }
 
 static bool
@@ -253,18 +288,21 @@ is_for_syncfs(const struct sync_set *s)
 	for (size_t i = 0; i < s->n; i++)
 		if (fstat(s->fds[i], &st) == -1 || st.st_dev != s->syncer->dev)
 			return false;
-	return little_is_dirty();
+	return is_quick_now(s->syncer);
 }
 
 static bool
 sync_whole(struct sync_set *s)
 {
 	struct syncer *y = s->syncer;
+	struct mono began;
 	bool ok;
 
 	pthread_mutex_lock(&y->lock);
 	y->calls++;
+	began = mono_now();
 	ok = syncfs(y->fd) == 0;
+	note_time(y, began);
 	y->failures += !ok;
 	if (ok && y->failures != s->failures) {
 		errno = EIO;
