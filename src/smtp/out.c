@@ -13,7 +13,8 @@ enum { OUT_MAX = 4 << 20 };
 /* --- life --- */
 
 struct smtp_out *
-smtp_out_new(const struct smtp_out_ops *ops, void *ctx, const struct smtp_out_conf *conf, const struct smtp_out_tls *tls)
+smtp_out_new(
+    const struct smtp_out_ops *ops, void *ctx, const struct smtp_out_conf *conf, const struct smtp_out_tls *tls)
 {
 	struct smtp_out *s = NEW(struct smtp_out);
 

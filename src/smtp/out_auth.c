@@ -88,7 +88,8 @@ auth_reply(struct smtp_out *s, const struct out_reply *r)
 		go_on(s);
 	else if (out_is_good(r))
 		out_ready(s);
-	else if (r->code == 504 && s->mechanism == OUT_PLAIN && (s->mechanisms & OUT_LOGIN)) /* offered, but not meant */
+	else if (r->code == 504 && s->mechanism == OUT_PLAIN &&
+		 (s->mechanisms & OUT_LOGIN)) /* offered, but not meant */
 		start(s, OUT_LOGIN);
 	else
 		out_end(s, SMTP_OUT_NO_LOGIN, r, NULL);

@@ -1,8 +1,8 @@
 /* out_body.h - a message's bytes as they go over the wire: lines that end with CRLF and nothing else, dots stuffed
  * (RFC 5321 2.3.8, 4.5.2).
  *
- * What is stored may hold anything (BDAT, APPEND, programs on the box). A bare LF ends a line; a bare CR becomes a blank,
- * so that it ends a line for nobody. Only after that dots are stuffed: no sequence of bytes in a message can end it. */
+ * What is stored may hold anything (BDAT, APPEND, programs on the box). A bare LF ends a line; a bare CR becomes a
+ * blank, so that it ends a line for nobody. Only after that dots are stuffed: no sequence of bytes in a message can end it. */
 #ifndef POSTERN_SMTP_OUT_BODY_H
 #define POSTERN_SMTP_OUT_BODY_H
 

@@ -29,8 +29,8 @@ static const struct why whys[] = {
 const char *
 smtp_out_stage_name(enum smtp_out_stage stage)
 {
-	static const char *const names[SMTP_OUT_STAGES] = { "connect", "EHLO", "STARTTLS", "TLS handshake", "AUTH", "idle",
-		"MAIL FROM", "RCPT TO", "DATA", "message", "end of message", "QUIT" };
+	static const char *const names[SMTP_OUT_STAGES] = { "connect", "EHLO", "STARTTLS", "TLS handshake", "AUTH",
+		"idle", "MAIL FROM", "RCPT TO", "DATA", "message", "end of message", "QUIT" };
 
 	return names[stage];
 }

@@ -1,5 +1,5 @@
-/* out_envelope.c - MAIL and RCPT with the parameters of what the server offers (RFC 5321 4.1.1.2, 4.1.1.3; RFC 1870, RFC
- * 3030, RFC 3461, RFC 6152, RFC 6531, RFC 6533, RFC 8689). */
+/* out_envelope.c - MAIL and RCPT with the parameters of what the server offers (RFC 5321 4.1.1.2, 4.1.1.3; RFC 1870,
+ * RFC 3030, RFC 3461, RFC 6152, RFC 6531, RFC 6533, RFC 8689). */
 #include <postern/core/utf8.h>
 
 #include "out_session.h"

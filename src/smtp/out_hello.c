@@ -1,8 +1,8 @@
-/* out_hello.c - banner, EHLO with its capabilities, HELO for servers that know no other, STARTTLS (RFC 5321 3.1, 3.2, 4.1.1.1;
- * RFC 3207).
+/* out_hello.c - banner, EHLO with its capabilities, HELO for servers that know no other, STARTTLS (RFC 5321 3.1, 3.2,
+ * 4.1.1.1; RFC 3207).
  *
- * HELO follows only a 5xx to EHLO on a connection without TLS that needs none: whoever has shown STARTTLS, or must, speaks
- * EHLO. */
+ * HELO follows only a 5xx to EHLO on a connection without TLS that needs none: whoever has shown STARTTLS, or must,
+ * speaks EHLO. */
 #include <postern/core/cur.h>
 
 #include "out_session.h"
@@ -86,7 +86,6 @@ keep_caps(struct smtp_out *s, struct str text)
 {
 	struct str line = { 0 };
 
-	forget(s);
 	str_cut(&text, '\n', &line);
 	keep_name(s, line);
 	while (str_cut(&text, '\n', &line))
@@ -154,7 +153,6 @@ void
 helo_reply(struct smtp_out *s, const struct out_reply *r)
 {
 	if (out_is_good(r)) {
-		forget(s);
 		keep_name(s, r->text);
 		after_hello(s);
 	} else {

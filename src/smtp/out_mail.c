@@ -1,5 +1,5 @@
-/* out_mail.c - a message on its way: RSET, MAIL, RCPT for each, DATA or BDAT, the bytes, the end; and what the replies to
- * them mean for the recipients (RFC 5321 3.3, RFC 2920, RFC 3030, RFC 2033).
+/* out_mail.c - a message on its way: RSET, MAIL, RCPT for each, DATA or BDAT, the bytes, the end; and what the replies
+ * to them mean for the recipients (RFC 5321 3.3, RFC 2920, RFC 3030, RFC 2033).
  *
  * With PIPELINING all commands up to DATA go out at once. BDAT waits for the recipients: its bytes would go, wanted or
  * not. Once a recipient has its result nothing changes it. */
@@ -344,7 +344,9 @@ empty_reply(struct smtp_out *s, const struct out_reply *r)
 void
 out_mail_early(struct smtp_out *s, const struct out_reply *r)
 {
-	if (!out_is_good(r))
+	bool body = s->tx.step == STEP_BODY;
+
+	if (body && !out_is_good(r))
 		refuse_all(s, RCPT_ACCEPTED, r);
-	out_end(s, SMTP_OUT_BROKEN, NULL, "a reply before the end of the message");
+	out_end(s, SMTP_OUT_BROKEN, NULL, body ? "a reply before the end of the message" : OUT_UNASKED);
 }

@@ -1,4 +1,5 @@
-/* out_needs.c - what a message needs of a server, looked at before MAIL: nobody sends 50 MB to be told what EHLO said. */
+/* out_needs.c - what a message needs of a server, looked at before MAIL: nobody sends
+ * 50 MB to be told what EHLO said. */
 #include <postern/core/utf8.h>
 #include <postern/message/address.h>
 
@@ -30,7 +31,7 @@ static bool
 lacks_8bit(const struct smtp_out *s, const struct smtp_out_mail *m)
 {
 	return (m->flags & (ENVELOPE_8BIT | ENVELOPE_UTF8_HEADER)) == ENVELOPE_8BIT && !(m->flags & ENVELOPE_BINARY) &&
-	    !(s->caps & CAP_8BITMIME);
+	       !(s->caps & CAP_8BITMIME);
 }
 
 static bool
@@ -50,7 +51,7 @@ static bool
 lacks_requiretls(const struct smtp_out *s, const struct smtp_out_mail *m)
 {
 	return (m->flags & ENVELOPE_REQUIRETLS) && m->sender.n > 0 &&
-	    !(s->has_tls && s->verified && (s->caps & CAP_REQUIRETLS));
+	       !(s->has_tls && s->verified && (s->caps & CAP_REQUIRETLS));
 }
 
 /* No control byte and no parameter gets into MAIL or RCPT, whatever the queue holds. */
@@ -73,7 +74,7 @@ static const struct need needs[] = {
 	{ lacks_sender, SMTP_OUT_PERM, "5.1.7", "the sender address is malformed" },
 	{ lacks_size, SMTP_OUT_PERM, "5.3.4", "the message is larger than the server takes" },
 	{ lacks_requiretls, SMTP_OUT_PERM, "5.7.30", "the sender requires TLS, which the server cannot promise" },
-	{ lacks_utf8_sender, SMTP_OUT_PERM, "5.6.7", "the sender address needs SMTPUTF8, which the server does not offer" },
+	{ lacks_utf8_sender, SMTP_OUT_PERM, "5.6.7", "the sender needs SMTPUTF8, which the server does not offer" },
 	{ lacks_utf8_header, SMTP_OUT_PERM, "5.6.9", "the header needs SMTPUTF8, which the server does not offer" },
 	{ lacks_binary, SMTP_OUT_CONVERT, "5.6.3", "the server takes no binary content" },
 	{ lacks_8bit, SMTP_OUT_CONVERT, "5.6.3", "the server takes no 8-bit content" },

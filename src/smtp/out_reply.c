@@ -81,7 +81,8 @@ broken(struct out_reply_reader *r, const char *why)
 static unsigned
 code_of(struct str line)
 {
-	if (line.n < 3 || line.p[0] < '2' || line.p[0] > '5' || !ascii_is_digit(line.p[1]) || !ascii_is_digit(line.p[2]))
+	if (line.n < 3 || line.p[0] < '2' || line.p[0] > '5' || !ascii_is_digit(line.p[1]) ||
+	    !ascii_is_digit(line.p[2]))
 		return 0;
 	return (unsigned)((line.p[0] - '0') * 100 + (line.p[1] - '0') * 10 + (line.p[2] - '0'));
 }

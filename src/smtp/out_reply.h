@@ -12,8 +12,8 @@
 struct out_reply {
 	unsigned code;     /* 200 to 599 */
 	char enhanced[12]; /* "5.1.1", or "" when there is none or its class is another (RFC 2034 4) */
-	struct str text;   /* the lines without code and enhanced code, each ended by '\n', raw otherwise; lives until the
-	                      next call of the reader */
+	struct str text;   /* the lines without code and enhanced code, each ended by '\n', raw otherwise; lives until
+	                    * the next call of the reader */
 };
 
 struct out_reply_reader {
@@ -34,8 +34,8 @@ enum out_reply_found out_reply_next(struct out_reply_reader *r, struct str *in);
 /* True in the middle of a reply. */
 bool out_reply_begun(const struct out_reply_reader *r);
 
-/* Adds text as one line for log and DSN: line ends become blanks, control bytes and broken UTF-8 become "?", and what is
- * longer than max bytes is cut and marked with "...". */
+/* Adds text as one line for log and DSN: line ends become blanks, control bytes and broken UTF-8 become "?", and what
+ * is longer than max bytes is cut and marked with "...". */
 void out_reply_words(struct buf *out, struct str text, size_t max);
 
 #endif

@@ -110,8 +110,8 @@ struct smtp_out {
 	struct out_wait waits[OUT_WAITS_MAX];
 	size_t nwaits, waiting; /* rows, and replies in all */
 	struct mono since;     /* when the wait for the next reply began */
-	bool replying;         /* a row runs: its reply belongs to this stage */
-	enum smtp_out_stage stage;
+	bool replying;         /* a row runs */
+	enum smtp_out_stage stage; /* of the last reply */
 
 	/* what the server said of itself */
 	struct buf server;
@@ -132,6 +132,8 @@ struct smtp_out {
 	struct smtp_out_end end;
 	struct buf end_words;
 };
+
+#define OUT_UNASKED "a reply to nothing that was asked"
 
 /* --- out_turn.c --- */
 void out_turn(struct smtp_out *s);
@@ -176,7 +178,7 @@ void out_mail_begin(struct smtp_out *s, const struct smtp_out_mail *mail);
 /* One step; false when something has to come from outside. */
 bool out_mail_step(struct smtp_out *s);
 void out_mail_piece(struct smtp_out *s, struct str bytes, enum smtp_out_more more);
-/* A reply while nothing was waited for but the body goes on. */
+/* A reply in the middle of a message while none was waited for. */
 void out_mail_early(struct smtp_out *s, const struct out_reply *r);
 void rset_reply(struct smtp_out *s, const struct out_reply *r);
 void mail_reply(struct smtp_out *s, const struct out_reply *r);

@@ -1,5 +1,5 @@
-/* out_turn.c - the turn of a client session: replies meet the commands that wait for them, commands go out together, and
- * then the relay is asked.
+/* out_turn.c - the turn of a client session: replies meet the commands that wait for them, commands go out together,
+ * and then the relay is asked.
  *
  * A reply belongs to the oldest command that was sent and has none. One that nobody asked for ends the session: from
  * there on every reply would be taken for another's. */
@@ -10,7 +10,7 @@
 
 struct row {
 	enum smtp_out_stage stage;
-	unsigned good;   /* a code, or a class: what is neither this nor 4xx nor 5xx is no answer */
+	unsigned good; /* a code, or a class: what is neither this nor 4xx nor 5xx is no answer */
 	unsigned good_2; /* another, or 0 */
 	int64_t seconds;
 	void (*run)(struct smtp_out *s, const struct out_reply *r);
@@ -89,7 +89,9 @@ out_stage(const struct smtp_out *s)
 		return rows[s->waits[0].verb].stage;
 	if (s->state == OUT_HANDSHAKE)
 		return SMTP_OUT_AT_HANDSHAKE;
-	return s->state == OUT_MAILING ? SMTP_OUT_AT_BODY : SMTP_OUT_AT_IDLE;
+	if (s->state == OUT_MAILING)
+		return s->tx.step == STEP_BODY ? SMTP_OUT_AT_BODY : s->stage;
+	return SMTP_OUT_AT_IDLE;
 }
 
 bool
@@ -159,7 +161,7 @@ unasked(struct smtp_out *s, const struct out_reply *r)
 	else if (s->state == OUT_MAILING && s->waiting == 0)
 		out_mail_early(s, r);
 	else
-		out_end(s, SMTP_OUT_BROKEN, NULL, "a reply to nothing that was asked");
+		out_end(s, SMTP_OUT_BROKEN, NULL, OUT_UNASKED);
 }
 
 static void
@@ -168,7 +170,7 @@ read_reply(struct smtp_out *s)
 	switch (out_reply_next(&s->reader, &s->input)) {
 	case OUT_REPLY_MORE:
 		if (s->unasked)
-			out_end(s, SMTP_OUT_BROKEN, NULL, "a reply to nothing that was asked");
+			out_end(s, SMTP_OUT_BROKEN, NULL, OUT_UNASKED);
 		break;
 	case OUT_REPLY_DONE:
 		if (s->unasked || s->waiting == 0)
@@ -210,7 +212,10 @@ flush(struct smtp_out *s)
 	ASSERT(!s->out.over);
 	if (s->out.n > 0 && !s->want_close)
 		s->ops->write(s->ctx, buf_str(&s->out));
-	buf_wipe(&s->out); /* there may have been a password */
+	if (s->state == OUT_MAILING)
+		buf_clear(&s->out); /* the next piece is as large */
+	else
+		buf_wipe(&s->out); /* there may have been a password */
 }
 
 static void

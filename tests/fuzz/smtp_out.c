@@ -1,9 +1,9 @@
 /* smtp_out.c - a whole client session under any server, cut anywhere, with answers of any kind.
  *
- * The first HEAD bytes of the input decide (policy, messages, pieces, answers), over and over; the rest is what the server
- * says. What must hold whatever comes: every recipient of a message gets one result, before the message is done; nothing
- * comes after close; the wire carries no bare CR or LF but in BINARYMIME; a password is written inside verified TLS only;
- * nothing is called delivered without a 2xx. */
+ * The first HEAD bytes of the input decide (policy, messages, pieces, answers), over and over; the rest is what the
+ * server says. What must hold whatever comes: every recipient of a message gets one result, before the message is done;
+ * nothing comes after close; the wire carries no bare CR or LF but in BINARYMIME; a password is written inside verified
+ * TLS only; nothing is called delivered without a 2xx. */
 #include <stdlib.h>
 
 #include <postern/core/utf8.h>

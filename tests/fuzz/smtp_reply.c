@@ -1,5 +1,5 @@
-/* smtp_reply.c - the reader of replies: whole and byte by byte it finds the same, within its limits; the words of what it
- * finds are one clean line. */
+/* smtp_reply.c - the reader of replies: whole and byte by byte it finds the same, within its limits; the words of what
+ * it finds are one clean line. */
 #include <stdlib.h>
 
 #include <postern/core/mem.h>
@@ -75,7 +75,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	read_all(in, SIZE_MAX, &whole);
 	read_all(in, 1, &bytes);
 	MUST(str_eq(buf_str(&whole), buf_str(&bytes)) || str_search(buf_str(&whole), STR("too long")) < whole.n ||
-	    str_search(buf_str(&whole), STR("without end")) < whole.n);
+	     str_search(buf_str(&whole), STR("without end")) < whole.n);
 	check_words(in);
 	buf_fini(&whole);
 	buf_fini(&bytes);

@@ -103,8 +103,8 @@ on_done(void *ctx)
 static void
 on_close(void *ctx, const struct smtp_out_end *e)
 {
-	static const char *const whys[] = { "quit", "refused", "going", "lost", "slow", "broken", "no-tls", "tls-refused",
-		"tls-failed", "injected", "unread", "no-login" };
+	static const char *const whys[] = { "quit", "refused", "going", "lost", "slow", "broken", "no-tls",
+		"tls-refused", "tls-failed", "injected", "unread", "no-login" };
 	struct out_world *w = ctx;
 
 	ASSERT(!w->closed && w->now == 0);

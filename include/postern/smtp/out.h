@@ -3,11 +3,11 @@
  * The session is a value: bytes, facts of TLS and time go in through the functions below; commands, questions and
  * results come out through struct smtp_out_ops. The relay owns socket, TLS, policy and message files.
  *
- *   new → start → feed … → (ops.starttls → tls_started) → ops.ready → send → ops.body ⇄ body … → ops.result × n → ops.done
- *       → ops.ready → send … or quit → ops.close → free
+ *   new → start → feed … → (ops.starttls → tls_started) → ops.ready → send → ops.body ⇄ body …
+ *       → ops.result × n → ops.done → ops.ready → send … or quit → ops.close → free
  *
- * Feed all bytes that were read before anything else is done with the connection: what stands behind the 220 of STARTTLS
- * in the same piece shows an injection. Ops may be answered from inside. After ops.close nothing more comes; the owner
+ * Feed all bytes that were read before anything else is done with the connection: what stands behind the 220 of
+ * STARTTLS in the same piece shows an injection. Ops may be answered from inside. After ops.close nothing more comes; the owner
  * frees the session once it has left the call in which that happened.
  *
  * Every recipient of a message gets exactly one result, then the message is done. The only exception is a session that
@@ -102,7 +102,7 @@ enum smtp_out_outcome {
 	SMTP_OUT_DELIVERED, /* the server has taken responsibility (LMTP: has stored it) */
 	SMTP_OUT_TEMP,
 	SMTP_OUT_PERM,
-	SMTP_OUT_CONVERT,   /* this server takes 7-bit content only: convert and send again, or bounce with the code here */
+	SMTP_OUT_CONVERT,   /* this server takes 7-bit content only: convert and send again, or bounce with this code */
 };
 
 /* Which command an answer belongs to. */
@@ -130,7 +130,7 @@ struct smtp_out_result {
 	unsigned code;       /* of the server's reply; 0: these are our words, the server said nothing */
 	char enhanced[12];   /* "5.1.1"; its own where its class fits the code (RFC 2034), else X.0.0; never empty */
 	struct str words;    /* one line of UTF-8 without control bytes; valid during the op */
-	bool unsure;         /* the end of the message went out and no reply came: it may have been delivered (RFC 5321 6.1) */
+	bool unsure;         /* the end of the message went out, no reply came: it may be delivered (RFC 5321 6.1) */
 	bool dsn;            /* delivered, and the DSN parameters were passed on (RFC 3461 5.2.1) */
 };
 
@@ -146,7 +146,7 @@ enum smtp_out_why {
 	SMTP_OUT_TLS_FAILED,  /* the handshake */
 	SMTP_OUT_INJECTED,  /* plain text behind the 220 of STARTTLS */
 	SMTP_OUT_UNREAD,    /* the message could not be read: smtp_out_body_failed */
-	SMTP_OUT_NO_LOGIN,  /* AUTH is not offered, not allowed here, or was refused: our set-up, no fault of the mail */
+	SMTP_OUT_NO_LOGIN,  /* AUTH is not offered, not allowed here, or was refused: no fault of the mail */
 };
 
 /* How the session ended. */
@@ -164,12 +164,12 @@ struct smtp_out_ops {
 	void (*write)(void *ctx, struct str bytes);
 	/* Do the handshake, once what was written is sent. → smtp_out_tls_started, smtp_out_tls_failed */
 	void (*starttls)(void *ctx);
-	/* Greeted, secured, logged in. → smtp_out_send or smtp_out_quit; until then the connection is idle, and the server
-	 * may end it. */
+	/* Greeted, secured, logged in. → smtp_out_send or smtp_out_quit; until then the connection is idle, and the
+	 * server may end it. */
 	void (*ready)(void *ctx);
 	/* The next bytes of the message, prefix first. Answer when the connection has sent enough of what was written
-	 * before: that is the brake. → smtp_out_body, smtp_out_body_failed. Withdrawn without a word when the message is
-	 * done before the answer. */
+	 * before: that is the brake. → smtp_out_body, smtp_out_body_failed. Withdrawn without a word when the message
+	 * is done before the answer. */
 	void (*body)(void *ctx);
 	/* Of recipient number i. No call into the session from inside but its getters. */
 	void (*result)(void *ctx, size_t i, const struct smtp_out_result *r);
@@ -201,8 +201,8 @@ void smtp_out_send(struct smtp_out *s, const struct smtp_out_mail *mail);
 void smtp_out_quit(struct smtp_out *s);
 
 enum smtp_out_more { SMTP_OUT_MORE, SMTP_OUT_LAST };
-/* Answers to body: at most SMTP_OUT_PIECE_MAX bytes; none only with LAST. Line ends become CRLF (A bare LF becomes one, a
- * bare CR a space) and dots are stuffed here; BINARYMIME goes as it is. */
+/* Answers to body: at most SMTP_OUT_PIECE_MAX bytes; none only with LAST. Line ends become CRLF (a bare LF becomes one,
+ * a bare CR a blank) and dots are stuffed here; BINARYMIME goes as it is. */
 void smtp_out_body(struct smtp_out *s, struct str bytes, enum smtp_out_more more);
 /* The message cannot be read: the session ends, the recipients get TEMP. */
 void smtp_out_body_failed(struct smtp_out *s);
@@ -215,7 +215,8 @@ void smtp_out_tick(struct smtp_out *s);
 bool smtp_out_unsure(const struct smtp_out *s);
 /* Does the server offer STARTTLS, or did before TLS started? For the policy and its log. */
 bool smtp_out_offers_starttls(const struct smtp_out *s);
-/* The name in the last reply to EHLO, cleaned, "" before; own name there: mail in circles. Valid until the next call. */
+/* The name in the last reply to EHLO, cleaned, "" before. Our own name there means mail in circles. Valid until the
+ * next call. */
 struct str smtp_out_server(const struct smtp_out *s);
 
 #endif

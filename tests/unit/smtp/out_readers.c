@@ -173,7 +173,9 @@ words_are_one_clean_line(void **state)
 		{ STR_INIT("a\0b"), "a?b" },
 		{ STR_INIT("0123456789abcdef"), "0123456789abcdef" },
 		{ STR_INIT("0123456789abcdefg"), "0123456789abc..." },
-		{ STR_INIT("0123456789ab\xc3\xa9""def"), "0123456789ab..." },
+		{ STR_INIT("0123456789ab\xc3\xa9"
+			   "def"),
+		    "0123456789ab..." },
 		{ STR_INIT("0123456789abcd\xf0\x9f\x98\x80"), "0123456789abc..." },
 	};
 	struct buf out;
