@@ -2,7 +2,7 @@
 # need NAME…: installs what is missing, quietly, and says what it does. Root, or sudo.
 
 build_packages="gcc libc6-dev pkg-config meson ninja-build libevent-dev libssl-dev liblmdb-dev libsodium-dev libcrypt-dev
-  libconfuse-dev libjansson-dev libidn2-dev libunistring-dev libseccomp-dev libunbound-dev
+  libconfuse-dev libjansson-dev libidn2-dev libunistring-dev libseccomp-dev libunbound-dev nettle-dev
   dns-root-data zlib1g-dev"
 demo_packages="curl openssl"
 test_packages="libcmocka-dev clang llvm libclang-rt-14-dev cppcheck mandoc universal-ctags python3 python3-pytest git
