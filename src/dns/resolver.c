@@ -56,8 +56,10 @@ struct dns {
 static void
 fail(struct dns_ask *q, enum dns_status status, const char *why)
 {
+	struct str canonical = q->name.n <= DNS_NAME_TEXT_MAX ? q->name : STR(""); /* an answer fits one message */
+
 	q->answer =
-	    (struct dns_answer){ .status = status, .canonical = q->name, .why = arena_str(&q->arena, str_of(why)) };
+	    (struct dns_answer){ .status = status, .canonical = canonical, .why = arena_str(&q->arena, str_of(why)) };
 }
 
 static void

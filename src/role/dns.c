@@ -290,8 +290,7 @@ on_lookup(void *ctx, struct ipc_question *q, const struct lookup_ask *ask)
 	struct lookup *l;
 
 	if (r->admin.dns == NULL) {
-		answer_lookup(q,
-		    &(struct lookup_answer){ .status = DNS_FAILED, .canonical = ask->name, .why = str_of(r->broken) });
+		answer_lookup(q, &(struct lookup_answer){ .status = DNS_FAILED, .why = str_of(r->broken) });
 		return;
 	}
 	l = NEW(struct lookup);

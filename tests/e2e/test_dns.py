@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import dnslab
+import taken
 from command import POSTERN, postern
 from dnslab import DAY, DEAD, LEAVES, ROOT, TOP, Lab, Zone
 
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.skipif(dnslab.missing() is not None, reason=str(dnslab.
 
 SERVICES = ("smtp", "submission", "submissions", "imap", "imaps")
 HASH = "ab" * 32
+FAILED, INSECURE = 0, 3  # enum dns_status
 
 SECURE = f"""
 @ MX 10 mx
@@ -316,6 +319,37 @@ def test_forwarding_validates_all_the_same(lab):
         assert server.ask("a", "mx.secure.test")["records"] == []
     finally:
         server.close()
+
+
+@pytest.fixture
+def alone(lab):
+    """The role alone, asked by us as queue; its state directory is one that a server has made."""
+    server = Server(lab).start()
+    server.stop()
+    role = taken.Role(str(POSTERN), "dns", f'hostname = "mx.example.test"\ndomains = {{ "example.test" }}\n'
+                      f'state = "{server.dir}/state"\ndns {{ trust_anchor = "" }}\n', server.log)
+    try:
+        role.queue = role.peer("queue")
+        yield role.start()
+    finally:
+        role.end()
+        server.close()
+
+
+@pytest.mark.parametrize("kind, name, status, secure, canonical", [
+    (1, b"localhost", INSECURE, 0, b"localhost"),       # libunbound knows it by itself
+    (28, b"LocalHost.", INSECURE, 0, b"localhost"),
+    (1, b"", FAILED, 0, b""),
+    (1, b"a b", FAILED, 0, b"a b"),
+    (6, b"localhost", FAILED, 0, b"localhost"),
+    (1, b"\0" * 300, FAILED, 0, b"\0" * 300),
+    (65535, b"x" * 65000, FAILED, 0, b""),
+])
+def test_questions_of_other_processes(alone, kind, name, status, secure, canonical):
+    answer = taken.ask(alone.queue, alone.rows["lookup"], type=kind, name=name)
+    assert struct.unpack_from("=BB", answer) == (status, secure)
+    length = struct.unpack_from("=I", answer, 6)[0]
+    assert answer[10:10 + length] == canonical
 
 
 def test_only_internet_sockets(server):
