@@ -6,7 +6,6 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +30,9 @@ struct tls_client {
 	"ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:"         \
 	"ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
 /* Servers that were never updated: no forward secrecy in the last ones, and still better than plain text (RFC 7435). */
-#define OLD "DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:AES128-GCM-SHA256:AES256-GCM-SHA384:AES128-SHA:AES256-SHA"
+#define OLD                                                                                                            \
+	"DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:"                                                         \
+	"AES128-GCM-SHA256:AES256-GCM-SHA384:AES128-SHA:AES256-SHA"
 
 /* What is offered. Level 1 of OpenSSL takes keys of 80 bits of strength, level 2 from 112 on. */
 static const struct offer {
@@ -202,8 +203,8 @@ set_tlsa(SSL *ssl, const struct tls_decision *d)
 	for (size_t i = 0; i < d->n_tlsa; i++) {
 		const struct tlsa *t = &d->tlsa[i];
 
-		taken += SSL_dane_tlsa_add(ssl, t->usage, t->selector, t->matching,
-		             (const unsigned char *)t->data.p, t->data.n) == 1;
+		taken += SSL_dane_tlsa_add(
+			     ssl, t->usage, t->selector, t->matching, (const unsigned char *)t->data.p, t->data.n) == 1;
 	}
 	return taken > 0;
 }

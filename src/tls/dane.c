@@ -27,7 +27,7 @@ is_certificate(struct str der)
 	const unsigned char *p = (const unsigned char *)der.p;
 	X509 *x = X509_new_ex(tls_lib(), NULL);
 	bool ok = x != NULL && d2i_X509(&x, &p, (long)der.n) != NULL && p == (const unsigned char *)der.p + der.n &&
-	          X509_get0_pubkey(x) != NULL;
+		  X509_get0_pubkey(x) != NULL;
 
 	X509_free(x);
 	ERR_clear_error();

@@ -5,7 +5,10 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#define ROW(name, report, words) { name, #name, report, words }
+#define ROW(name, report, words)                                                                                       \
+	{                                                                                                              \
+		name, #name, report, words                                                                             \
+	}
 
 static const struct verdict {
 	long code;
@@ -69,8 +72,7 @@ dane_usage(SSL *ssl)
 {
 	uint8_t usage;
 
-	if (SSL_get0_dane_authority(ssl, NULL, NULL) < 0 ||
-	    SSL_get0_dane_tlsa(ssl, &usage, NULL, NULL, NULL, NULL) < 0)
+	if (SSL_get0_dane_authority(ssl, NULL, NULL) < 0 || SSL_get0_dane_tlsa(ssl, &usage, NULL, NULL, NULL, NULL) < 0)
 		return -1;
 	return usage;
 }
@@ -88,7 +90,7 @@ tls_client_outcome(SSL *ssl, struct tls_outcome *o)
 	} else if (usage != -1) {
 		o->got = TLS_LEVEL_DANE;
 		o->words = usage == TLSA_DANE_EE ? "a TLSA record vouches for the certificate"
-		                                 : "a TLSA record vouches for the issuer of the certificate";
+						 : "a TLSA record vouches for the issuer of the certificate";
 	} else if (SSL_get0_peername(ssl) != NULL) {
 		o->got = TLS_LEVEL_VERIFY;
 		o->words = "a known CA vouches for the name";

@@ -104,8 +104,8 @@ wants_dane(const struct tls_query *q)
 static bool
 is_alias_unknown(const struct tls_query *q)
 {
-	return q->host_expanded.n > 0 && q->address == TLS_DNS_INSECURE &&
-	       q->alias != TLS_DNS_SECURE && q->alias != TLS_DNS_INSECURE;
+	return q->host_expanded.n > 0 && q->address == TLS_DNS_INSECURE && q->alias != TLS_DNS_SECURE &&
+	       q->alias != TLS_DNS_INSECURE;
 }
 
 size_t
@@ -183,7 +183,7 @@ by_dane(const struct tls_query *q, struct tls_decision *d)
 		d->policy = TLSRPT_TLSA;
 	if (found == DANE_FAILED) {
 		refuse(d, TLS_NEXT_HOST, TLSRPT_DNSSEC_INVALID);
-		WHY(d, "DANE: whether %.*s has TLSA records cannot be had, or is bogus", STR_ARG(base));
+		WHY(d, "DANE: whether %.*s has TLSA records cannot be learned, or the answer is bogus", STR_ARG(base));
 	} else if (found == DANE_UNUSABLE) {
 		demand(d, TLS_LEVEL_ENCRYPT);
 		d->report = TLSRPT_TLSA_INVALID;
@@ -258,9 +258,9 @@ by_mandatory_dane(const struct tls_query *q, struct tls_decision *d)
 	refuse(d, is_proven(q) ? TLS_NEXT_HOST : TLS_NEXT_WAIT,
 	    found == DANE_UNUSABLE ? TLSRPT_TLSA_INVALID : TLSRPT_DANE_REQUIRED);
 	WHY(d, "the rule demands dane, and %s",
-	    !is_proven(q)           ? "no signed answer names the host"
-	    : found == DANE_ABSENT  ? "the host has no signed TLSA records"
-	                            : "no TLSA record of the host is usable");
+	    !is_proven(q)          ? "no signed answer names the host"
+	    : found == DANE_ABSENT ? "the host has no signed TLSA records"
+				   : "no TLSA record of the host is usable");
 }
 
 static void

@@ -46,9 +46,9 @@ SSL *tls_client_session(struct tls_client *c, const struct tls_decision *d, stru
 struct tls_outcome {
 	enum tls_level got;            /* none when the handshake failed; encrypt; verify; dane */
 	const char *words;             /* why it is no more, or what vouches for it; static text */
-	enum tlsrpt_result report;     /* TLSRPT_OK, or what is wrong; also for a certificate that did not have to be good */
-	const char *reason;            /* failure-reason-code of a report: "X509_V_ERR_CERT_HAS_EXPIRED", or ""; static */
-	enum tls_failure failure;      /* of a handshake that failed: which of the decision's `on` applies */
+	enum tlsrpt_result report;     /* TLSRPT_OK, or what is wrong, also where the certificate was only noted */
+	const char *reason;            /* failure-reason-code: "X509_V_ERR_CERT_HAS_EXPIRED", or ""; static text */
+	enum tls_failure failure;      /* which of the decision's `on` applies, unless all is well */
 };
 
 /* After the handshake. */

@@ -1,4 +1,4 @@
-/* policy.c - tests of what a delivery demands: every row is a destination as DNS, the operator and the message have it. */
+/* policy.c - tests of what a delivery demands: a row is a destination as DNS, the operator and the message have it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
