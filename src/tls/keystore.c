@@ -101,16 +101,23 @@ check_pair(STACK_OF(X509) * chain, EVP_PKEY *key, const char *name, struct err *
 	    name);
 }
 
-static void
+/* Takes the key over, or leaves it: the chain is too long. */
+static bool
 store(struct keystore *k, struct str id, uint32_t callers, STACK_OF(X509) * chain, EVP_PKEY *key)
 {
 	struct stored_key *s = NEW(struct stored_key);
 
-	buf_init(&s->chain, KEYSTORE_FILE_MAX);
+	buf_init(&s->chain, KEYSTORE_CHAIN_MAX);
 	pem_write_chain(chain, &s->chain); /* from what was read: a file may hold the key, too */
+	if (s->chain.over) {
+		buf_fini(&s->chain);
+		free(s);
+		return false;
+	}
 	s->callers = callers;
 	s->key = key;
 	key_free(map_put(&k->keys, id, s));
+	return true;
 }
 
 bool
@@ -129,9 +136,10 @@ keystore_load(struct keystore *k, struct str id, uint32_t callers, struct str ch
 	if (chain != NULL)
 		key = pem_read_key(key_pem, name, e);
 	ok = key != NULL && check_pair(chain, key, name, e);
-	if (ok)
-		store(k, id, callers, chain, key);
-	else
+	if (ok && !store(k, id, callers, chain, key))
+		ok = err_perm(e, "", "%s: the chain is longer than %d bytes: give the server's certificate and those between it and "
+		    "the root, no others", name, KEYSTORE_CHAIN_MAX);
+	if (!ok)
 		EVP_PKEY_free(key);
 	pem_free_chain(chain);
 	return ok;

@@ -19,6 +19,7 @@
 enum {
 	KEYSTORE_KEYS_MAX = 1000,
 	KEYSTORE_FILE_MAX = 256 * 1024, /* of a PEM file */
+	KEYSTORE_CHAIN_MAX = 48 * 1024, /* of a chain as PEM: it travels in one message between processes */
 	KEYSTORE_RATE = 2000,           /* signatures a second for one caller, bursts of the same size */
 	KEYSTORE_CALLERS = 32,          /* bits of a caller mask */
 };

@@ -176,6 +176,34 @@ from_descriptors(void **state)
 	keystore_free(k);
 }
 
+/* A chain is told to the fronts in one message: certificates of many names make it long. */
+static void
+long_chain(void **state)
+{
+	struct keystore *k = keystore_new();
+	struct buf names, cert, key, chain;
+	struct err e;
+
+	(void)state;
+	buf_init(&names, 64 * 1024);
+	for (int i = 0; i < 150; i++)
+		buf_addf(&names, "%sDNS:a-name-that-is-as-long-as-names-of-machines-can-be-%d.example.test", i > 0 ? "," : "", i);
+	site_make_pair("P-256", buf_cstr(&names), &cert, &key);
+	buf_init(&chain, KEYSTORE_FILE_MAX);
+	while (chain.n + cert.n <= KEYSTORE_CHAIN_MAX)
+		buf_add(&chain, buf_str(&cert));
+	assert_true(keystore_load(k, STR("k"), CALLERS, buf_str(&chain), buf_str(&key), "key.pem", &e));
+	buf_add(&chain, buf_str(&cert));
+	assert_false(keystore_load(k, STR("k"), CALLERS, buf_str(&chain), buf_str(&key), "key.pem", &e));
+	assert_non_null(strstr(e.log, "longer than"));
+	assert_true(keystore_chain(k, STR("k")).n > 0);
+	buf_fini(&names);
+	buf_fini(&chain);
+	buf_fini(&cert);
+	buf_fini(&key);
+	keystore_free(k);
+}
+
 static bool
 sign(struct keystore *k, unsigned caller, const char *id, enum tls_scheme scheme, struct str tbs, struct err *e)
 {
@@ -336,6 +364,7 @@ main(void)
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(an_encrypted_key_is_named_as_such),
 		cmocka_unit_test(from_descriptors),
+		cmocka_unit_test(long_chain),
 		cmocka_unit_test(who_may_sign_what),
 		cmocka_unit_test(only_handshakes_are_signed),
 		cmocka_unit_test(so_many_a_second),
