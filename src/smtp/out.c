@@ -103,16 +103,16 @@ smtp_out_tls_failed(struct smtp_out *s, struct str why)
 
 /* --- answers --- */
 
-/* The server may have ended the session before the relay had a message. */
-void
+bool
 smtp_out_send(struct smtp_out *s, const struct smtp_out_mail *mail)
 {
 	ASSERT(mail->nrcpts > 0);
-	if (s->state != OUT_IDLE)
-		return;
+	if (s->state != OUT_IDLE || s->want_quit)
+		return false;
 	s->want_ready = false;
 	out_mail_begin(s, mail);
 	out_turn(s);
+	return true;
 }
 
 void

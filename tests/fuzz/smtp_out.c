@@ -163,7 +163,8 @@ give_mail(struct world *w)
 	w->binary = w->binary || (w->mail.flags & ENVELOPE_BINARY);
 	w->mailing = true;
 	w->mails++;
-	smtp_out_send(w->session, &w->mail);
+	if (!smtp_out_send(w->session, &w->mail))
+		w->mailing = false;
 }
 
 static void
@@ -212,6 +213,20 @@ drive(struct world *w)
 	}
 }
 
+/* Mostly a line: what comes before it was asked for ends the session. */
+static struct str
+next_piece(struct world *w, struct str bytes)
+{
+	switch (decide(w, 16)) {
+	case 1:
+		return str_sub(bytes, 0, 1);
+	case 2:
+		return str_sub(bytes, 0, 1 + (size_t)decide(w, 256) * 16);
+	default:
+		return str_sub(bytes, 0, str_find(bytes, '\n') + 1);
+	}
+}
+
 static void
 feed(struct world *w, struct str bytes)
 {
@@ -219,7 +234,7 @@ feed(struct world *w, struct str bytes)
 
 	while (!w->closed && bytes.n > 0) {
 		drive(w);
-		piece = str_sub(bytes, 0, decide(w, 4) == 0 ? 1 : 1 + (size_t)decide(w, 256) * 16);
+		piece = next_piece(w, bytes);
 		bytes = str_sub(bytes, piece.n, bytes.n);
 		if (w->handshake) /* plain text where TLS must come */
 			w->handshake = false;

@@ -32,7 +32,7 @@ give_mail(struct out_world *w)
 		return;
 	w->ready = false;
 	w->now = ++w->next;
-	smtp_out_send(w->session, &w->mails[w->now - 1].mail);
+	ASSERT(smtp_out_send(w->session, &w->mails[w->now - 1].mail));
 }
 
 static void

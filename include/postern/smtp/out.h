@@ -195,8 +195,9 @@ void smtp_out_tls_started(struct smtp_out *s, const struct smtp_out_tls *tls);
 /* why: words for log and result; copied. */
 void smtp_out_tls_failed(struct smtp_out *s, struct str why);
 
-/* Answers to ready. */
-void smtp_out_send(struct smtp_out *s, const struct smtp_out_mail *mail);
+/* Answers to ready. False: the session is ending or has ended meanwhile, and the message is not taken: no result, no
+ * done. */
+bool smtp_out_send(struct smtp_out *s, const struct smtp_out_mail *mail);
 /* QUIT; during a message: after it. */
 void smtp_out_quit(struct smtp_out *s);
 

@@ -35,7 +35,7 @@ relay_ready(void *ctx)
 
 	r->readies++;
 	if (r->send)
-		smtp_out_send(r->session, &r->mail);
+		assert_true(smtp_out_send(r->session, &r->mail));
 }
 
 static void
@@ -143,7 +143,7 @@ answers_after_the_end_change_nothing(void **state)
 	buf_clear(&r.said);
 	smtp_out_body(r.session, STR("late\r\n"), SMTP_OUT_LAST);
 	smtp_out_body_failed(r.session);
-	smtp_out_send(r.session, &r.mail);
+	assert_false(smtp_out_send(r.session, &r.mail));
 	smtp_out_quit(r.session);
 	smtp_out_tls_failed(r.session, STR("late"));
 	smtp_out_tls_started(r.session, &(struct smtp_out_tls){ .verified = true });
@@ -167,7 +167,13 @@ a_message_for_a_session_that_has_ended_is_not_taken(void **state)
 	assert_int_equal(r.readies, 1);
 	feed(&r, "421 4.4.2 idle\r\n");
 	assert_int_equal(r.closes, 1);
-	smtp_out_send(r.session, &r.mail);
+	assert_false(smtp_out_send(r.session, &r.mail));
+	finish(&r);
+	begin(&r, false);
+	feed(&r, "220 hi\r\n");
+	feed(&r, "250 remote.test\r\n");
+	smtp_out_quit(r.session);
+	assert_false(smtp_out_send(r.session, &r.mail));
 	assert_int_equal(r.results + r.dones, 0);
 	finish(&r);
 }
