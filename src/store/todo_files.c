@@ -10,6 +10,8 @@
 #include "path.h"
 #include "todo.h"
 
+enum { PURGE_DEPTH = 64 }; /* levels of directories that others made in a mailbox */
+
 static bool
 fail(struct slice *sl, const char *what, const char *name)
 {
@@ -273,7 +275,7 @@ todo_second_phase(struct slice *sl, const struct todo *t)
 	if (t->kind != TODO_PURGE || t->dir[0] == '\0')
 		return true;
 	sl->maildir_dirty = true;
-	return path_remove_tree(sl->w->u->maildir, t->dir, 1) || fail(sl, "remove", t->dir);
+	return path_remove_tree(sl->w->u->maildir, t->dir, PURGE_DEPTH) || fail(sl, "remove", t->dir);
 }
 
 bool

@@ -499,6 +499,26 @@ message_that_could_not_be_read(void **state)
 	assert_int_equal(site_mailbox(t, inbox).messages, 1);
 }
 
+/* Another program left directories of its own in a mailbox: they end with it, and nobody is locked out by them. */
+static void
+directories_in_a_deleted_mailbox(void **state)
+{
+	struct site *t = *state;
+	char command[900];
+
+	store_create(t->u, STR("A"), STORE_USE_NONE, site_done(t));
+	site_wait(t);
+	snprintf(command, sizeof command, "cd %s && mkdir -p cur/a/b/c && touch cur/a/b/c/d", site_path(t, "Maildir/.A"));
+	assert_int_equal(system(command), 0);
+	store_delete(t->u, STR("A"), site_done(t));
+	site_wait(t);
+	assert_int_equal(t->code, STORE_OK);
+	store_settle(t->store);
+	assert_int_equal(access(site_path(t, "Maildir/.A"), F_OK), -1);
+	site_reopen(t);
+	assert_int_equal(site_find(t, "A"), 0);
+}
+
 #define WITH_SITE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -507,6 +527,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_SITE(ceiling_is_raised),
 		WITH_SITE(actions_in_many_mailboxes),
+		WITH_SITE(directories_in_a_deleted_mailbox),
 		WITH_SITE(message_that_could_not_be_read),
 		WITH_SITE(delivery_to_a_mailbox_that_is_deleted),
 		WITH_SITE(create_below_a_mailbox_that_is_deleted),
