@@ -197,7 +197,7 @@ inspect_all(struct work *w, struct look *l, struct mdir *d)
 		if (f->salvaged)
 			f->row = row;
 		if (f->fresh && f->f.ours && f->f.clock > w->u->floor)
-			f->lost = true; /* it arrives by itself */
+			f->lost = l->arriving = true; /* it arrives by itself */
 	}
 }
 

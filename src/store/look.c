@@ -206,6 +206,7 @@ arrives(const struct work *w, const struct fname *f)
 struct foreign_mark {
 	const struct work *w;
 	bool found;
+	bool arriving;
 };
 
 static bool
@@ -214,7 +215,10 @@ stop_at_foreign(void *ctx, const char *name)
 	struct foreign_mark *mark = ctx;
 	struct fname f;
 
-	mark->found = fname_parse(str_of(name), &f) && !arrives(mark->w, &f);
+	if (fname_parse(str_of(name), &f)) {
+		mark->found = !arrives(mark->w, &f);
+		mark->arriving |= !mark->found;
+	}
 	return !mark->found;
 }
 
@@ -223,7 +227,7 @@ must_compare(struct work *w, const struct mbox *m, struct mdir *d)
 {
 	struct seen *seen = seen_get(&w->u->seen, m->number);
 	int64_t now = wall_now().us * 1000, cur = path_mtime(d->cur), fresh = path_mtime(d->fresh);
-	struct foreign_mark mark = { w, false };
+	struct foreign_mark mark = { w, false, false };
 
 	if (!mtime_trusted(seen->cur_mtime, seen->at, cur, seen->ours))
 		return true;
@@ -231,7 +235,8 @@ must_compare(struct work *w, const struct mbox *m, struct mdir *d)
 		return false;
 	if (!path_list(d->fresh, stop_at_foreign, &mark) || mark.found)
 		return true;
-	seen->new_mtime = fresh;
+	/* what is on its way is not seen: after a crash nobody else would tell of it */
+	seen->new_mtime = mark.arriving ? 0 : fresh;
 	seen->at = now;
 	seen->saved = false;
 	return false;
@@ -246,6 +251,7 @@ inspect_unknown(struct work *w, struct look *l, struct mdir *d)
 		struct found *f = &l->found[i];
 
 		f->lost = f->fresh && arrives(w, &f->f);
+		l->arriving |= f->lost && !f->known;
 		if (f->known || f->lost)
 			continue;
 		look_inspect(w, l, d, f);
@@ -259,7 +265,7 @@ void
 look_remember(struct work *w, const struct look *l)
 {
 	*seen_get(&w->u->seen, l->mailbox) = (struct seen){ .mailbox = l->mailbox, .cur_mtime = l->again ? 0 : l->cur_mtime,
-		.new_mtime = l->again ? 0 : l->new_mtime, .at = l->at };
+		.new_mtime = l->again || l->arriving ? 0 : l->new_mtime, .at = l->at };
 }
 
 static bool

@@ -37,6 +37,7 @@ struct look {
 	char name[STORE_NAME_SIZE + 1];
 	bool adopt;    /* a directory the index does not know */
 	bool again;    /* something could not be read: the next look has to look again */
+	bool arriving; /* new/ holds deliveries that are on their way to the index by themselves */
 	bool vanished; /* a mailbox whose directory is gone */
 	bool has_sidecar;
 	struct sidecar side;

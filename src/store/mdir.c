@@ -72,6 +72,8 @@ mdir_leave(struct work *w, struct mdir *d)
 
 	if (d->alone) {
 		seen->cur_mtime = path_mtime(d->cur);
+		if (!mtime_trusted(seen->new_mtime, seen->at, seen->new_mtime, false))
+			seen->new_mtime = 0; /* of new/ nothing is known that would be true at a later time */
 		seen->at = wall_now().us * 1000;
 		seen->ours = true;
 		seen->saved = false;

@@ -519,6 +519,30 @@ directories_in_a_deleted_mailbox(void **state)
 	assert_int_equal(site_find(t, "A"), 0);
 }
 
+/* A file in new/ whose group is still being synced is not "seen": were it so, a crash after the answer would hide it. */
+static void
+file_on_its_way_is_not_seen(void **state)
+{
+	struct site *t = *state;
+	struct timespec old[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+	char path[700], name[128];
+	struct timeval now;
+
+	gettimeofday(&now, NULL);
+	fname_base(name, (now.tv_sec + 10) * INT64_C(1000000), id_new(), "mx.example.test"); /* later than the user's loading */
+	snprintf(path, sizeof path, "Maildir/new/%s,S=3", name);
+	site_put_file(t, path, "m\r\n");
+	assert_int_equal(utimensat(AT_FDCWD, site_path(t, "Maildir/new"), old, 0), 0);
+	assert_int_equal(utimensat(AT_FDCWD, site_path(t, "Maildir/cur"), old, 0), 0);
+	site_refresh(t, site_find(t, "INBOX"));
+	assert_int_equal(site_mailbox(t, site_find(t, "INBOX")).messages, 0);
+	site_refresh(t, site_find(t, "INBOX"));
+	store_subscribe(t->u, STR("INBOX"), true, site_done(t)); /* a commit that writes what was seen */
+	site_wait(t);
+	site_reopen(t);
+	assert_int_equal(site_mailbox(t, site_find(t, "INBOX")).messages, 1);
+}
+
 #define WITH_SITE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -527,6 +551,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_SITE(ceiling_is_raised),
 		WITH_SITE(actions_in_many_mailboxes),
+		WITH_SITE(file_on_its_way_is_not_seen),
 		WITH_SITE(directories_in_a_deleted_mailbox),
 		WITH_SITE(message_that_could_not_be_read),
 		WITH_SITE(delivery_to_a_mailbox_that_is_deleted),
