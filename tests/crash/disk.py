@@ -61,7 +61,9 @@ class Mounted:
     def __enter__(self):
         self.loop = run("losetup", "--find", "--show", str(self.image))
         try:
-            run("mount", "-t", self.filesystem, self.loop, str(self.where))
+            # the disk before may still be busy, and has the same UUID
+            options = "nouuid" if self.filesystem == "xfs" else "defaults"
+            run("mount", "-t", self.filesystem, "-o", options, self.loop, str(self.where))
         except OSError:
             self.release()
             raise
