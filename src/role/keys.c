@@ -1,7 +1,9 @@
 /* keys.c - the keys role: private keys in, signatures out, certificates to those who speak TLS. No files, no network. */
 #include <stdlib.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
+#include <postern/core/clock.h>
 #include <postern/core/log.h>
 #include <postern/core/map.h>
 #include <postern/core/mem.h>
@@ -10,21 +12,66 @@
 #include "env.h"
 #include "roles.h"
 
-/* A pair as the configuration names it. */
+/* Longer than the longest handshake (limits.handshake is at most 5 minutes). */
+enum { RETIRED_MS = 6 * 60 * 1000 };
+
+/* A pair as the configuration names it. Each loading gets a key id of its own: a handshake that began with the old
+ * certificate is signed by the old key. */
 struct pair {
 	char *name; /* for which server name; "" for the default */
 	bool fallback;
 	unsigned round; /* in which KEYPAIR round it was last named */
+	char key_id[ID_TEXT_SIZE];
+};
+
+/* A key that no new handshake is given, until those under way have ended. */
+struct retired {
+	TAILQ_ENTRY(retired) link;
+	struct mono since;
+	char key_id[ID_TEXT_SIZE];
 };
 
 struct keys {
 	struct keystore *store;
 	struct map pairs; /* id → struct pair */
+	TAILQ_HEAD(, retired) retired; /* oldest first */
+	struct loop_timer forget;
 	unsigned round;
 	bool failed;      /* a pair of this round was refused */
 	uint64_t signatures;
 	uint64_t refusals;
 };
+
+static void
+forget_retired(void *ctx)
+{
+	struct keys *k = ctx;
+	struct retired *r;
+
+	while ((r = TAILQ_FIRST(&k->retired)) != NULL) {
+		int64_t left = RETIRED_MS - mono_ms_between(mono_now(), r->since);
+
+		if (left > 0) {
+			loop_timer_start(&k->forget, left);
+			return;
+		}
+		keystore_forget(k->store, str_of(r->key_id));
+		TAILQ_REMOVE(&k->retired, r, link);
+		free(r);
+	}
+}
+
+static void
+retire(struct keys *k, const struct pair *p)
+{
+	struct retired *r = NEW(struct retired);
+
+	r->since = mono_now();
+	memcpy(r->key_id, p->key_id, sizeof r->key_id);
+	if (TAILQ_EMPTY(&k->retired))
+		loop_timer_start(&k->forget, RETIRED_MS);
+	TAILQ_INSERT_TAIL(&k->retired, r, link);
+}
 
 static struct keys *
 keys_of(struct env *env)
@@ -36,24 +83,41 @@ keys_of(struct env *env)
 			log_say(LEVEL_WARN, "keys", "memory for keys cannot be locked: raise RLIMIT_MEMLOCK");
 		k->store = keystore_new();
 		map_init(&k->pairs);
+		TAILQ_INIT(&k->retired);
+		loop_timer_init(&k->forget, env->loop, forget_retired, k);
 		env->role = k;
 	}
 	return env->role;
 }
 
 static void
-note_pair(struct keys *k, const struct keypair_ask *said)
+note_pair(struct keys *k, const struct keypair_ask *said, const char key_id[static ID_TEXT_SIZE])
 {
 	struct pair *p = map_get(&k->pairs, said->id);
 
 	if (p == NULL) {
 		p = NEW(struct pair);
 		map_put(&k->pairs, said->id, p);
+	} else {
+		retire(k, p);
 	}
 	free(p->name);
 	p->name = mem_cstr(said->names.n > 0 ? said->names.v[0] : STR(""));
 	p->fallback = said->fallback != 0;
 	p->round = k->round;
+	memcpy(p->key_id, key_id, sizeof p->key_id);
+}
+
+/* What was there under that name stays. */
+static void
+keep_pair(struct keys *k, struct str id, const struct err *e)
+{
+	struct pair *p = map_get(&k->pairs, id);
+
+	log_say(LEVEL_ERROR, "keys", "%s%s", e->log, p != NULL ? "; the old pair stays" : "");
+	k->failed = true;
+	if (p != NULL)
+		p->round = k->round;
 }
 
 static void
@@ -62,17 +126,15 @@ on_keypair(void *ctx, struct ipc_chan *from, const struct keypair_ask *said)
 	static const uint32_t callers = 1u << ROLE_SMTP | 1u << ROLE_IMAP;
 	struct keys *k = keys_of(ctx);
 	char *origin = mem_cstr(said->origin);
+	char key_id[ID_TEXT_SIZE];
 	struct err e;
 
 	(void)from;
-	if (!keystore_load_fds(k->store, said->id, callers, said->chain, said->key, origin, &e)) {
-		bool kept = keystore_chain(k->store, said->id).n > 0;
-
-		log_say(LEVEL_ERROR, "keys", "%s%s", e.log, kept ? "; the old pair stays" : "");
-		k->failed = true;
-	}
-	if (keystore_chain(k->store, said->id).n > 0)
-		note_pair(k, said);
+	id_text(id_new(), key_id);
+	if (keystore_load_fds(k->store, str_of(key_id), callers, said->chain, said->key, origin, &e))
+		note_pair(k, said, key_id);
+	else
+		keep_pair(k, said->id, &e);
 	free(origin);
 	close(said->chain);
 	close(said->key);
@@ -94,8 +156,8 @@ tell(struct env *env, struct ipc_chan *to)
 			struct str name = str_of(p->name);
 
 			if (p->fallback == (fallback == 1))
-				say_certificate(to, &(struct certificate_ask){ .key = id, .names = { &name, name.n > 0 },
-				    .fallback = p->fallback, .chain = keystore_chain(k->store, id) });
+				say_certificate(to, &(struct certificate_ask){ .key = str_of(p->key_id), .names = { &name, name.n > 0 },
+				    .fallback = p->fallback, .chain = keystore_chain(k->store, str_of(p->key_id)) });
 		}
 	}
 	say_certificates_end(to, &(struct certificates_end_ask){ .unused = 0 });
@@ -127,7 +189,7 @@ drop_unnamed(struct keys *k)
 
 		if (p->round == k->round)
 			continue;
-		keystore_forget(k->store, id);
+		retire(k, p);
 		map_del(&k->pairs, id);
 		free(p->name);
 		free(p);

@@ -473,8 +473,15 @@ def choose_cuts(history, images, begin, n, rng):
     return sorted(cuts)
 
 
+def worst_cuts(history, begin, n):
+    """Just after acknowledgements, spread over the run: with everything lost that no flush kept."""
+    told = [place for place in history.acknowledged() if place > begin]
+    return sorted({told[(i + 1) * len(told) // n - 1] for i in range(n)}) if told else []
+
+
 class Run:
-    def __init__(self, filesystem="ext4", program=None, logger=None, seconds=4, images=15, seed=1):
+    def __init__(self, filesystem="ext4", program=None, logger=None, seconds=4, images=15, seed=1, worst=False):
+        self.worst = worst
         self.filesystem, self.seconds, self.images, self.seed = filesystem, seconds, images, seed
         self.program = Path(program or sites.PROGRAM)
         self.logger = logger or self.program.parent / "tests/crash/fuse_log"
@@ -529,8 +536,9 @@ class Run:
         rng = random.Random(self.seed)
         images = Images(disk)
         began = time.monotonic()
-        for i, cut in enumerate(choose_cuts(history, images, begin, self.images, rng)):
-            drops = (lambda: rng.random() < 0.5) if i % 2 else None
+        cuts = worst_cuts(history, begin, self.images) if self.worst else choose_cuts(history, images, begin, self.images, rng)
+        for i, cut in enumerate(cuts):
+            drops = (lambda: False) if self.worst else (lambda: rng.random() < 0.5) if i % 2 else None
             image = images.make(cut, drops)
             self.cuts.append((cut, bool(drops), self.check_image(image, site, history, cut, mount)))
         images.close()

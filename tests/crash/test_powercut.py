@@ -36,5 +36,5 @@ def test_what_was_acknowledged_survives(filesystem):
 
 def test_the_checker_notices_a_system_that_does_not_flush():
     needs("ext4")
-    run = Run("ext4", program=WITHOUT_FLUSHES, logger=LOGGER, seconds=2, images=4, seed=2)
+    run = Run("ext4", program=WITHOUT_FLUSHES, logger=LOGGER, seconds=2, images=4, seed=2, worst=True)
     assert run.run(), "nothing was lost although nothing was flushed"

@@ -33,10 +33,11 @@ def test_with_all_rights_nothing_is_gone_without(make_site):
 
 def test_as_process_one(make_site):
     """PID 1 of its namespace; `unshare` outside does not pass signals on, the command does."""
-    if shutil.which("unshare") is None or subprocess.run(["unshare", "--pid", "--fork", "true"], check=False).returncode != 0:
+    box = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    if shutil.which("unshare") is None or subprocess.run([*box, "true"], check=False).returncode != 0:
         pytest.skip("this machine gives no PID namespaces")
     site = make_site(start=False)
-    site.start(wrapper=["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"])
+    site.start(wrapper=box)
     works(site)
     site.postern("stop")
     assert site.process.wait(20) == 0

@@ -135,7 +135,7 @@ struct tls_decision {
 
 	/* The server must offer REQUIRETLS after the handshake, and it goes with MAIL FROM (RFC 8689 4.2.1). When no
 	 * host is left, the message does not wait but bounces with 5.7.10, or 5.7.30 if only the offer was missing.
-	 * Also set for a host whose name nothing proves; not for one that DNS or MTA-STS keeps away for now. */
+	 * Also set for a host whose name nothing proves; not for one that DNS or MTA-STS keeps away today. */
 	bool requiretls;
 
 	/* Under which policy TLS reporting counts this session, and what is wrong before any handshake: counted
