@@ -502,7 +502,6 @@ class Run:
         return [(cut, dropped, wrong) for cut, dropped, wrong in self.cuts if wrong]
 
     def run_in(self, work, mount):
-        before, sites.PROGRAM = sites.PROGRAM, self.program
         site = None
         try:
             with LoggedDisk(self.filesystem, self.logger, work, mount) as disk:
@@ -511,11 +510,10 @@ class Run:
         finally:
             if site is not None:
                 site.kill()
-            sites.PROGRAM = before
 
     def work_on(self, disk, work, mount):
         mount.chmod(0o755)
-        site = sites.Site(USERS, extra=CONF, where=mount)
+        site = sites.Site(USERS, extra=CONF, where=mount, program=self.program)
         site.log_path = work / "postern.log"
         try:
             site.start()
