@@ -20,6 +20,7 @@ enum {
 #define HOUR (60 * MINUTE)
 
 static const char *const demands[] = { "none", "may", "encrypt", "verify", "dane", NULL };
+static const char *const protocols[] = { "smtp", "smtps", "lmtp", NULL };
 static const char *const separators[] = { "/", ".", NULL };
 static const char *const tags[] = { "+", "-", "", NULL };
 static const char *const formats[] = { "text", "json", NULL };
@@ -57,6 +58,9 @@ const struct conf_section conf_sections[] = {
 	{ .name = "auth", .parent = "", .help = "Accounts and logins." },
 	{ .name = "limits", .parent = "", .help = "What one message, client or account may use." },
 	{ .name = "store", .parent = "", .help = "The mailboxes." },
+	{ .name = "queue", .parent = "", .help = "Mail that waits: for a mailbox, or for another host." },
+	{ .name = "relay", .parent = "", .help = "Connections to other hosts." },
+	{ .name = "trace", .parent = "", .help = "What `trace' remembers of past messages." },
 	{ .name = "log", .parent = "", .help = "The log, on standard error." },
 };
 const size_t conf_nsections = sizeof(conf_sections) / sizeof(conf_sections[0]);
@@ -130,6 +134,12 @@ const struct conf_key conf_keys[] = {
 	{ "route", "names", &type_domains, "", .roles = ROUTERS, IN(conf_route, names), .rfc = "6125 6",
 	    .help = "With tls = verify: the certificate names to accept instead of the destination's own." },
 
+	{ "route", "protocol", &type_choice, "smtp", .choices = protocols, .roles = ROUTERS, IN(conf_route, protocol), .rfc = "2033",
+	    .help = "What the host of `to' speaks. smtps: TLS from the first byte, as on port 465; lmtp: a delivery agent "
+		    "that answers for each recipient." },
+	{ "route", "private", &type_bool, "no", .roles = ROUTERS, IN(conf_route, private),
+	    .help = "Hosts of this destination may have private or loopback addresses. With `to' they may in any case." },
+
 	{ "smtp", "processes", &type_number, "2", 1, 32, .roles = CONF_PARENT | CONF_SMTP, .restart = RESTART, AT(smtp.processes),
 	    .help = "How many processes share the SMTP and submission connections." },
 	{ "smtp", "hide_client", &type_bool, "yes", .roles = CONF_SMTP, AT(smtp.hide_client),
@@ -193,6 +203,38 @@ const struct conf_key conf_keys[] = {
 	    .restart = RESTART, AT(store.processes),
 	    .help = "How many processes share the mailboxes; each user belongs to one. 0: half as many as the machine has "
 		    "processors, at least one." },
+
+	{ "queue", "retry_first", &type_time, "2m", SECOND, HOUR, .roles = CONF_QUEUE, AT(queue.retry_first_ms), .rfc = "5321 4.5.4.1",
+	    .help = "When mail that another host did not take is tried again for the first time; the pause doubles each time." },
+	{ "queue", "retry_last", &type_time, "1h", SECOND, 24 * HOUR, .roles = CONF_QUEUE, AT(queue.retry_last_ms), .rfc = "5321 4.5.4.1",
+	    .help = "The longest pause between two tries." },
+	{ "queue", "warn", &type_time, "4h", SECOND, 30 * 24 * HOUR, .roles = CONF_QUEUE, AT(queue.warn_ms), .rfc = "3461 4.1",
+	    .help = "After how long the sender is told that a message is delayed." },
+	{ "queue", "expire", &type_time, "5d", SECOND, 60 * 24 * HOUR, .roles = CONF_QUEUE, AT(queue.expire_ms), .rfc = "5321 4.5.4.1",
+	    .help = "After how long a message that cannot be delivered is returned." },
+
+	{ "relay", "processes", &type_number, "1", 1, 32, .roles = CONF_PARENT | CONF_QUEUE | CONF_RELAY, .restart = RESTART,
+	    AT(relay.processes), .help = "How many processes share the connections to other hosts." },
+	{ "relay", "connections", &type_number, "400", 1, 10000, .roles = CONF_QUEUE | CONF_RELAY, AT(relay.connections),
+	    .help = "Connections to other hosts at once." },
+	{ "relay", "connections_per_destination", &type_number, "20", 1, 1000, .roles = CONF_QUEUE | CONF_RELAY,
+	    AT(relay.connections_per_destination),
+	    .help = "Connections to one destination at once. A few are used at first, more as they succeed." },
+	{ "relay", "connect_timeout", &type_time, "30s", SECOND, 10 * MINUTE, .roles = CONF_RELAY, AT(relay.connect_ms),
+	    .help = "How long a host may take to answer a connection." },
+	{ "relay", "plain_after", &type_number, "1", 0, 1000, .roles = CONF_RELAY, AT(relay.plain_after), .rfc = "7435",
+	    .help = "After how many failed TLS handshakes with a destination that demands no TLS its mail goes without: 1 at "
+		    "once, 0 never." },
+	{ "relay", "ca_file", &type_path, "/etc/ssl/certs/ca-certificates.crt", .roles = CONF_PARENT | CONF_RELAY | CONF_FETCH,
+	    .restart = RESTART, AT(relay.ca_file),
+	    .help = "The authorities that tls = verify and MTA-STS trust: a PEM file." },
+	{ "relay", "client_certificate", &type_bool, "no", .roles = CONF_PARENT | CONF_KEYS | CONF_RELAY, AT(relay.client_certificate),
+	    .help = "Show tls.certificate to hosts that ask for one." },
+
+	{ "trace", "days", &type_number, "7", 1, 366, .roles = CONF_LOG, AT(trace.days),
+	    .help = "How many days back `trace' can see." },
+	{ "trace", "size", &type_size, "256M", MIB, 1024 * GIB, .roles = CONF_LOG, AT(trace.size),
+	    .help = "And how much disk that may take: the oldest goes first." },
 
 	{ "log", "format", &type_choice, "text", .choices = formats, .roles = CONF_ALL, AT(log.format),
 	    .help = "How a line looks." },

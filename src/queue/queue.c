@@ -31,6 +31,10 @@ queue_limits_default(void)
 		.deliveries = 50,
 		.warn_s = 4 * 3600,
 		.expire_s = 5 * 24 * 3600,
+		.retry_first_s = 120,
+		.retry_last_s = 3600,
+		.jobs = 400,
+		.jobs_per_destination = 20,
 	};
 }
 

@@ -282,6 +282,14 @@ tls_sts_parse_policy(struct str body, struct sts_policy *p, struct err *e)
 	return why == NULL || err_perm(e, "", "MTA-STS policy: expected %s", why);
 }
 
+void
+tls_sts_write_policy(const struct sts_policy *p, struct buf *out)
+{
+	buf_addf(out, "version: STSv1\nmode: %s\nmax_age: %u\n", tls_sts_mode_name(p->mode), p->max_age_s);
+	for (size_t i = 0; i < p->n_mx; i++)
+		buf_addf(out, "mx: %.*s\n", STR_ARG(p->mx[i]));
+}
+
 bool
 tls_sts_is_text(struct str content_type)
 {

@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-ORDER = "main cli role http imap relay smtp queue store filter auth tls dns message conf ipc net core".split()
-LIBEVENT = {"core", "net", "ipc", "dns", "http"}
+ORDER = "main cli role http fetch imap relay smtp queue store filter auth tls dns message conf ipc net core".split()
+LIBEVENT = {"core", "net", "ipc", "dns", "http", "fetch"}
 
 
 def sources():

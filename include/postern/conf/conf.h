@@ -93,6 +93,8 @@ struct conf_host {
 	uint16_t port;
 };
 
+enum conf_protocol { PROTOCOL_SMTP, PROTOCOL_SMTPS, PROTOCOL_LMTP };
+
 struct conf_route {
 	struct str match;          /* "example.net", ".sub.example" (its subdomains), "*" (everything else) */
 	struct conf_host to;       /* name not set: the MX hosts of the destination */
@@ -100,6 +102,8 @@ struct conf_route {
 	struct str user;           /* with user and password_file: log in there, never without TLS */
 	struct str password_file;
 	struct conf_strs names;    /* with tls = verify: the certificate names to accept instead of the destination's */
+	enum conf_protocol protocol; /* with to */
+	bool private;              /* its hosts may have private addresses; with to they may in any case */
 };
 struct conf_routes {
 	const struct conf_route *v;
@@ -146,6 +150,28 @@ struct conf_store {
 	unsigned processes;
 };
 
+struct conf_queue {
+	int64_t retry_first_ms; /* after the first failure with a host elsewhere; doubled each time */
+	int64_t retry_last_ms;  /* up to this */
+	int64_t warn_ms;        /* the sender is told that mail is delayed */
+	int64_t expire_ms;      /* and that it is given up */
+};
+
+struct conf_relay {
+	unsigned processes;
+	unsigned connections;                 /* at once, to all hosts together */
+	unsigned connections_per_destination;
+	int64_t connect_ms;                   /* until a host must have answered a connection */
+	unsigned plain_after; /* failed handshakes with a destination that demands nothing until plain text; 0: never */
+	struct str ca_file;   /* whom tls = verify and MTA-STS trust */
+	bool client_certificate; /* tls.certificate is shown to hosts that ask for one */
+};
+
+struct conf_trace {
+	unsigned days;
+	uint64_t size; /* bytes on disk */
+};
+
 struct conf_log {
 	enum log_format format;
 	enum log_level level;
@@ -168,6 +194,9 @@ struct conf {
 	struct conf_auth auth;
 	struct conf_limits limits;
 	struct conf_store store;
+	struct conf_queue queue;
+	struct conf_relay relay;
+	struct conf_trace trace;
 	struct conf_log log;
 	struct conf_own *own;
 };

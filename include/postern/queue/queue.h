@@ -24,6 +24,8 @@
 #include <postern/core/loop.h>
 #include <postern/core/str.h>
 #include <postern/message/envelope.h>
+#include <postern/tls/policy.h>
+#include <postern/tls/tlsrpt.h>
 
 struct queue;
 
@@ -79,6 +81,104 @@ struct queue_delivery {
 
 enum queue_settle { QUEUE_PUBLISH, QUEUE_DROP };
 
+/* --- mail for other hosts ---
+ *
+ * A destination is whatever shares connections, limits and back-off: the domain, or what the operator's route says.
+ * Its name is what the ledger keeps with each recipient:
+ *   "example.net"    the MX hosts of the domain (or the route of exactly that name)
+ *   ".sub.example"   the fixed host of that route
+ *   "*"              the smarthost
+ *   "=host:port"     rerouted there by the operator, address literals in brackets */
+
+enum {
+	QUEUE_DESTINATION_SIZE = 320,
+	QUEUE_JOB_MAX = 64,             /* recipients of one job */
+	QUEUE_JOB_BYTES_MAX = 20 << 10, /* of their texts: a job fits one message between processes */
+	QUEUE_HOPS_MAX = 4,             /* hosts that one answer tells of */
+	QUEUE_STS_MAX = 28 << 10,       /* a policy as tls_sts_write_policy makes it */
+};
+
+struct queue_destination {
+	char name[QUEUE_DESTINATION_SIZE];
+	bool sts; /* found by MX: an MTA-STS policy of the domain of that name counts */
+};
+
+struct queue_job_rcpt {
+	struct str address; /* for RCPT */
+	unsigned notify;    /* of enum envelope_notify; 0: not given */
+	struct str orcpt;   /* "type;address", or "" */
+};
+
+/* Recipients of one message for one destination. Texts and fd are valid during the call. */
+struct queue_job {
+	struct id qid;
+	struct str sid; /* of the session that brought it, for the log */
+	struct str destination;
+	struct str sender;
+	unsigned flags; /* enum envelope_flag */
+	enum envelope_ret ret;
+	struct str envid;
+	const struct queue_job_rcpt *rcpts;
+	size_t n;
+	struct str sts; /* the policy in force, as text, or "" */
+	unsigned handshakes_failed; /* in a row, with this destination */
+	int fd;         /* message file */
+};
+
+/* A host that was tried: what the log, `queue show' and `tls show' tell. Texts: one line, no control bytes. */
+struct queue_hop {
+	struct str host; /* name, or the address alone; "" when it did not come so far (DNS) */
+	struct str ip;   /* with its port: "192.0.2.1:25", "[2001:db8::1]:25"; "" when none was reached */
+	enum tls_level wanted, got;
+	struct str why;  /* why this level, and what became of it, in words */
+	enum tlsrpt_policy policy; /* counted for TLS reporting under this */
+	bool counted;              /* a session was (not: DNS failed, host refused before TLS, connection reused) */
+	enum tlsrpt_result result;
+	struct str reason;         /* failure-reason-code, or "" */
+	bool handshake_failed; /* STARTTLS was accepted, no TLS came of it */
+	bool plain;            /* went without TLS although it was tried or offered: the fallback of `may' */
+	uint32_t connect_ms, transfer_ms; /* until ready for MAIL; from there to the last reply */
+};
+
+struct queue_relayed_rcpt {
+	enum queue_verdict verdict; /* DONE, TEMP, PERM */
+	bool dsn_passed;            /* DONE: the next host reports (RFC 3461 5.2.1); else we say "relayed" when asked to */
+	unsigned hop;               /* whose words these are; nhops: none's */
+	char status[QUEUE_STATUS_SIZE];
+	char text[QUEUE_TEXT_SIZE]; /* "250 2.0.0 accepted", "no host of example.net answers: …" */
+};
+
+/* Whether the destination is worth asking again at once for other messages. */
+enum queue_reach {
+	QUEUE_REACHED,   /* a host took MAIL commands: what failed is this mail's own */
+	QUEUE_UNREACHED, /* no host did, or DNS gave none: the whole destination rests a while */
+	QUEUE_CROWDED,   /* a host took some and then wanted fewer connections (421, 4xx at its greeting) */
+};
+
+struct queue_relayed {
+	enum queue_reach reach;
+	const struct queue_relayed_rcpt *rcpts;
+	size_t n; /* as many as the job had */
+	const struct queue_hop *hops;
+	size_t nhops; /* at most QUEUE_HOPS_MAX, in the order of trying */
+};
+
+enum queue_sts_news {
+	QUEUE_STS_NONE,   /* the domain has no record */
+	QUEUE_STS_SAME,   /* the id is the known one */
+	QUEUE_STS_NEW,    /* id and policy; the policy's text was checked */
+	QUEUE_STS_FAILED, /* DNS, HTTPS or what came was not right: what is known stays in force (RFC 8461 3.3) */
+};
+
+struct queue_sts {
+	enum queue_sts_news news;
+	struct str id;
+	struct str policy;         /* as tls_sts_write_policy makes it */
+	struct str words;          /* FAILED: why */
+	enum tlsrpt_result result; /* FAILED */
+	uint32_t ttl;              /* seconds until asking again makes sense */
+};
+
 struct queue_ops {
 	/* Which store process owns the user. */
 	unsigned (*store_of)(void *ctx, struct str user);
@@ -92,10 +192,21 @@ struct queue_ops {
 	 * address does not exist or auth cannot tell now, by queue_answer with one PERM or TEMP, or by
 	 * queue_answer_gone. */
 	void (*resolve)(void *ctx, struct str address, struct queue_ask *ask);
+	/* The destination of mail for that domain (A-labels, or an address literal in brackets); quick, from the
+	 * configuration in force. */
+	void (*destination)(void *ctx, struct str domain, struct queue_destination *out);
+	/* Hands the job to a relay process, the same one for the same destination. Answered by queue_answer_relayed or
+	 * queue_answer_gone. */
+	void (*relay)(void *ctx, const struct queue_job *job, struct queue_ask *ask);
+	/* Looks for a domain's MTA-STS policy; known_id "": any is news; refresh: fetched even if the id is the known
+	 * one. Answered by queue_answer_sts or queue_answer_gone. */
+	void (*sts)(void *ctx, struct str domain, struct str known_id, bool refresh, struct queue_ask *ask);
 };
 
 void queue_answer(struct queue_ask *ask, const struct queue_answer *answers, size_t n);
 void queue_answer_targets(struct queue_ask *ask, const struct envelope_target *targets, size_t n);
+void queue_answer_relayed(struct queue_ask *ask, const struct queue_relayed *r);
+void queue_answer_sts(struct queue_ask *ask, const struct queue_sts *s);
 /* The process that was asked died: nobody knows what it did. Mail is asked again under the same delivery id. */
 void queue_answer_gone(struct queue_ask *ask);
 
@@ -115,8 +226,13 @@ struct queue_limits {
 	unsigned deliveries;   /* retries under way at a time */
 	int64_t warn_s;        /* a delayed message is reported to its sender after this */
 	int64_t expire_s;      /* and given up after this */
+	int64_t retry_first_s; /* mail for other hosts: pause after the first failure, doubled each time */
+	int64_t retry_last_s;  /* up to this; also the longest rest of a destination */
+	unsigned jobs;         /* handed to relay processes at a time */
+	unsigned jobs_per_destination;
 };
-/* 50 MiB messages, 64 GiB, 256 MiB reserve, 16 GiB map, 2000 and 50 at a time, 4 hours, 5 days. */
+/* 50 MiB messages, 64 GiB, 256 MiB reserve, 16 GiB map, 2000 and 50 at a time, 4 hours, 5 days,
+ * 2 minutes to an hour, 400 jobs, 20 of one destination. */
 struct queue_limits queue_limits_default(void);
 
 struct queue_options {

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <postern/core/buf.h>
 #include <postern/core/clock.h>
 #include <postern/core/err.h>
 #include <postern/core/str.h>
@@ -42,6 +43,8 @@ bool tls_sts_parse_record(struct str text, struct str *id, struct err *e);
 bool tls_sts_choose_record(const struct str *texts, size_t n, struct str *id, struct err *e);
 /* RFC 8461 3.2: the body of the policy file; LF and CRLF both end lines. False with words in e. */
 bool tls_sts_parse_policy(struct str body, struct sts_policy *p, struct err *e);
+/* The policy as text again, in one form and without what nobody reads: what is kept of it. Parses back to the same. */
+void tls_sts_write_policy(const struct sts_policy *p, struct buf *out);
 /* Whether Content-Type says text/plain; parameters do not matter (RFC 8461 3.2). */
 bool tls_sts_is_text(struct str content_type);
 

@@ -63,7 +63,7 @@ a_part_is_no_more_than_needed(void **state)
 	buf_init(&part, SIZE_MAX);
 	conf_write_part(c, CONF_LOG, &part);
 	assert_string_equal(buf_cstr(&part), "hostname = \"mx.example.test\"\nstate = \"/var/lib/postern\"\n"
-					     "log {\n\tformat = text\n\tlevel = info\n}\n");
+					     "trace {\n\tdays = 7\n\tsize = 256M\n}\nlog {\n\tformat = text\n\tlevel = info\n}\n");
 	buf_clear(&part);
 	conf_write_part(c, CONF_IMAP, &part);
 	assert_int_equal(str_search(buf_str(&part), STR("route")), part.n);

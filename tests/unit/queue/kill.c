@@ -156,7 +156,7 @@ resolve(void *ctx, struct str address, struct queue_ask *ask)
 	queue_answer_gone(ask);
 }
 
-static const struct queue_ops ops = { store_of, deliver, settle, resolve };
+static const struct queue_ops ops = { .store_of = store_of, .deliver = deliver, .settle = settle, .resolve = resolve };
 
 /* --- the child ---------------------------------------------------------------------------------------------------- */
 

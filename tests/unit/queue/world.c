@@ -250,7 +250,7 @@ on_resolve(void *ctx, struct str address, struct queue_ask *ask)
 	buf_fini(&user);
 }
 
-static const struct queue_ops ops = { store_of, on_deliver, on_settle, on_resolve };
+static const struct queue_ops ops = { .store_of = store_of, .deliver = on_deliver, .settle = on_settle, .resolve = on_resolve };
 
 /* --- the world ---------------------------------------------------------------------------------------------------- */
 

@@ -400,6 +400,28 @@ vectors_of_snawoot(void **state)
 	buf_fini(&web);
 }
 
+/* What is kept of a policy says the same as the policy. */
+static void
+kept(void **state)
+{
+	static const char text[] = "version: STSv1\r\nmx: a.example.net\r\nother: thing\r\nmode: testing\r\nmx: *.example.org\r\n"
+				   "max_age: 86400\r\n";
+	struct sts_policy was, is;
+	struct buf b;
+	struct err e;
+
+	(void)state;
+	buf_init(&b, STS_POLICY_MAX);
+	assert_true(tls_sts_parse_policy(str_of(text), &was, &e));
+	tls_sts_write_policy(&was, &b);
+	assert_true(tls_sts_parse_policy(buf_str(&b), &is, &e));
+	assert_int_equal(is.mode, STS_TESTING);
+	assert_int_equal(is.max_age_s, 86400);
+	assert_int_equal(is.n_mx, 2);
+	assert_true(str_eq(is.mx[0], STR("a.example.net")) && str_eq(is.mx[1], STR("*.example.org")));
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -411,6 +433,7 @@ main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(patterns),
 		cmocka_unit_test(times),
+		cmocka_unit_test(kept),
 		cmocka_unit_test(content_types),
 		cmocka_unit_test(vectors_of_mox),
 		cmocka_unit_test(vectors_of_snawoot),
