@@ -19,7 +19,7 @@ enum {
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
 
-static const char *const demands[] = { "none", "may", "encrypt", "verify", "dane", NULL };
+static const char *const demands[] = { "policy", "none", "may", "encrypt", "verify", "dane", NULL };
 static const char *const protocols[] = { "smtp", "smtps", "lmtp", NULL };
 static const char *const separators[] = { "/", ".", NULL };
 static const char *const tags[] = { "+", "-", "", NULL };
@@ -121,8 +121,9 @@ const struct conf_key conf_keys[] = {
 	    .help = "The host that takes the mail, with a port if it is not 25; its MX records are not looked at. Not "
 		    "set: the "
 		    "MX hosts of the destination." },
-	{ "route", "tls", &type_choice, "may", .choices = demands, .roles = ROUTERS, IN(conf_route, tls), .rfc = "7672",
-	    .help = "What is demanded of the connection. none: no TLS is tried; may: TLS if the host can; encrypt: TLS "
+	{ "route", "tls", &type_choice, "policy", .choices = demands, .roles = ROUTERS, IN(conf_route, tls), .rfc = "7672",
+	    .help = "What is demanded of the connection. policy: what DANE and MTA-STS of the destination ask for, else may. The "
+		    "others take the place of these: none: no TLS is tried; may: TLS if the host can; encrypt: TLS "
 		    "with any "
 		    "certificate; verify: a certificate that chains to the system's authorities for the right name; "
 		    "dane: TLSA "

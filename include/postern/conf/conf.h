@@ -84,8 +84,9 @@ struct conf_dns {
 	struct str root_hints;
 };
 
-/* In the order of strictness; what each demands is told in postern.conf(5). */
-enum conf_demand { DEMAND_NONE, DEMAND_MAY, DEMAND_ENCRYPT, DEMAND_VERIFY, DEMAND_DANE };
+/* In the order of strictness; what each demands is told in postern.conf(5). POLICY: the operator demands nothing, DANE
+ * and MTA-STS of the destination decide. */
+enum conf_demand { DEMAND_POLICY, DEMAND_NONE, DEMAND_MAY, DEMAND_ENCRYPT, DEMAND_VERIFY, DEMAND_DANE };
 
 /* "relay.example:587", "192.0.2.1:25", "[2001:db8::1]:25". */
 struct conf_host {

@@ -283,7 +283,7 @@ routes(void **state)
 	check_str(c->routes.v[0].match, "*");
 	check_str(c->routes.v[0].to.name, "b.test");
 	assert_int_equal(c->routes.v[0].to.port, 25);
-	assert_int_equal(c->routes.v[0].tls, DEMAND_MAY);
+	assert_int_equal(c->routes.v[0].tls, DEMAND_POLICY);
 	check_str(c->routes.v[1].match, ".a.test");
 	check_str(c->routes.v[1].to.name, "::1");
 	assert_int_equal(c->routes.v[1].to.port, 2525);
