@@ -110,5 +110,7 @@ hand_everything(struct proc *p)
 	hand_tickets(p);
 	if (p->row->role == ROLE_KEYS && !hand_keypairs(p, false, &e))
 		log_say(LEVEL_ERROR, "keys", "%s", e.log);
+	if (p->row->role == ROLE_RELAY)
+		hand_passwords(p);
 	say_start(p->chan, &(struct start_ask){ .generation = p->generation });
 }

@@ -21,6 +21,7 @@ enum {
 	RESTART_CALM_MS = 10000,    /* who lived that long is started again at once */
 	DRAIN_SECONDS = 10,         /* for each step of stopping */
 	WATCH_MS = 30000,           /* between looks at the certificate files */
+	PASSWORD_FILE_MAX = 4096,   /* of a route's password file */
 	JOIN_MS = 500,              /* between two new channels that one process asks for */
 };
 
@@ -94,6 +95,9 @@ void hand_tickets(struct proc *p);
 /* A channel between the two ended though both live on: a new one, if they are of roles that talk. */
 void hand_channel_again(struct proc *p, struct proc *peer);
 uint64_t keypairs_fingerprint(const struct conf *conf);
+
+/* passwords.c: the passwords of routes, to a relay process. */
+void hand_passwords(struct proc *p);
 
 /* parent.c */
 void parent_drain(struct server *s);

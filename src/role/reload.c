@@ -75,6 +75,9 @@ parent_reload(struct server *s, struct err *e)
 	for (unsigned i = 0; i < s->nprocs; i++)
 		if (s->procs[i].pid != 0)
 			hand_conf(&s->procs[i], true);
+	for (unsigned i = 0; i < s->nprocs; i++)
+		if (s->procs[i].pid != 0 && s->procs[i].row->role == ROLE_RELAY)
+			hand_passwords(&s->procs[i]);
 	hand_new_keys(s);
 	log_say(LEVEL_INFO, "reload", "the new configuration is in force for new connections");
 	return true;

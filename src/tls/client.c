@@ -20,6 +20,9 @@
 struct tls_client {
 	X509_STORE *store; /* the CAs, shared by both contexts */
 	SSL_CTX *by_check[2]; /* indexed by enum tls_check */
+	X509 *leaf; /* to show; NULL: none */
+	STACK_OF(X509) * chain; /* between leaf and CA */
+	EVP_PKEY *key;
 };
 
 #define AEAD                                                                                                           \
@@ -52,8 +55,20 @@ add_digests(SSL_CTX *ctx)
 	       SSL_CTX_dane_mtype_set(ctx, EVP_sha512(), TLSA_SHA512, 2) == 1;
 }
 
+/* The server asked for a certificate. Without one the handshake goes on, too (RFC 8446 4.4.2). */
+static int
+on_certificate_wanted(SSL *ssl, void *arg)
+{
+	const struct tls_client *c = arg;
+
+	if (c->leaf == NULL || SSL_version(ssl) < TLS1_3_VERSION)
+		return 1;
+	return SSL_use_certificate(ssl, c->leaf) == 1 && SSL_use_PrivateKey(ssl, c->key) == 1 &&
+	       SSL_set1_chain(ssl, c->chain) == 1;
+}
+
 static SSL_CTX *
-new_ctx(const struct offer *o, X509_STORE *store)
+new_ctx(const struct offer *o, struct tls_client *c)
 {
 	SSL_CTX *ctx = SSL_CTX_new_ex(tls_lib(), NULL, TLS_client_method());
 
@@ -64,7 +79,8 @@ new_ctx(const struct offer *o, X509_STORE *store)
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_security_level(ctx, o->security);
 	SSL_CTX_set_verify(ctx, o->verify, NULL);
-	SSL_CTX_set1_cert_store(ctx, store);
+	SSL_CTX_set_cert_cb(ctx, on_certificate_wanted, c);
+	SSL_CTX_set1_cert_store(ctx, c->store);
 	return ctx;
 }
 
@@ -77,8 +93,41 @@ tls_client_new(void)
 	if (c->store == NULL)
 		log_fatal("TLS: out of memory");
 	for (size_t i = 0; i < sizeof offers / sizeof *offers; i++)
-		c->by_check[i] = new_ctx(&offers[i], c->store);
+		c->by_check[i] = new_ctx(&offers[i], c);
 	return c;
+}
+
+static void
+drop_certificate(struct tls_client *c)
+{
+	X509_free(c->leaf);
+	pem_free_chain(c->chain);
+	EVP_PKEY_free(c->key);
+	c->leaf = NULL;
+	c->chain = NULL;
+	c->key = NULL;
+}
+
+bool
+tls_client_set_certificate(struct tls_client *c, struct str chain_pem, struct str key_id, const struct tls_signer *signer,
+    struct err *e)
+{
+	STACK_OF(X509) *chain = NULL;
+	EVP_PKEY *key = NULL;
+
+	if (chain_pem.n > 0) {
+		chain = pem_read_chain(chain_pem, "client certificate", e);
+		key = chain != NULL ? tls_remote_key(sk_X509_value(chain, 0), key_id, signer, e) : NULL;
+		if (key == NULL) {
+			pem_free_chain(chain);
+			return false;
+		}
+	}
+	drop_certificate(c);
+	c->leaf = chain != NULL ? sk_X509_shift(chain) : NULL;
+	c->chain = chain;
+	c->key = key;
+	return true;
 }
 
 void
@@ -89,6 +138,7 @@ tls_client_free(struct tls_client *c)
 	for (size_t i = 0; i < sizeof offers / sizeof *offers; i++)
 		SSL_CTX_free(c->by_check[i]);
 	X509_STORE_free(c->store);
+	drop_certificate(c);
 	free(c);
 }
 

@@ -21,6 +21,7 @@ enum { SECURE_HEAP = 1024 * 1024, SECURE_LEAST = 16 };
 struct stored_key {
 	EVP_PKEY *key;
 	uint32_t callers;
+	uint32_t clients;
 	struct buf chain; /* PEM, certificates only */
 };
 
@@ -165,6 +166,15 @@ keystore_load_fds(
 	return ok;
 }
 
+void
+keystore_allow_clients(struct keystore *k, struct str id, uint32_t callers)
+{
+	struct stored_key *s = map_get(&k->keys, id);
+
+	if (s != NULL)
+		s->clients = callers;
+}
+
 bool
 keystore_forget(struct keystore *k, struct str id)
 {
@@ -198,9 +208,8 @@ keystore_next(const struct keystore *k, size_t *at, struct str *id)
 
 /* RFC 8446 4.4.3: 64 spaces, the context string, a zero byte, the transcript's hash. */
 static bool
-is_certificate_verify(struct str tbs)
+is_certificate_verify(struct str tbs, struct str context)
 {
-	static const struct str context = STR_INIT("TLS 1.3, server CertificateVerify\0");
 	enum { PADDING = 64 };
 
 	if (tbs.n != PADDING + context.n + 32 && tbs.n != PADDING + context.n + 48)
@@ -233,7 +242,23 @@ is_key_exchange(struct str tbs)
 bool
 keystore_is_handshake(struct str tbs)
 {
-	return is_certificate_verify(tbs) || is_key_exchange(tbs);
+	return is_certificate_verify(tbs, STR("TLS 1.3, server CertificateVerify\0")) || is_key_exchange(tbs);
+}
+
+bool
+keystore_is_client_handshake(struct str tbs)
+{
+	return is_certificate_verify(tbs, STR("TLS 1.3, client CertificateVerify\0"));
+}
+
+/* What the caller may have signed by this key; NULL: nothing. */
+static bool (*shape_for(const struct stored_key *s, unsigned caller))(struct str tbs)
+{
+	uint32_t bit = caller < KEYSTORE_CALLERS ? UINT32_C(1) << caller : 0;
+
+	if ((s->callers & bit) != 0)
+		return keystore_is_handshake;
+	return (s->clients & bit) != 0 ? keystore_is_client_handshake : NULL;
 }
 
 /* How a scheme is done: which keys, which digest, which padding. */
@@ -312,14 +337,15 @@ keystore_sign(struct keystore *k, unsigned caller, struct str id, enum tls_schem
     struct buf *sig, struct err *e)
 {
 	const struct stored_key *s = map_get(&k->keys, id);
+	bool (*shape)(struct str tbs) = s != NULL ? shape_for(s, caller) : NULL;
 	const struct scheme *how;
 
-	if (caller >= KEYSTORE_CALLERS || s == NULL || (s->callers & UINT32_C(1) << caller) == 0)
+	if (shape == NULL)
 		return err_perm(e, "", "no such key for this caller");
 	how = scheme_for(s->key, scheme);
 	if (how == NULL)
 		return err_perm(e, "", "the key does not do scheme %#06x", (unsigned)scheme);
-	if (!keystore_is_handshake(tbs))
+	if (!shape(tbs))
 		return err_perm(e, "", "asked to sign what is no TLS handshake");
 	if (!pay(k, caller))
 		return err_temp(e, "", "more than %d signatures a second", KEYSTORE_RATE);

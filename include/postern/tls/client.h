@@ -16,6 +16,7 @@
 #include <postern/core/err.h>
 #include <postern/core/str.h>
 #include <postern/tls/policy.h>
+#include <postern/tls/remote.h>
 #include <postern/tls/tlsrpt.h>
 
 /* Debian's bundle, and the default of the configuration. */
@@ -37,6 +38,11 @@ void tls_client_free(struct tls_client *c);
 bool tls_client_add_ca(struct tls_client *c, struct str pem, const char *name, size_t *damaged, struct err *e);
 /* The same from a file, read here and now. */
 bool tls_client_load_ca(struct tls_client *c, const char *path, size_t *damaged, struct err *e);
+
+/* Shows this certificate to servers that ask for one, in TLS 1.3 only (keystore.h says why); an empty chain: none any
+ * more. The signer is copied. False with words in e: the one from before stays. */
+bool tls_client_set_certificate(struct tls_client *c, struct str chain_pem, struct str key_id, const struct tls_signer *signer,
+    struct err *e);
 
 /* State for one connection, for conn_secure with CONN_CLIENT. Only for decisions that connect with a level above none.
  * The decision is not needed afterwards. NULL with words in e. */

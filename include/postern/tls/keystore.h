@@ -41,6 +41,9 @@ bool keystore_load(struct keystore *k, struct str id, uint32_t callers, struct s
 /* The same, from descriptors (read from offset 0, left open). */
 bool keystore_load_fds(
     struct keystore *k, struct str id, uint32_t callers, int chain_fd, int key_fd, const char *name, struct err *e);
+/* Callers that connect to others and show this certificate there: they get the signature of a TLS 1.3 client (RFC 8446
+ * 4.4.3) and no other. What a client signs in TLS 1.2 has no shape that could be told from anything else. */
+void keystore_allow_clients(struct keystore *k, struct str id, uint32_t callers);
 bool keystore_forget(struct keystore *k, struct str id);
 
 /* The public part: the chain as PEM, leaf first; empty if there is no such id. Valid until the pair changes. */
@@ -57,5 +60,7 @@ bool keystore_sign(struct keystore *k, unsigned caller, struct str id, enum tls_
 
 /* What a TLS server signs: CertificateVerify (RFC 8446 4.4.3) or ServerKeyExchange (RFC 8422 5.4), and nothing else. */
 bool keystore_is_handshake(struct str tbs);
+/* What a TLS 1.3 client signs. */
+bool keystore_is_client_handshake(struct str tbs);
 
 #endif

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <postern/tls/keystore.h>
+
 enum who { ROOT, LEAF, OTHER, EXPIRED, SELF, CN_ONLY, WILD, PARTIAL, WHO };
 
 static struct pki_cert cert[WHO];
@@ -254,6 +256,57 @@ words_without_a_session(void **state)
 	assert_int_equal(o.got, TLS_LEVEL_NONE);
 }
 
+/* Signs with the key at hand, as the process with the keys does. */
+static bool
+sign_here(void *ctx, struct str key_id, enum tls_scheme scheme, struct str tbs, struct buf *sig)
+{
+	struct keystore *k = ctx;
+	struct err e;
+
+	return keystore_sign(k, 3, key_id, scheme, tbs, sig, &e);
+}
+
+/* Shown to servers that ask, in TLS 1.3; the others get none, and the handshake goes on. */
+static void
+own_certificate(void **state)
+{
+	static const struct {
+		bool asks;
+		int version;
+		unsigned shown;
+	} row[] = { { true, TLS1_3_VERSION, 2 }, { false, TLS1_3_VERSION, 0 }, { true, TLS1_2_VERSION, 0 } };
+	struct keystore *k = keystore_new();
+	struct tls_client *c = client_with_root();
+	static struct tls_decision d;
+	struct buf key, chain;
+	struct err e;
+
+	(void)state;
+	buf_init(&key, 65536);
+	buf_init(&chain, 65536);
+	pki_cert_pem(&cert[LEAF], &chain);
+	pki_cert_pem(&cert[ROOT], &chain);
+	pki_key_pem(&cert[LEAF], &key);
+	assert_true(keystore_load(k, STR("own"), 0, buf_str(&chain), buf_str(&key), "own", &e));
+	keystore_allow_clients(k, STR("own"), 1u << 3);
+	assert_true(tls_client_set_certificate(c, buf_str(&chain), STR("own"), &(struct tls_signer){ sign_here, k }, &e));
+	decide(&d, STS_ENFORCE, -1, "mx.d.test");
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct pki_result r;
+
+		pki_shake(c, &d,
+		    &(struct pki_server){ .leaf = &cert[LEAF], .asks = row[i].asks, .max_version = row[i].version }, &r);
+		assert_true(r.ok);
+		assert_int_equal(r.shown, row[i].shown);
+	}
+	assert_false(tls_client_set_certificate(c, STR("nonsense"), STR("own"), &(struct tls_signer){ sign_here, k }, &e));
+	assert_true(tls_client_set_certificate(c, STR(""), STR(""), NULL, &e));
+	tls_client_free(c);
+	keystore_free(k);
+	buf_fini(&key);
+	buf_fini(&chain);
+}
+
 int
 main(void)
 {
@@ -264,6 +317,7 @@ main(void)
 		cmocka_unit_test(old_servers),
 		cmocka_unit_test(impossible_demands),
 		cmocka_unit_test(bundles),
+		cmocka_unit_test(own_certificate),
 		cmocka_unit_test(words_without_a_session),
 	};
 

@@ -272,6 +272,32 @@ only_handshakes_are_signed(void **state)
 	assert_false(keystore_is_handshake(str_from(tbs, 98 + 32)));
 }
 
+/* Who connects to others gets a client's signature, and nothing that a server of ours would say. */
+static void
+for_clients(void **state)
+{
+	struct keystore *k = keystore_new();
+	struct buf cert, key;
+	char client[98 + 32];
+	struct err e;
+
+	(void)state;
+	memset(client, ' ', 64);
+	memcpy(client + 64, "TLS 1.3, client CertificateVerify", 34);
+	memset(client + 98, 'h', 32);
+	site_make_pair("P-256", "DNS:a.test", &cert, &key);
+	assert_true(load(k, "one", &cert, &key, &e));
+	assert_false(sign(k, 9, "one", TLS_ECDSA_SHA256, str_from(client, sizeof client), &e));
+	keystore_allow_clients(k, STR("one"), 1u << 9);
+	assert_true(sign(k, 9, "one", TLS_ECDSA_SHA256, str_from(client, sizeof client), &e));
+	assert_false(sign(k, 9, "one", TLS_ECDSA_SHA256, certificate_verify(32), &e));
+	assert_false(sign(k, 2, "one", TLS_ECDSA_SHA256, str_from(client, sizeof client), &e));
+	assert_true(sign(k, 2, "one", TLS_ECDSA_SHA256, certificate_verify(32), &e));
+	buf_fini(&cert);
+	buf_fini(&key);
+	keystore_free(k);
+}
+
 static void
 so_many_a_second(void **state)
 {
@@ -367,6 +393,7 @@ main(void)
 		cmocka_unit_test(long_chain),
 		cmocka_unit_test(who_may_sign_what),
 		cmocka_unit_test(only_handshakes_are_signed),
+		cmocka_unit_test(for_clients),
 		cmocka_unit_test(so_many_a_second),
 		cmocka_unit_test(self_signed),
 		cmocka_unit_test(keys_in_locked_memory),

@@ -67,6 +67,19 @@ pki_cert_pem(const struct pki_cert *c, struct buf *out)
 	BIO_free(bio);
 }
 
+void
+pki_key_pem(const struct pki_cert *c, struct buf *out)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *p;
+	long n;
+
+	assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, c->key, NULL, NULL, 0, NULL, NULL), 1);
+	n = BIO_get_mem_data(bio, &p);
+	buf_add(out, str_from(p, (size_t)n));
+	BIO_free(bio);
+}
+
 struct tlsa
 pki_tlsa(const struct pki_cert *c, int usage, int selector, int matching, struct buf *out)
 {
@@ -102,6 +115,15 @@ on_server_name(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_OK;
 }
 
+static int
+on_client_chain(X509_STORE_CTX *store, void *arg)
+{
+	struct pki_result *r = arg;
+
+	r->shown = (unsigned)sk_X509_num(X509_STORE_CTX_get0_untrusted(store));
+	return 1;
+}
+
 static SSL_CTX *
 server_ctx(const struct pki_server *s, struct pki_result *r)
 {
@@ -119,6 +141,10 @@ server_ctx(const struct pki_server *s, struct pki_result *r)
 	SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
 	SSL_CTX_set_tlsext_servername_arg(ctx, r);
+	if (s->asks) {
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+		SSL_CTX_set_cert_verify_callback(ctx, on_client_chain, r);
+	}
 	return ctx;
 }
 

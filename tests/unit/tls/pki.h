@@ -29,6 +29,7 @@ struct pki_make {
 struct pki_cert pki_cert_new(const struct pki_make *m);
 void pki_cert_free(struct pki_cert *c);
 void pki_cert_pem(const struct pki_cert *c, struct buf *out);
+void pki_key_pem(const struct pki_cert *c, struct buf *out);
 
 /* The RDATA of a record for the certificate, parsed; bytes are in *out. */
 struct tlsa pki_tlsa(const struct pki_cert *c, int usage, int selector, int matching, struct buf *out);
@@ -39,6 +40,7 @@ struct pki_server {
 	const struct pki_cert *chain[4];
 	int max_version; /* 0: TLS 1.3 */
 	const char *ciphers12; /* NULL: OpenSSL's */
+	bool asks; /* for the client's certificate */
 };
 
 struct pki_result {
@@ -46,6 +48,7 @@ struct pki_result {
 	bool ok;
 	struct tls_outcome outcome;
 	char sni[256]; /* as the server saw it */
+	unsigned shown; /* certificates of the client */
 	int version;
 	bool resumed;
 };
