@@ -10,6 +10,8 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
+#include "sign.h"
+
 struct door {
 	enum conf_service service; /* SERVICE_COUNT: the local socket */
 	int fd;
@@ -36,28 +38,6 @@ struct front {
 	struct tls_signer signer;
 };
 
-static bool
-sign(void *ctx, struct str key_id, enum tls_scheme scheme, struct str tbs, struct buf *sig)
-{
-	struct front *f = ctx;
-	struct sign_ask ask = { .key = key_id, .scheme = scheme, .data = tbs };
-	struct sign_answer answer = { 0 };
-	const char *why = "keys is not there";
-	struct arena a;
-	bool ok;
-
-	arena_init(&a);
-	ok = f->env->sign_fd != -1 &&
-	    ipc_wait(f->env->sign_fd, f->env->row->role, ROLE_KEYS, IPC_SIGN, &ask, &answer, &a, FRONT_SIGN_MS, &why);
-	if (!ok)
-		log_say(LEVEL_ERROR, "sign", "no signature: %s", why);
-	ok = ok && answer.ok;
-	if (ok)
-		buf_add(sig, answer.signature);
-	arena_fini(&a);
-	return ok;
-}
-
 struct front *
 front_of(struct env *env)
 {
@@ -67,7 +47,7 @@ front_of(struct env *env)
 		return f;
 	f = NEW(struct front);
 	f->env = env;
-	f->signer = (struct tls_signer){ sign, f };
+	f->signer = (struct tls_signer){ sign_by_keys, env };
 	arena_init(&f->arena);
 	env->front = f;
 	return f;

@@ -14,7 +14,6 @@ struct front;
 
 enum {
 	FRONT_DOORS_MAX = 32,
-	FRONT_SIGN_MS = 2000,              /* how long a handshake waits for its signature */
 	FRONT_REFUSED_MS = 1000,           /* between two lines about refused connections */
 	FRONT_SOURCE_PER_MINUTE = 1200,    /* new connections of one source to one service */
 	SID_SIZE = 17,

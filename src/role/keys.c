@@ -124,7 +124,8 @@ static void
 on_keypair(void *ctx, struct ipc_chan *from, const struct keypair_ask *said)
 {
 	static const uint32_t callers = 1u << ROLE_SMTP | 1u << ROLE_IMAP;
-	struct keys *k = keys_of(ctx);
+	struct env *env = ctx;
+	struct keys *k = keys_of(env);
 	char *origin = mem_cstr(said->origin);
 	char key_id[ID_TEXT_SIZE];
 	struct err e;
@@ -135,9 +136,18 @@ on_keypair(void *ctx, struct ipc_chan *from, const struct keypair_ask *said)
 		note_pair(k, said, key_id);
 	else
 		keep_pair(k, said->id, &e);
+	if (said->fallback && env->conf->relay.client_certificate)
+		keystore_allow_clients(k->store, str_of(key_id), 1u << ROLE_RELAY);
 	free(origin);
 	close(said->chain);
 	close(said->key);
+}
+
+/* Who connects to others shows the default, if any. */
+static bool
+is_for(const struct env *env, const struct pair *p, enum role role)
+{
+	return role != ROLE_RELAY || (p->fallback && env->conf->relay.client_certificate);
 }
 
 /* All certificates to one who speaks TLS; the default first. */
@@ -155,7 +165,7 @@ tell(struct env *env, struct ipc_chan *to)
 			const struct pair *p = value;
 			struct str name = str_of(p->name);
 
-			if (p->fallback == (fallback == 1))
+			if (p->fallback == (fallback == 1) && is_for(env, p, ipc_chan_peer(to)))
 				say_certificate(to, &(struct certificate_ask){ .key = str_of(p->key_id), .names = { &name, name.n > 0 },
 				    .fallback = p->fallback, .chain = keystore_chain(k->store, str_of(p->key_id)) });
 		}
@@ -166,7 +176,7 @@ tell(struct env *env, struct ipc_chan *to)
 static bool
 speaks_tls(enum role role)
 {
-	return role == ROLE_SMTP || role == ROLE_IMAP;
+	return role == ROLE_SMTP || role == ROLE_IMAP || role == ROLE_RELAY;
 }
 
 static void
