@@ -50,5 +50,15 @@ def make_site():
             site.close()
 
 
+@pytest.fixture(scope="module")
+def world():
+    """The world outside (outlab.py), and this module's tests inside it. Its sites must have ended well."""
+    from outlab import World
+    with World() as world:
+        yield world
+        for site in world.sites:
+            site.end_well()
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "queues: the test leaves the queue as it found it by itself")

@@ -66,9 +66,10 @@ class LogLine(dict):
 
 class Site:
     """A site in a temporary directory. extra: configuration text put at the end. before: words before every command and the
-    server, for another user or other limits; owner: whose the directory is then."""
+    server, for another user or other limits; owner: whose the directory is then; listen: service → more addresses with ports."""
 
-    def __init__(self, users=("alice", "bob"), domain="example.test", extra="", where=None, before=(), owner=None, program=PROGRAM):
+    def __init__(self, users=("alice", "bob"), domain="example.test", extra="", where=None, before=(), owner=None, program=PROGRAM,
+                 listen=None):
         self.dir = Path(tempfile.mkdtemp(prefix="postern-", dir=where))
         self.dir.chmod(0o755)
         if owner is not None:
@@ -83,6 +84,7 @@ class Site:
         self.process = None
         self.env = environment()
         self.extra = extra
+        self.listen = listen or {}
         self.hostname = f"mx.{domain}"
         self.certificate = self.state / "keys/self-signed.pem"
         self.write_conf()
@@ -92,9 +94,12 @@ class Site:
     def write_conf(self, extra=None):
         if extra is not None:
             self.extra = extra
-        listen = "\n".join(f'  {name} = {{ "127.0.0.1:{port}" }}' for name, port in self.ports.items())
+        listen = "\n".join(f'  {name} = {{ {self.addresses(name)} }}' for name in self.ports)
         self.conf.write_text(f'hostname = "{self.hostname}"\ndomains = {{ "{self.domain}" }}\nstate = "{self.state}"\n'
                              f"listen {{\n{listen}\n}}\n{self.extra}\n")
+
+    def addresses(self, service):
+        return ", ".join(f'"{a}"' for a in (f"127.0.0.1:{self.ports[service]}", *self.listen.get(service, ())))
 
     # --- the command line
 
