@@ -164,6 +164,10 @@ envelope_flags(const struct smtp_in *s)
 		flags |= ENVELOPE_UTF8_HEADER;
 	if (in_is_submission(s))
 		flags |= ENVELOPE_SUBMITTED;
+	if (tx->requiretls)
+		flags |= ENVELOPE_REQUIRETLS;
+	else if (tx->tls_optional)
+		flags |= ENVELOPE_TLS_OPTIONAL;
 	return flags;
 }
 

@@ -64,6 +64,16 @@ on_date(struct smtp_in *s, struct str value)
 	return FIELD_STAYS;
 }
 
+/* RFC 8689 3: one value, and only once. What is more or else asks for nothing. */
+static enum field_fate
+on_tls_required(struct smtp_in *s, struct str value)
+{
+	struct str word = str_trim(header_unfold_in(&s->scratch, value));
+
+	s->tx.tls_optional = s->tx.tls_required_fields++ == 0 && str_eq_nocase(word, STR("No"));
+	return FIELD_STAYS;
+}
+
 static enum field_fate
 on_bcc(struct smtp_in *s, struct str value)
 {
@@ -166,6 +176,7 @@ static const struct {
 	{ STR_INIT("Date"), on_date },
 	{ STR_INIT("From"), on_from },
 	{ STR_INIT("Sender"), on_sender },
+	{ STR_INIT("TLS-Required"), on_tls_required },
 	{ STR_INIT("Bcc"), on_bcc },
 	{ STR_INIT("Resent-Bcc"), on_bcc },
 	{ STR_INIT("Authentication-Results"), on_results },

@@ -27,6 +27,12 @@ always(const struct smtp_in *s)
 	return true;
 }
 
+static bool
+inside_tls(const struct smtp_in *s)
+{
+	return s->has_tls;
+}
+
 /* Not after TLS (RFC 3207 4.2). */
 static bool
 may_start_tls(const struct smtp_in *s)
@@ -77,6 +83,7 @@ static const struct {
 	{ "BINARYMIME", always, NULL, "3030 3" },
 	{ "DSN", always, NULL, "3461 3" },
 	{ "ENHANCEDSTATUSCODES", always, NULL, "2034 3" },
+	{ "REQUIRETLS", inside_tls, NULL, "8689 2" },
 	{ "STARTTLS", may_start_tls, NULL, "3207 2" },
 	{ "AUTH", auth_is_offered, auth_params, "4954 3" },
 	{ "LIMITS", always, limits_params, "9422 3" },

@@ -40,6 +40,7 @@ begin(struct smtp_in *s, const struct in_args *a)
 	tx->announced = a->params & PARAM_SIZE ? a->size : 0;
 	tx->body = a->body;
 	tx->smtputf8 = (a->params & PARAM_SMTPUTF8) != 0;
+	tx->requiretls = (a->params & PARAM_REQUIRETLS) != 0;
 	e->protocol = str_of(in_protocol(s));
 }
 
@@ -56,6 +57,8 @@ refusal(const struct smtp_in *s, const struct in_args *a)
 {
 	if (!ascii_only(a->path) && !(a->params & PARAM_SMTPUTF8))
 		return SMTP_NO_UTF8_SENDER;
+	if ((a->params & PARAM_REQUIRETLS) && !s->has_tls)
+		return SMTP_REQUIRETLS_IN_CLEAR;
 	if (s->conf->message_size > 0 && a->size > s->conf->message_size)
 		return SMTP_TOO_BIG;
 	return SMTP_OK;

@@ -1,4 +1,4 @@
-/* in_param.c - the parameters of MAIL and RCPT, one row each (RFC 5321 4.1.2; 1870, 6152, 3030, 6531, 3461, 4954). */
+/* in_param.c - the parameters of MAIL and RCPT, one row each (RFC 5321 4.1.2; 1870, 6152, 3030, 6531, 3461, 4954, 8689). */
 #include <postern/core/base64.h>
 #include <postern/core/utf8.h>
 
@@ -240,6 +240,7 @@ static const struct {
 	{ STR_INIT("SIZE"), PARAM_OF_MAIL, PARAM_SIZE, WITH_VALUE, size_parse, "1870 3" },
 	{ STR_INIT("BODY"), PARAM_OF_MAIL, PARAM_BODY, WITH_VALUE, body_parse, "6152 2, 3030 3" },
 	{ STR_INIT("SMTPUTF8"), PARAM_OF_MAIL, PARAM_SMTPUTF8, WITHOUT_VALUE, NULL, "6531 3.4" },
+	{ STR_INIT("REQUIRETLS"), PARAM_OF_MAIL, PARAM_REQUIRETLS, WITHOUT_VALUE, NULL, "8689 2" },
 	{ STR_INIT("RET"), PARAM_OF_MAIL, PARAM_RET, WITH_VALUE, ret_parse, "3461 4.3" },
 	{ STR_INIT("ENVID"), PARAM_OF_MAIL, PARAM_ENVID, WITH_VALUE, envid_parse, "3461 4.4" },
 	{ STR_INIT("AUTH"), PARAM_OF_MAIL, PARAM_AUTH, WITH_VALUE, auth_value_parse, "4954 5" },

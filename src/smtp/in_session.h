@@ -52,6 +52,7 @@ enum in_param_bit {
 	PARAM_AUTH = 32,
 	PARAM_NOTIFY = 64,
 	PARAM_ORCPT = 128,
+	PARAM_REQUIRETLS = 256,
 };
 
 enum in_body { BODY_7BIT, BODY_8BITMIME, BODY_BINARYMIME };
@@ -112,6 +113,8 @@ struct in_tx {
 	uint64_t announced; /* SIZE, or 0 */
 	enum in_body body;
 	bool smtputf8;
+	bool requiretls;
+	bool tls_optional; /* the header says so */
 
 	/* the content while it streams */
 	bool ended;                /* all has come: the next reply ends the transaction */
@@ -126,7 +129,7 @@ struct in_tx {
 	size_t header_line;        /* where its last, unfinished line begins */
 	struct str msgid;
 	struct in_owner *owners;   /* not asked yet */
-	unsigned from_fields;
+	unsigned from_fields, tls_required_fields;
 	bool from_bad;             /* From: or Sender: has no address, or has to be guessed */
 	bool from_crowded;
 	bool has_date;

@@ -48,9 +48,10 @@ enum envelope_flag {
 	ENVELOPE_SMTPUTF8 = 1 << 2,    /* the SMTPUTF8 parameter was given (RFC 6531) */
 	ENVELOPE_UTF8_HEADER = 1 << 3, /* the header holds bytes above 127 (RFC 6532) */
 	ENVELOPE_REQUIRETLS = 1 << 4,  /* RFC 8689 */
+	ENVELOPE_TLS_OPTIONAL = 1 << 6, /* "TLS-Required: No" and no REQUIRETLS (RFC 8689 4.1) */
 	ENVELOPE_SUBMITTED = 1 << 5,   /* by somebody who may relay: logged in, relay_from, or the local socket */
 };
-#define ENVELOPE_FLAGS_ALL 0x3fU
+#define ENVELOPE_FLAGS_ALL 0x7fU
 
 enum envelope_ret { ENVELOPE_RET_NONE, ENVELOPE_RET_FULL, ENVELOPE_RET_HDRS }; /* RFC 3461 4.3 */
 

@@ -51,6 +51,7 @@ struct smtp_reply {
 	X(BAD_PARAM, 501, "5.5.4", SMTP_GO_ON, "bad value of a parameter, or the same parameter twice") \
 	X(UNKNOWN_PARAM, 555, "5.5.4", SMTP_GO_ON, "parameter not recognized") \
 	X(BAD_CHUNK, 501, "5.5.4", SMTP_CLOSE, "BDAT without a size that makes sense") \
+	X(REQUIRETLS_IN_CLEAR, 530, "5.7.10", SMTP_GO_ON, "REQUIRETLS needs TLS, begin with STARTTLS") \
 	X(NO_UTF8_SENDER, 550, "5.6.7", SMTP_GO_ON, "address needs SMTPUTF8") \
 	X(NO_UTF8_RCPT, 553, "5.6.7", SMTP_GO_ON, "address needs SMTPUTF8") \
 	X(HELLO_FIRST, 503, "5.5.1", SMTP_GO_ON, "EHLO first") \
