@@ -94,7 +94,7 @@ const struct conf_key conf_keys[] = {
 	{ "server_name", "key", &type_path, "", .roles = CONF_PARENT | CONF_KEYS | FRONTS, IN(conf_certificate, key),
 	    .help = "Its private key: a PEM file without a passphrase." },
 
-	{ "listen", "smtp", &type_listen, "*:25", .roles = CONF_PARENT | CONF_SMTP, .restart = RESTART,
+	{ "listen", "smtp", &type_listen, "*:25", .roles = CONF_PARENT | CONF_SMTP | CONF_RELAY, .restart = RESTART,
 	    AT(listen[SERVICE_SMTP]), .rfc = "5321", .help = "Mail from other hosts." },
 	{ "listen", "submission", &type_listen, "*:587", .roles = CONF_PARENT | CONF_SMTP, .restart = RESTART,
 	    AT(listen[SERVICE_SUBMISSION]), .rfc = "6409", .help = "Mail from the users' programs, with STARTTLS." },

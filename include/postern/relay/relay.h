@@ -11,6 +11,7 @@
 #include <postern/conf/conf.h>
 #include <postern/core/loop.h>
 #include <postern/dns/answer.h>
+#include <postern/net/addr.h>
 #include <postern/queue/queue.h>
 #include <postern/tls/client.h>
 
@@ -28,6 +29,9 @@ struct relay_ops {
 	void *(*lookup)(void *ctx, enum dns_type type, struct str name, void (*on)(void *arg, const struct dns_answer *a),
 	    void *arg);
 	void (*cancel)(void *ctx, void *asked);
+	/* Whether an address is one of this machine's, whatever interface it is on; NULL: nobody can tell. Together with
+	 * listen.smtp this is how mail that would come back to us is known (RFC 5321 5.1). */
+	bool (*is_local)(void *ctx, const struct addr *a);
 	/* The password of a route, "" when there is none; valid during the call. */
 	struct str (*password)(void *ctx, const struct conf_route *route);
 };
