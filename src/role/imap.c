@@ -1,317 +1,36 @@
 /* imap.c - the imap role: connections before login; afterwards bytes between the client and the store process that owns the
  * user. What is read here never touches a mailbox. */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/queue.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "imap.h"
 
-#include <postern/auth/login.h>
-#include <postern/auth/sasl.h>
+#include <stdlib.h>
+
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
-#include <postern/imap/front.h>
-#include <postern/net/pump.h>
 #include <postern/role/owner.h>
 
-#include "front.h"
 #include "roles.h"
-#include "sessions.h"
 
-struct imap_role {
-	struct env *env;
-	struct front *front;
-	LIST_HEAD(, client) clients;
-	unsigned nclients;
-	uint64_t connections;
-	uint64_t logins;
-};
-
-/* A question to auth; its client may be gone when the answer comes. */
-struct asked {
-	struct client *client;
-	struct env *env;
-};
-
-struct client {
-	LIST_ENTRY(client) link;
-	struct imap_role *role;
-	enum conf_service service;
-	struct addr peer;
-	char address[ADDR_TEXT_SIZE];
-	char sid[SID_SIZE];
-	uint64_t number;
-	struct mono since;
-	char *user; /* of the login; NULL before */
-	const struct conf *conf; /* the one it began with */
-	struct str mechs[SASL_MECHANISMS_MAX];
-	struct conn *conn;
-	struct imap_front *front; /* until the login */
-	struct asked *asked;
-	uint64_t exchange;
-	struct id ticket; /* of the login that is being handed over */
-	struct ipc_call *opening;
-	struct pump *pump;        /* after the login */
-	int stream;               /* our end, until the pump has it */
-	bool closing;
-};
-
-static struct imap_role *
-role_of(struct env *env)
+void
+imap_client_close(struct client *c)
 {
-	if (env->role == NULL) {
-		struct imap_role *r = NEW(struct imap_role);
-
-		r->env = env;
-		r->front = front_of(env);
-		LIST_INIT(&r->clients);
-		env->role = r;
-	}
-	return env->role;
+	c->session.closing = true;
+	conn_close(c->session.conn);
 }
 
-static void
-withdraw(struct client *c)
+void
+imap_client_free(struct client *c)
 {
-	if (c->asked != NULL)
-		c->asked->client = NULL;
-	c->asked = NULL;
-	if (c->exchange != 0)
-		say_sasl_abort(env_peer(c->role->env, ROLE_AUTH, 0), &(struct sasl_abort_ask){ .exchange = c->exchange });
-	c->exchange = 0;
-}
-
-static void
-free_client(struct client *c)
-{
-	struct imap_role *r = c->role;
-
-	LIST_REMOVE(c, link);
 	if (c->front != NULL)
 		imap_front_free(c->front);
-	withdraw(c);
+	imap_login_withdraw(c);
 	ipc_cancel(c->opening);
-	conn_free(c->conn);
 	if (c->pump != NULL)
 		pump_free(c->pump);
 	io_close(&c->stream);
-	front_left(r->front, c->service, &c->peer);
-	conf_unref(c->conf);
 	free(c->user);
+	session_over(&c->session);
 	free(c);
-	r->nclients--;
-	if (r->env->draining && r->nclients == 0)
-		env_end(r->env);
 }
-
-/* --- what the front asks for --- */
-
-static void
-op_write(void *ctx, struct str bytes)
-{
-	conn_write(((struct client *)ctx)->conn, bytes);
-}
-
-static void
-op_close(void *ctx)
-{
-	struct client *c = ctx;
-
-	c->closing = true;
-	conn_close(c->conn);
-}
-
-static void
-op_starttls(void *ctx)
-{
-	struct client *c = ctx;
-	SSL *ssl = front_tls(c->role->front, c->service);
-
-	if (ssl == NULL) {
-		op_close(c);
-		return;
-	}
-	conn_secure(c->conn, ssl, CONN_SERVER, CONN_INJECTED_CLOSE, STR(""));
-	conn_wait(c->conn, CONN_WAIT_HANDSHAKE, c->conf->limits.handshake_ms);
-}
-
-static struct asked *
-asking(struct client *c)
-{
-	struct asked *a = NEW(struct asked);
-
-	a->client = c;
-	a->env = c->role->env;
-	c->asked = a;
-	return a;
-}
-
-static void
-login_answered(struct asked *asked, uint64_t exchange, unsigned verdict, const struct imap_auth_answer *answer, const struct id *ticket)
-{
-	struct client *c = asked->client;
-	struct env *env = asked->env;
-
-	free(asked);
-	if (c == NULL) {
-		if (verdict == LOGIN_CHALLENGE)
-			say_sasl_abort(env_peer(env, ROLE_AUTH, 0), &(struct sasl_abort_ask){ .exchange = exchange });
-		return;
-	}
-	c->asked = NULL;
-	c->exchange = verdict == LOGIN_CHALLENGE ? exchange : 0;
-	if (ticket != NULL)
-		c->ticket = *ticket;
-	imap_front_answer(c->front, answer);
-	if (!c->closing && c->front != NULL)
-		conn_resume(c->conn);
-}
-
-static enum imap_auth_verdict
-verdict_of(unsigned verdict)
-{
-	static const enum imap_auth_verdict verdicts[] = { [LOGIN_CHALLENGE] = IMAP_AUTH_CHALLENGE, [LOGIN_OK] = IMAP_AUTH_OK,
-		[LOGIN_WRONG] = IMAP_AUTH_FAILED, [LOGIN_FORBIDDEN] = IMAP_AUTH_FORBIDDEN, [LOGIN_MALFORMED] = IMAP_AUTH_BAD,
-		[LOGIN_UNKNOWN] = IMAP_AUTH_UNKNOWN, [LOGIN_LATER] = IMAP_AUTH_UNAVAILABLE };
-
-	return verdict <= LOGIN_LATER ? verdicts[verdict] : IMAP_AUTH_UNAVAILABLE;
-}
-
-static const struct imap_auth_answer nobody = { .verdict = IMAP_AUTH_UNAVAILABLE, .why = "auth is not there" };
-
-static void
-on_sasl_started(void *ctx, const struct sasl_start_answer *a)
-{
-	if (a == NULL)
-		login_answered(ctx, 0, LOGIN_LATER, &nobody, NULL);
-	else
-		login_answered(ctx, a->exchange, a->verdict, &(struct imap_auth_answer){ .verdict = verdict_of(a->verdict),
-		    .close = a->close != 0, .data = a->data, .user = a->user, .ticket = str_from(&a->ticket, sizeof a->ticket) }, &a->ticket);
-}
-
-static void
-on_sasl_stepped(void *ctx, const struct sasl_step_answer *a)
-{
-	if (a == NULL)
-		login_answered(ctx, 0, LOGIN_LATER, &nobody, NULL);
-	else
-		login_answered(ctx, a->exchange, a->verdict, &(struct imap_auth_answer){ .verdict = verdict_of(a->verdict),
-		    .close = a->close != 0, .data = a->data, .user = a->user, .ticket = str_from(&a->ticket, sizeof a->ticket) }, &a->ticket);
-}
-
-static void
-op_auth_start(void *ctx, struct str mech, const struct str *initial)
-{
-	struct client *c = ctx;
-	struct front_bindings bindings;
-	struct sasl_start_ask ask = { .service = str_of(conf_service_name(c->service)), .sid = str_of(c->sid), .client = str_of(c->address),
-		.mechanism = mech, .has_initial = initial != NULL, .initial = initial != NULL ? *initial : STR(""),
-		.tls = conn_is_secure(c->conn) };
-
-	front_bindings(c->conn, &bindings);
-	ask.exporter = bindings.exporter;
-	ask.end_point = bindings.end_point;
-	ask_sasl_start(env_peer(c->role->env, ROLE_AUTH, 0), &ask, on_sasl_started, asking(c));
-}
-
-static void
-op_auth_step(void *ctx, struct str response)
-{
-	struct client *c = ctx;
-
-	ask_sasl_step(env_peer(c->role->env, ROLE_AUTH, 0), &(struct sasl_step_ask){ .exchange = c->exchange, .data = response },
-	    on_sasl_stepped, asking(c));
-}
-
-static void
-op_auth_cancel(void *ctx)
-{
-	withdraw(ctx);
-}
-
-/* --- the way into the store --- */
-
-static void
-on_pump_end(void *ctx, enum conn_end why, bool gone)
-{
-	(void)why;
-	(void)gone;
-	free_client(ctx);
-}
-
-static const struct pump_ops pump_callbacks = { .on_end = on_pump_end };
-
-/* Not event=login: the password was right, and nobody is to be locked out for this. */
-static void
-refuse_login(struct client *c, const char *why)
-{
-	struct log_line l;
-
-	log_begin(&l, LEVEL_WARN, "refuse");
-	log_cstr(&l, "sid", c->sid);
-	log_cstr(&l, "client", c->address);
-	log_cstr(&l, "user", c->user != NULL ? c->user : "");
-	log_cstr(&l, "reply", "the mail store is not available, please try again");
-	log_cstr(&l, "why", why);
-	log_end(&l);
-	conn_write(c->conn, STR("* BYE [UNAVAILABLE] the mail store is not available, please try again\r\n"));
-	op_close(c);
-}
-
-static void
-on_opened(void *ctx, const struct open_mail_answer *a)
-{
-	struct client *c = ctx;
-
-	c->opening = NULL;
-	imap_front_free(c->front);
-	c->front = NULL;
-	if (a == NULL || a->verdict != 0) {
-		char why[128];
-
-		snprintf(why, sizeof why, "%.*s", STR_ARG(a == NULL ? STR("it is not there") : a->words));
-		refuse_login(c, why);
-		return;
-	}
-	c->role->logins++;
-	/* the session's own time limits take over */
-	conn_wait(c->conn, CONN_WAIT_TOTAL, 0);
-	c->pump = pump_new(c->role->env->loop, c->conn, c->stream, &pump_callbacks, c);
-	c->stream = -1;
-	conn_resume(c->conn);
-}
-
-static void
-op_handover(void *ctx, const struct imap_login *login)
-{
-	struct client *c = ctx;
-	struct env *env = c->role->env;
-	int pair[2];
-
-	conn_pause(c->conn);
-	c->user = mem_cstr(login->user);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == -1) {
-		refuse_login(c, strerror(errno));
-		return;
-	}
-	c->stream = pair[0];
-	c->opening = ask_open_mail(env_peer(env, ROLE_STORE, owner_of(login->user, env->conf->store.processes)),
-	    &(struct open_mail_ask){ .ticket = c->ticket, .user = login->user, .sid = str_of(c->sid), .client = str_of(c->address),
-	        .tag = login->tag, .stream = pair[1] },
-	    on_opened, c);
-	close(pair[1]);
-}
-
-static const struct imap_front_ops front_ops = {
-	.write = op_write,
-	.close = op_close,
-	.starttls = op_starttls,
-	.auth_start = op_auth_start,
-	.auth_step = op_auth_step,
-	.auth_cancel = op_auth_cancel,
-	.handover = op_handover,
-};
 
 /* --- the connection --- */
 
@@ -322,9 +41,9 @@ on_data(void *ctx, struct str bytes)
 	size_t used;
 
 	if (c->front == NULL || c->opening != NULL || c->stream != -1)
-		return c->closing ? bytes.n : 0;
+		return c->session.closing ? bytes.n : 0;
 	used = imap_front_input(c->front, bytes);
-	return c->closing ? bytes.n : used;
+	return c->session.closing ? bytes.n : used;
 }
 
 static void
@@ -332,8 +51,8 @@ on_eof(void *ctx)
 {
 	struct client *c = ctx;
 
-	if (!c->closing)
-		op_close(c);
+	if (!c->session.closing)
+		imap_client_close(c);
 }
 
 static void
@@ -342,10 +61,10 @@ on_wait(void *ctx, enum conn_wait what)
 	struct client *c = ctx;
 
 	(void)what;
-	if (c->front != NULL && !c->closing)
+	if (c->front != NULL && !c->session.closing)
 		imap_front_timeout(c->front);
-	else if (!c->closing)
-		op_close(c);
+	else if (!c->session.closing)
+		imap_client_close(c);
 }
 
 static void
@@ -353,17 +72,17 @@ on_end(void *ctx, enum conn_end why)
 {
 	struct client *c = ctx;
 
-	front_log_end(c->service, c->sid, c->address, c->conn, why);
-	free_client(c);
+	front_log_end(c->session.service, c->session.sid, c->session.client, c->session.conn, why);
+	imap_client_free(c);
 }
 
 static void
 begin(struct client *c, bool tls)
 {
-	struct imap_front_setup setup = { .hostname = c->conf->hostname, .sid = str_of(c->sid), .client = str_of(c->address),
-		.mechs = c->mechs, .nmechs = front_mechanisms(c->conf, c->mechs), .tls = tls, .starttls = !tls };
+	struct imap_front_setup setup = { .hostname = c->session.conf->hostname, .sid = str_of(c->session.sid), .client = str_of(c->session.client),
+		.mechs = c->mechs, .nmechs = front_mechanisms(c->session.conf, c->mechs), .tls = tls, .starttls = !tls };
 
-	c->front = imap_front_new(&setup, &front_ops, c);
+	c->front = imap_front_new(&setup, &imap_login_ops, c);
 }
 
 static void
@@ -371,7 +90,7 @@ on_secure(void *ctx)
 {
 	struct client *c = ctx;
 
-	tls_facts_log((enum tls_service)c->service, str_of(c->sid), str_of(c->address), conn_ssl(c->conn));
+	tls_facts_log((enum tls_service)c->session.service, str_of(c->session.sid), str_of(c->session.client), conn_ssl(c->session.conn));
 	if (c->front == NULL)
 		begin(c, true);
 	else
@@ -387,18 +106,9 @@ new_client(struct imap_role *r, int fd, enum conf_service service, const struct 
 	struct client *c = NEW(struct client);
 
 	c->role = r;
-	c->service = service;
-	c->peer = *peer;
 	c->stream = -1;
-	c->conf = conf_ref(r->env->conf);
-	addr_text_ip(peer, c->address);
-	front_sid(c->sid);
-	c->conn = conn_new(r->env->loop, fd, &conn_callbacks, c);
-	conn_wait(c->conn, CONN_WAIT_TOTAL, c->conf->limits.login_ms);
-	LIST_INSERT_HEAD(&r->clients, c, link);
-	r->nclients++;
-	c->number = r->connections++;
-	c->since = mono_now();
+	session_begin(&r->all, &c->session, fd, service, peer, &conn_callbacks, c);
+	conn_wait(c->session.conn, CONN_WAIT_TOTAL, c->session.conf->limits.login_ms);
 	return c;
 }
 
@@ -414,15 +124,15 @@ on_accept_imaps(void *ctx, int fd, const struct addr *peer, const struct addr *l
 {
 	struct imap_role *r = ctx;
 	struct client *c = new_client(r, fd, SERVICE_IMAPS, peer);
-	SSL *ssl = front_tls(r->front, SERVICE_IMAPS);
+	SSL *ssl = front_tls(r->all.front, SERVICE_IMAPS);
 
 	(void)local;
 	if (ssl == NULL) {
-		op_close(c);
+		imap_client_close(c);
 		return;
 	}
-	conn_secure(c->conn, ssl, CONN_SERVER, CONN_INJECTED_CLOSE, STR("* BYE this port speaks TLS from the first byte\r\n"));
-	conn_wait(c->conn, CONN_WAIT_HANDSHAKE, c->conf->limits.handshake_ms);
+	conn_secure(c->session.conn, ssl, CONN_SERVER, CONN_INJECTED_CLOSE, STR("* BYE this port speaks TLS from the first byte\r\n"));
+	conn_wait(c->session.conn, CONN_WAIT_HANDSHAKE, c->session.conf->limits.handshake_ms);
 }
 
 static const struct listen_ops imap_door = { on_accept_imap, front_log_refused, STR_INIT("* BYE [UNAVAILABLE] too many connections\r\n") };
@@ -430,122 +140,80 @@ static const struct listen_ops imaps_door = { on_accept_imaps, front_log_refused
 
 /* --- the role --- */
 
+static struct str
+user_of(const struct session *session)
+{
+	const struct client *c = (const struct client *)session;
+
+	return str_of(c->user != NULL ? c->user : "");
+}
+
+/* The store says goodbye to who is logged in; when the server stops it was told of all at once. */
+static void
+end_client(struct session *session)
+{
+	struct client *c = (struct client *)session;
+	struct env *env = c->role->all.env;
+
+	if (c->pump != NULL && env->draining)
+		return;
+	if (c->pump != NULL)
+		say_close_mail(env_peer(env, ROLE_STORE, owner_of(str_of(c->user), env->conf->store.processes)),
+		    &(struct close_mail_ask){ .sid = str_of(session->sid) });
+	else if (c->front != NULL && c->opening == NULL)
+		imap_front_shutdown(c->front);
+	else
+		imap_client_close(c);
+}
+
+static const struct session_kind kind = { user_of, end_client };
+
+static struct imap_role *
+role_of(struct env *env)
+{
+	if (env->role == NULL) {
+		struct imap_role *r = NEW(struct imap_role);
+
+		sessions_init(&r->all, env, &kind);
+		env->role = r;
+	}
+	return env->role;
+}
+
 static void
 on_listen(struct env *env, struct str service, struct str address, int fd)
 {
 	struct imap_role *r = role_of(env);
 
 	(void)address;
-	front_add_door(r->front, service, fd, str_eq(service, STR("imaps")) ? &imaps_door : &imap_door, r);
+	front_add_door(r->all.front, service, fd, str_eq(service, STR("imaps")) ? &imaps_door : &imap_door, r);
 }
 
 static void
 start(struct env *env)
 {
-	front_start(role_of(env)->front);
+	front_start(role_of(env)->all.front);
 }
 
 static void
 reload(struct env *env, const struct conf *was)
 {
 	(void)was;
-	front_reload(role_of(env)->front);
+	front_reload(role_of(env)->all.front);
 }
 
 static void
 drain(struct env *env, unsigned seconds)
 {
-	struct imap_role *r = role_of(env);
-	struct client *next;
-
-	front_close_doors(r->front);
-	if (r->nclients == 0)
-		env_end(env);
-	front_drain_limit(env, seconds);
 	for (unsigned i = 0; i < env->npeers[ROLE_STORE]; i++)
 		say_close_mail(env_peer(env, ROLE_STORE, i), &(struct close_mail_ask){ .sid = STR("") });
-	for (struct client *c = LIST_FIRST(&r->clients); c != NULL; c = next) {
-		next = LIST_NEXT(c, link);
-		if (c->closing || c->pump != NULL)
-			continue;
-		if (c->front != NULL)
-			imap_front_shutdown(c->front);
-		else
-			op_close(c);
-	}
+	sessions_drain(&role_of(env)->all, seconds);
 }
-
-/* --- `postern session …` --- */
-
-static struct session_info
-info_of(const struct client *c)
-{
-	return (struct session_info){ .number = c->number, .sid = c->sid, .service = c->service, .client = c->address,
-		.user = str_of(c->user != NULL ? c->user : ""), .since = c->since };
-}
-
-static bool
-run_list(void *ctx, const struct control_ask *ask, struct control_answer *out)
-{
-	const struct imap_role *r = ctx;
-	const struct client *c;
-	struct session_page page;
-
-	if (!session_page_begin(&page, ask, out))
-		return true;
-	LIST_FOREACH(c, &r->clients, link) {
-		struct session_info info = info_of(c);
-
-		session_page_add(&page, &info);
-	}
-	return session_page_end(&page, ask, out);
-}
-
-/* The store says goodbye to who is logged in. */
-static void
-end_client(struct client *c)
-{
-	struct env *env = c->role->env;
-
-	if (c->closing)
-		return;
-	if (c->pump != NULL)
-		say_close_mail(env_peer(env, ROLE_STORE, owner_of(str_of(c->user), env->conf->store.processes)),
-		    &(struct close_mail_ask){ .sid = str_of(c->sid) });
-	else if (c->front != NULL && c->opening == NULL)
-		imap_front_shutdown(c->front);
-	else
-		op_close(c);
-}
-
-static bool
-run_end(void *ctx, const struct control_ask *ask, struct control_answer *out)
-{
-	struct imap_role *r = ctx;
-	struct client *c;
-	unsigned n = 0;
-
-	LIST_FOREACH(c, &r->clients, link) {
-		struct session_info info = info_of(c);
-
-		if (!session_is(ask->args.v[0], &info))
-			continue;
-		end_client(c);
-		n++;
-	}
-	return session_ended(n, out);
-}
-
-static const struct control_verb verbs[] = {
-	{ "session", "list", 0, 0, run_list },
-	{ "session", "end", 1, 1, run_end },
-	{ 0 },
-};
 
 static void *
 admin(struct env *env)
 {
-	return role_of(env);
+	return &role_of(env)->all;
 }
 
 static void
@@ -553,8 +221,7 @@ counters(struct env *env, struct counters_out *out)
 {
 	const struct imap_role *r = role_of(env);
 
-	counter_add(out, "sessions", r->nclients);
-	counter_add(out, "connections", r->connections);
+	sessions_count(&r->all, out);
 	counter_add(out, "logins", r->logins);
 }
 
@@ -566,7 +233,7 @@ static const struct ipc_handlers handlers = {
 
 const struct role_ops imap_ops = {
 	.handlers = &handlers,
-	.verbs = verbs,
+	.verbs = session_verbs,
 	.admin = admin,
 	.start = start,
 	.reload = reload,

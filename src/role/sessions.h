@@ -1,43 +1,66 @@
-/* sessions.h - `postern session list` and `session end`, for the roles that face clients.
+/* sessions.h - the sessions of a role that faces clients: what they have in common, how they end, and `postern session
+ * list' and `session end'.
  *
  * list    → [{sid, service, client, user, seconds}], newest first
  * end ID|ADDRESS → {ended: how many} */
 #ifndef ROLE_SESSIONS_H
 #define ROLE_SESSIONS_H
 
+#include <sys/queue.h>
+
 #include <postern/conf/conf.h>
 #include <postern/core/clock.h>
 #include <postern/role/control.h>
 
+#include "front.h"
+
 enum { SESSIONS_PAGE = 200 };
 
-/* One session, for a row. number: counts connections, so that a page can begin where the last one ended. */
-struct session_info {
-	uint64_t number;
-	const char *sid;
+/* First member of a role's own session. */
+struct session {
+	LIST_ENTRY(session) link;
+	struct sessions *of;
 	enum conf_service service; /* SERVICE_COUNT: the local socket */
-	const char *client;
-	struct str user; /* empty before the login */
+	struct addr peer;
+	char client[ADDR_TEXT_SIZE];
+	char sid[SID_SIZE];
+	uint64_t number; /* counts connections, so that a page of the list can begin where the last one ended */
 	struct mono since;
+	const struct conf *conf; /* the one it began with */
+	struct conn *conn;
+	bool closing;
 };
 
-/* A page being made. */
-struct session_page {
-	json_t *rows;
-	uint64_t below; /* only sessions with a lower number */
-	uint64_t last;
-	bool more;
+/* What differs from role to role. */
+struct session_kind {
+	/* Who is logged in; empty before the login. */
+	struct str (*user)(const struct session *s);
+	/* The operator, or the end of the server, wants it to end: what is under way is finished first. */
+	void (*end)(struct session *s);
 };
 
-/* False, with the answer in out, when the page asked for cannot be. */
-bool session_page_begin(struct session_page *p, const struct control_ask *ask, struct control_answer *out);
-void session_page_add(struct session_page *p, const struct session_info *s);
-/* The page as the answer; true. */
-bool session_page_end(struct session_page *p, const struct control_ask *ask, struct control_answer *out);
+struct sessions {
+	struct env *env;
+	struct front *front;
+	const struct session_kind *kind;
+	LIST_HEAD(, session) list;
+	unsigned n;
+	uint64_t connections;
+};
 
-/* Does the word name this session, by id or by its user? */
-bool session_is(struct str word, const struct session_info *s);
-/* How many were ended, as the answer; true. */
-bool session_ended(unsigned n, struct control_answer *out);
+void sessions_init(struct sessions *all, struct env *env, const struct session_kind *kind);
+/* No new ones; each is told to end. When the last is gone, so is the process; at the latest after so many seconds. */
+void sessions_drain(struct sessions *all, unsigned seconds);
+/* "sessions" and "connections". */
+void sessions_count(const struct sessions *all, struct counters_out *out);
+
+/* A connection begins: fills s, whose owner is ctx of the callbacks. */
+void session_begin(struct sessions *all, struct session *s, int fd, enum conf_service service, const struct addr *peer,
+    const struct conn_ops *ops, void *ctx);
+/* It is over: takes s apart; its memory is the owner's. The last thing to be done with it: the process may end here. */
+void session_over(struct session *s);
+
+/* Verbs of the control socket, for role_ops; they run on a struct sessions. */
+extern const struct control_verb session_verbs[];
 
 #endif

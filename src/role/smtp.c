@@ -8,23 +8,6 @@
 #include <postern/core/mem.h>
 
 #include "roles.h"
-#include "sessions.h"
-
-static void on_end(void *ctx, enum conn_end why);
-
-static struct smtp_role *
-role_of(struct env *env)
-{
-	if (env->role == NULL) {
-		struct smtp_role *r = NEW(struct smtp_role);
-
-		r->env = env;
-		r->front = front_of(env);
-		LIST_INIT(&r->sessions);
-		env->role = r;
-	}
-	return env->role;
-}
 
 /* --- one session: the deadline follows every call into it --- */
 
@@ -55,19 +38,19 @@ static size_t
 on_data(void *ctx, struct str bytes)
 {
 	struct smtp_session *s = ctx;
-	const SSL *ssl = conn_ssl(s->conn);
+	const SSL *ssl = conn_ssl(s->session.conn);
 	size_t used = 0;
 
 	if (s->in == NULL)
 		return bytes.n;
-	while (used < bytes.n && !s->closing && !s->paused && conn_ssl(s->conn) == ssl) {
+	while (used < bytes.n && !s->session.closing && !s->paused && conn_ssl(s->session.conn) == ssl) {
 		struct str now = str_sub(bytes, used, used + SMTP_FEED_MAX);
 
 		smtp_in_feed(s->in, now);
 		used += now.n;
 	}
 	smtp_session_settle(s);
-	return s->closing ? bytes.n : used;
+	return s->session.closing ? bytes.n : used;
 }
 
 static void
@@ -76,8 +59,8 @@ on_eof(void *ctx)
 	struct smtp_session *s = ctx;
 
 	if (s->in == NULL) {
-		conn_close(s->conn);
-	} else if (!s->closing) {
+		conn_close(s->session.conn);
+	} else if (!s->session.closing) {
 		smtp_in_eof(s->in); /* closes, unless the queue still owes the word on a message: that goes into the log */
 		smtp_session_settle(s);
 	}
@@ -86,20 +69,12 @@ on_eof(void *ctx)
 static void
 free_session(struct smtp_session *s)
 {
-	struct smtp_role *r = s->role;
-
-	LIST_REMOVE(s, link);
 	if (s->in != NULL)
 		smtp_in_free(s->in);
 	smtp_sink_drop(s);
 	loop_timer_fini(&s->tick);
-	conn_free(s->conn);
-	front_left(r->front, s->service, &s->peer);
-	conf_unref(s->conf);
+	session_over(&s->session);
 	free(s);
-	r->nsessions--;
-	if (r->env->draining && r->nsessions == 0)
-		env_end(r->env);
 }
 
 static void
@@ -107,7 +82,7 @@ on_end(void *ctx, enum conn_end why)
 {
 	struct smtp_session *s = ctx;
 
-	front_log_end(s->service, s->sid, s->client, s->conn, why);
+	front_log_end(s->session.service, s->session.sid, s->session.client, s->session.conn, why);
 	free_session(s);
 }
 
@@ -117,7 +92,7 @@ spoke_early(const struct smtp_session *s)
 {
 	char byte;
 
-	return recv(conn_fd(s->conn), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+	return recv(conn_fd(s->session.conn), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
 static void
@@ -125,9 +100,9 @@ begin(struct smtp_session *s, const struct smtp_in_tls *tls)
 {
 	static const enum smtp_in_profile profiles[] = { [SERVICE_SMTP] = SMTP_MX, [SERVICE_SUBMISSION] = SMTP_SUBMISSION,
 		[SERVICE_SUBMISSIONS] = SMTP_SUBMISSIONS, [SERVICE_COUNT] = SMTP_LOCAL };
-	struct smtp_in_peer peer = { .address = str_of(s->client), .sid = str_of(s->sid), .user = str_of(s->local_user) };
+	struct smtp_in_peer peer = { .address = str_of(s->session.client), .sid = str_of(s->session.sid), .user = str_of(s->local_user) };
 
-	s->in = smtp_in_new(&smtp_session_ops, s, &s->in_conf, profiles[s->service], &peer, tls);
+	s->in = smtp_in_new(&smtp_session_ops, s, &s->in_conf, profiles[s->session.service], &peer, tls);
 	if (tls == NULL && spoke_early(s))
 		smtp_in_feed(s->in, STR("?")); /* what was said does not matter */
 	smtp_in_start(s->in);
@@ -138,16 +113,16 @@ static void
 on_secure(void *ctx)
 {
 	struct smtp_session *s = ctx;
-	SSL *ssl = conn_ssl(s->conn);
+	SSL *ssl = conn_ssl(s->session.conn);
 	struct front_bindings bindings;
 	struct tls_facts f;
 	struct smtp_in_tls tls;
 
-	tls_facts_log((enum tls_service)s->service, str_of(s->sid), str_of(s->client), ssl);
+	tls_facts_log((enum tls_service)s->session.service, str_of(s->session.sid), str_of(s->session.client), ssl);
 	tls_facts_read(ssl, &f);
 	tls = (struct smtp_in_tls){ .version = str_of(f.version), .cipher = str_of(f.cipher), .bits = (unsigned)f.bits,
 		.group = str_of(f.group), .sni = str_of(f.sni), .client = str_of(f.client_subject) };
-	front_bindings(s->conn, &bindings);
+	front_bindings(s->session.conn, &bindings);
 	tls.exporter = bindings.exporter;
 	tls.endpoint = bindings.end_point;
 	if (s->in == NULL) {
@@ -165,7 +140,7 @@ static const struct conn_ops conn_callbacks = { .on_data = on_data, .on_secure =
 static void
 fill_conf(struct smtp_session *s)
 {
-	const struct conf *conf = s->conf;
+	const struct conf *conf = s->session.conf;
 	struct smtp_role *r = s->role;
 
 	s->in_conf = (struct smtp_in_conf){ .hostname = conf->hostname, .message_size = conf->limits.message_size,
@@ -174,7 +149,7 @@ fill_conf(struct smtp_session *s)
 		.login_ms = conf->limits.login_ms };
 	s->in_conf.mechanisms = r->mechanisms;
 	s->in_conf.nmechanisms = front_mechanisms(conf, r->mechanisms);
-	s->in_conf.tls = s->service == SERVICE_SMTP || s->service == SERVICE_SUBMISSION;
+	s->in_conf.tls = s->session.service == SERVICE_SMTP || s->session.service == SERVICE_SUBMISSION;
 }
 
 static struct smtp_session *
@@ -183,19 +158,10 @@ new_session(struct smtp_role *r, int fd, enum conf_service service, const struct
 	struct smtp_session *s = NEW(struct smtp_session);
 
 	s->role = r;
-	s->service = service;
-	s->peer = *peer;
 	s->sink_fd = -1;
-	s->conf = conf_ref(r->env->conf);
-	addr_text_ip(peer, s->client);
-	front_sid(s->sid);
+	session_begin(&r->all, &s->session, fd, service, peer, &conn_callbacks, s);
 	fill_conf(s);
-	loop_timer_init(&s->tick, r->env->loop, on_tick, s);
-	s->conn = conn_new(r->env->loop, fd, &conn_callbacks, s);
-	LIST_INSERT_HEAD(&r->sessions, s, link);
-	r->nsessions++;
-	s->number = r->connections++;
-	s->since = mono_now();
+	loop_timer_init(&s->tick, r->all.env->loop, on_tick, s);
 	return s;
 }
 
@@ -224,14 +190,14 @@ on_accept_submissions(void *ctx, int fd, const struct addr *peer, const struct a
 {
 	struct smtp_role *r = ctx;
 	struct smtp_session *s = new_session(r, fd, SERVICE_SUBMISSIONS, peer);
-	SSL *ssl = front_tls(r->front, SERVICE_SUBMISSIONS);
+	SSL *ssl = front_tls(r->all.front, SERVICE_SUBMISSIONS);
 
 	(void)local;
 	if (ssl == NULL)
-		conn_close(s->conn);
+		conn_close(s->session.conn);
 	else
-		conn_secure(s->conn, ssl, CONN_SERVER, CONN_INJECTED_CLOSE, STR("500 5.5.1 this port speaks TLS from the first byte\r\n"));
-	conn_wait(s->conn, CONN_WAIT_HANDSHAKE, s->conf->limits.handshake_ms);
+		conn_secure(s->session.conn, ssl, CONN_SERVER, CONN_INJECTED_CLOSE, STR("500 5.5.1 this port speaks TLS from the first byte\r\n"));
+	conn_wait(s->session.conn, CONN_WAIT_HANDSHAKE, s->session.conf->limits.handshake_ms);
 }
 
 /* The local submission socket: whoever may open it is known to the kernel. */
@@ -246,7 +212,7 @@ on_accept_local(void *ctx, int fd, const struct addr *peer, const struct addr *l
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == -1)
 		cred.uid = (uid_t)-1;
 	snprintf(s->local_user, sizeof s->local_user, "uid=%u", (unsigned)cred.uid);
-	snprintf(s->client, sizeof s->client, "local");
+	snprintf(s->session.client, sizeof s->session.client, "local");
 	begin(s, NULL);
 }
 
@@ -262,6 +228,44 @@ static const struct {
 	{ "submit", { on_accept_local, front_log_refused, STR_INIT(BUSY) } },
 };
 
+/* --- the role --- */
+
+static struct str
+user_of(const struct session *session)
+{
+	const struct smtp_session *s = (const struct smtp_session *)session;
+
+	return s->in != NULL ? smtp_in_login(s->in) : STR("");
+}
+
+/* A transaction under way is finished first. */
+static void
+end_session(struct session *session)
+{
+	struct smtp_session *s = (struct smtp_session *)session;
+
+	if (s->in == NULL) {
+		conn_close(session->conn);
+		return;
+	}
+	smtp_in_shutdown(s->in);
+	smtp_session_settle(s);
+}
+
+static const struct session_kind kind = { user_of, end_session };
+
+static struct smtp_role *
+role_of(struct env *env)
+{
+	if (env->role == NULL) {
+		struct smtp_role *r = NEW(struct smtp_role);
+
+		sessions_init(&r->all, env, &kind);
+		env->role = r;
+	}
+	return env->role;
+}
+
 static void
 on_listen(struct env *env, struct str service, struct str address, int fd)
 {
@@ -270,106 +274,32 @@ on_listen(struct env *env, struct str service, struct str address, int fd)
 	(void)address;
 	for (size_t i = 0; i < sizeof doors / sizeof *doors; i++)
 		if (str_eq(service, str_of(doors[i].service)))
-			front_add_door(r->front, service, fd, &doors[i].ops, r);
+			front_add_door(r->all.front, service, fd, &doors[i].ops, r);
 }
-
-/* --- the role --- */
 
 static void
 start(struct env *env)
 {
-	front_start(role_of(env)->front);
+	front_start(role_of(env)->all.front);
 }
 
 static void
 reload(struct env *env, const struct conf *was)
 {
 	(void)was;
-	front_reload(role_of(env)->front);
+	front_reload(role_of(env)->all.front);
 }
 
 static void
 drain(struct env *env, unsigned seconds)
 {
-	struct smtp_role *r = role_of(env);
-	struct smtp_session *s;
-	struct smtp_session *next;
-
-	front_close_doors(r->front);
-	if (r->nsessions == 0)
-		env_end(env);
-	front_drain_limit(env, seconds);
-	for (s = LIST_FIRST(&r->sessions); s != NULL; s = next) {
-		next = LIST_NEXT(s, link);
-		if (s->in == NULL) {
-			conn_close(s->conn);
-		} else if (!s->closing) {
-			smtp_in_shutdown(s->in);
-			smtp_session_settle(s);
-		}
-	}
+	sessions_drain(&role_of(env)->all, seconds);
 }
-
-/* --- `postern session …` --- */
-
-static struct session_info
-info_of(const struct smtp_session *s)
-{
-	return (struct session_info){ .number = s->number, .sid = s->sid, .service = s->service, .client = s->client,
-		.user = s->in != NULL ? smtp_in_login(s->in) : STR(""), .since = s->since };
-}
-
-static bool
-run_list(void *ctx, const struct control_ask *ask, struct control_answer *out)
-{
-	const struct smtp_role *r = ctx;
-	const struct smtp_session *s;
-	struct session_page page;
-
-	if (!session_page_begin(&page, ask, out))
-		return true;
-	LIST_FOREACH(s, &r->sessions, link) {
-		struct session_info info = info_of(s);
-
-		session_page_add(&page, &info);
-	}
-	return session_page_end(&page, ask, out);
-}
-
-/* A transaction under way is finished first. */
-static bool
-run_end(void *ctx, const struct control_ask *ask, struct control_answer *out)
-{
-	struct smtp_role *r = ctx;
-	struct smtp_session *s;
-	unsigned n = 0;
-
-	LIST_FOREACH(s, &r->sessions, link) {
-		struct session_info info = info_of(s);
-
-		if (s->closing || !session_is(ask->args.v[0], &info))
-			continue;
-		if (s->in == NULL) {
-			conn_close(s->conn);
-		} else {
-			smtp_in_shutdown(s->in);
-			smtp_session_settle(s);
-		}
-		n++;
-	}
-	return session_ended(n, out);
-}
-
-static const struct control_verb verbs[] = {
-	{ "session", "list", 0, 0, run_list },
-	{ "session", "end", 1, 1, run_end },
-	{ 0 },
-};
 
 static void *
 admin(struct env *env)
 {
-	return role_of(env);
+	return &role_of(env)->all;
 }
 
 static void
@@ -377,8 +307,7 @@ counters(struct env *env, struct counters_out *out)
 {
 	const struct smtp_role *r = role_of(env);
 
-	counter_add(out, "sessions", r->nsessions);
-	counter_add(out, "connections", r->connections);
+	sessions_count(&r->all, out);
 	counter_add(out, "messages", r->messages);
 }
 
@@ -390,7 +319,7 @@ static const struct ipc_handlers handlers = {
 
 const struct role_ops smtp_ops = {
 	.handlers = &handlers,
-	.verbs = verbs,
+	.verbs = session_verbs,
 	.admin = admin,
 	.start = start,
 	.reload = reload,

@@ -3,43 +3,29 @@
 #define ROLE_SMTP_H
 
 #include <stdio.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include <postern/auth/sasl.h>
 #include <postern/message/envelope.h>
 #include <postern/smtp/in.h>
 
-#include "front.h"
+#include "sessions.h"
 
 enum { SMTP_MESSAGES_MAX = 1000 }; /* of one session; a client with more connects again */
 
 struct smtp_role {
-	struct env *env;
-	struct front *front;
-	LIST_HEAD(, smtp_session) sessions;
-	unsigned nsessions;
-	uint64_t connections;
+	struct sessions all;
 	uint64_t messages;
 	struct str mechanisms[SASL_MECHANISMS_MAX];
 };
 
 struct smtp_session {
-	LIST_ENTRY(smtp_session) link;
+	struct session session;
 	struct smtp_role *role;
-	enum conf_service service; /* SERVICE_COUNT: the local socket */
-	struct addr peer;
-	char client[ADDR_TEXT_SIZE];
-	char sid[SID_SIZE];
-	uint64_t number;
-	struct mono since;
 	char local_user[32];
-	const struct conf *conf; /* the one it began with */
 	struct smtp_in_conf in_conf;
-	struct conn *conn;
 	struct smtp_in *in; /* NULL until TLS stands on port 465 */
 	struct loop_timer tick;
-	bool closing;
 	bool paused;
 
 	struct smtp_asked *asked; /* the question under way (smtp_ops.c) */

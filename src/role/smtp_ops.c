@@ -27,7 +27,7 @@ op_write(void *ctx, struct str bytes)
 {
 	struct smtp_session *s = ctx;
 
-	conn_write(s->conn, bytes);
+	conn_write(s->session.conn, bytes);
 }
 
 static void
@@ -35,23 +35,23 @@ op_close(void *ctx)
 {
 	struct smtp_session *s = ctx;
 
-	s->closing = true;
+	s->session.closing = true;
 	loop_timer_stop(&s->tick);
-	conn_close(s->conn);
+	conn_close(s->session.conn);
 }
 
 static void
 op_starttls(void *ctx)
 {
 	struct smtp_session *s = ctx;
-	SSL *ssl = front_tls(s->role->front, s->service);
+	SSL *ssl = front_tls(s->role->all.front, s->session.service);
 
 	if (ssl == NULL) {
 		op_close(s);
 		return;
 	}
-	conn_secure(s->conn, ssl, CONN_SERVER, CONN_INJECTED_CLOSE, STR(""));
-	conn_wait(s->conn, CONN_WAIT_HANDSHAKE, s->conf->limits.handshake_ms);
+	conn_secure(s->session.conn, ssl, CONN_SERVER, CONN_INJECTED_CLOSE, STR(""));
+	conn_wait(s->session.conn, CONN_WAIT_HANDSHAKE, s->session.conf->limits.handshake_ms);
 }
 
 static void
@@ -60,7 +60,7 @@ op_pause(void *ctx)
 	struct smtp_session *s = ctx;
 
 	s->paused = true;
-	conn_pause(s->conn);
+	conn_pause(s->session.conn);
 }
 
 static void
@@ -69,13 +69,13 @@ op_resume(void *ctx)
 	struct smtp_session *s = ctx;
 
 	s->paused = false;
-	conn_resume(s->conn);
+	conn_resume(s->session.conn);
 }
 
 static enum smtp_in_load
 op_load(void *ctx)
 {
-	unsigned fill = front_fill(((struct smtp_session *)ctx)->role->front);
+	unsigned fill = front_fill(((struct smtp_session *)ctx)->role->all.front);
 
 	return fill >= 90 ? SMTP_LOAD_FULL : fill >= 60 ? SMTP_LOAD_BUSY : SMTP_LOAD_CALM;
 }
@@ -85,13 +85,13 @@ op_load(void *ctx)
 static struct ipc_chan *
 auth_of(struct smtp_session *s)
 {
-	return env_peer(s->role->env, ROLE_AUTH, 0);
+	return env_peer(s->role->all.env, ROLE_AUTH, 0);
 }
 
 static struct ipc_chan *
 queue_of(struct smtp_session *s)
 {
-	return env_peer(s->role->env, ROLE_QUEUE, 0);
+	return env_peer(s->role->all.env, ROLE_QUEUE, 0);
 }
 
 static struct smtp_asked *
@@ -100,7 +100,7 @@ asking(struct smtp_session *s)
 	struct smtp_asked *a = NEW(struct smtp_asked);
 
 	a->s = s;
-	a->env = s->role->env;
+	a->env = s->role->all.env;
 	s->asked = a;
 	return a;
 }
@@ -162,7 +162,7 @@ op_resolve(void *ctx, const struct smtp_in_resolve *q)
 	struct smtp_session *s = ctx;
 	struct str login = q->login.n > 0 ? q->login : str_of(s->local_user);
 
-	ask_rcpt(auth_of(s), &(struct rcpt_ask){ .address = q->address, .login = login, .client = str_of(s->client),
+	ask_rcpt(auth_of(s), &(struct rcpt_ask){ .address = q->address, .login = login, .client = str_of(s->session.client),
 	    .size = q->size, .smtputf8 = q->smtputf8 }, on_rcpt, asking(s));
 }
 
@@ -230,10 +230,10 @@ op_auth_start(void *ctx, struct str mechanism, struct str initial)
 {
 	struct smtp_session *s = ctx;
 	struct front_bindings bindings;
-	struct sasl_start_ask ask = { .service = str_of(conf_service_name(s->service)), .sid = str_of(s->sid), .client = str_of(s->client),
-		.mechanism = mechanism, .has_initial = initial.p != NULL, .initial = initial, .tls = conn_is_secure(s->conn) };
+	struct sasl_start_ask ask = { .service = str_of(conf_service_name(s->session.service)), .sid = str_of(s->session.sid), .client = str_of(s->session.client),
+		.mechanism = mechanism, .has_initial = initial.p != NULL, .initial = initial, .tls = conn_is_secure(s->session.conn) };
 
-	front_bindings(s->conn, &bindings);
+	front_bindings(s->session.conn, &bindings);
 	ask.exporter = bindings.exporter;
 	ask.end_point = bindings.end_point;
 	ask_sasl_start(auth_of(s), &ask, on_sasl_started, asking(s));
@@ -327,10 +327,10 @@ has_room(struct smtp_session *s, struct err *e)
 	if (!s->sink_spooled || size < s->sink_looked + SINK_LOOK_BYTES)
 		return true;
 	s->sink_looked = size;
-	if (fstatvfs(s->sink_fd, &v) == -1 || (uint64_t)v.f_bavail * v.f_frsize >= s->conf->limits.disk_reserve)
+	if (fstatvfs(s->sink_fd, &v) == -1 || (uint64_t)v.f_bavail * v.f_frsize >= s->session.conf->limits.disk_reserve)
 		return true;
 	return err_temp(e, SAY_DISK, "the disk is nearly full: the reserve is %llu bytes",
-	    (unsigned long long)s->conf->limits.disk_reserve);
+	    (unsigned long long)s->session.conf->limits.disk_reserve);
 }
 
 static enum smtp_in_sink
@@ -393,7 +393,7 @@ op_submit(void *ctx, struct str prefix, unsigned flags)
 	    (s->sink_spooled || envelope_seal(s->sink_fd));
 
 	if (ok)
-		ask_submit(queue_of(s), &(struct submit_ask){ .sid = str_of(s->sid), .file = s->sink_fd }, on_submitted, a);
+		ask_submit(queue_of(s), &(struct submit_ask){ .sid = str_of(s->session.sid), .file = s->sink_fd }, on_submitted, a);
 	else
 		log_say(LEVEL_ERROR, "spool", "message file: %s", s->sink.err.log);
 	close_sink(s);
