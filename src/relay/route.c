@@ -67,6 +67,7 @@ set_host(struct relay_route *out, struct str name, uint16_t port)
 	out->finding = addr_parse_ip(name, &a) ? RELAY_BY_ADDRESS : RELAY_BY_HOST;
 	out->name = name;
 	out->port = port;
+	out->named = true;
 	out->private_allowed = true;
 }
 

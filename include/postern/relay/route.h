@@ -28,6 +28,7 @@ struct relay_route {
 	bool has_rule;       /* the operator's TLS demand */
 	enum conf_demand tls;
 	struct conf_strs names;
+	bool named;          /* by the operator: finding is never BY_MX */
 	bool private_allowed;
 	const struct conf_route *login; /* with user and password, or NULL */
 };

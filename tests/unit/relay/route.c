@@ -82,7 +82,7 @@ struct meaning {
 	enum conf_protocol protocol;
 	int rule_plus; /* enum conf_demand + 1; 0: no rule */
 	size_t names;
-	bool private_allowed, login;
+	bool named, private_allowed, login;
 };
 
 #define RULE(r) .rule_plus = DEMAND_##r + 1
@@ -90,29 +90,30 @@ struct meaning {
 
 static const struct meaning meanings[] = {
 	{ table, "other.test", .finding = RELAY_BY_MX, .name = "other.test", .port = 25 },
-	{ table, "a.test", .finding = RELAY_BY_HOST, .name = "host.test", .port = 2525, RULE(ENCRYPT),
+	{ table, "a.test", .finding = RELAY_BY_HOST, .name = "host.test", .port = 2525, RULE(ENCRYPT), .named = true,
 	    .private_allowed = true },
 	{ table, ".a.test", .finding = RELAY_BY_ADDRESS, .name = "2001:db8::1", .port = 24, .protocol = PROTOCOL_LMTP,
-	    .private_allowed = true },
+	    .named = true, .private_allowed = true },
 	{ table, "deep.b.a.test", .finding = RELAY_BY_MX, .name = "deep.b.a.test", .port = 25, RULE(DANE),
 	    .private_allowed = true },
 	{ table, "verify.test", .finding = RELAY_BY_MX, .name = "verify.test", .port = 25, RULE(VERIFY), .names = 2 },
 	{ table, "empty.test", .finding = RELAY_BY_MX, .name = "empty.test", .port = 25 },
-	{ table, "login.test", .finding = RELAY_BY_HOST, .name = "smart.test", .port = 587, RULE(VERIFY),
+	{ table, "login.test", .finding = RELAY_BY_HOST, .name = "smart.test", .port = 587, RULE(VERIFY), .named = true,
 	    .private_allowed = true, .login = true },
 	{ table, "[192.0.2.9]", .finding = RELAY_BY_ADDRESS, .name = "192.0.2.9", .port = 25 },
 	{ table, "[IPv6:2001:db8::9]", .finding = RELAY_BY_ADDRESS, .name = "2001:db8::9", .port = 25 },
-	{ table, "=h.test:26", .finding = RELAY_BY_HOST, .name = "h.test", .port = 26, .private_allowed = true },
-	{ table, "=[2001:db8::5]:25", .finding = RELAY_BY_ADDRESS, .name = "2001:db8::5", .port = 25,
+	{ table, "=h.test:26", .finding = RELAY_BY_HOST, .name = "h.test", .port = 26, .named = true,
 	    .private_allowed = true },
-	{ table, "=127.0.0.1:25", .finding = RELAY_BY_ADDRESS, .name = "127.0.0.1", .port = 25,
+	{ table, "=[2001:db8::5]:25", .finding = RELAY_BY_ADDRESS, .name = "2001:db8::5", .port = 25, .named = true,
+	    .private_allowed = true },
+	{ table, "=127.0.0.1:25", .finding = RELAY_BY_ADDRESS, .name = "127.0.0.1", .port = 25, .named = true,
 	    .private_allowed = true },
 	{ table, "=smart.test:587", .finding = RELAY_BY_HOST, .name = "smart.test", .port = 587, RULE(VERIFY),
-	    .private_allowed = true, .login = true },
-	{ table, "=smart.test:25", .finding = RELAY_BY_HOST, .name = "smart.test", .port = 25,
+	    .named = true, .private_allowed = true, .login = true },
+	{ table, "=smart.test:25", .finding = RELAY_BY_HOST, .name = "smart.test", .port = 25, .named = true,
 	    .private_allowed = true },
 	{ smart, "*", .finding = RELAY_BY_ADDRESS, .name = "192.0.2.1", .port = 465, .protocol = PROTOCOL_SMTPS,
-	    .private_allowed = true },
+	    .named = true, .private_allowed = true },
 	{ smart, "direct.test", .finding = RELAY_BY_MX, .name = "direct.test", .port = 25 },
 	{ demanding, "other.test", .finding = RELAY_BY_MX, .name = "other.test", .port = 25, RULE(ENCRYPT),
 	    .private_allowed = true },
@@ -153,6 +154,7 @@ check_meaning(const struct meaning *m, const struct relay_route *r)
 	assert_int_equal(r->has_rule ? (int)r->tls + 1 : 0, m->rule_plus);
 	assert_int_equal(r->names.n, m->names);
 	assert_int_equal(r->private_allowed, m->private_allowed);
+	assert_int_equal(r->named, m->named);
 	assert_int_equal(r->login != NULL, m->login);
 }
 
