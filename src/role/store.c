@@ -33,10 +33,11 @@ static void
 start(struct env *env)
 {
 	struct store_role *r = NEW(struct store_role);
-	struct store_config config = { .loop = env->loop, .root = env->root, .host = env->conf->hostname.p, .threads = SYNC_THREADS,
+	struct store_config config = { .loop = env->loop, .root = env->root, .host = mem_cstr(env->conf->hostname), .threads = SYNC_THREADS,
 		.free_min = env->conf->limits.disk_reserve, .make_cache = store_make_cache, .on_usage = on_usage, .ctx = r };
 	struct err e;
 
+	/* the store outlives this configuration; so its host name is a copy */
 	r->env = env;
 	LIST_INIT(&r->sessions);
 	r->tickets = ticket_table_new();

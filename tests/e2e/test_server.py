@@ -26,6 +26,19 @@ def size_offered(wire):
 
 # --- reload
 
+def test_delivery_after_reloads(make_site):
+    """What roles keep of a configuration does not go with it."""
+    site = make_site()
+    for i in range(3):
+        site.write_conf(extra=site.extra + f"\nlimits {{ message_size = {i + 1}M }}")
+        site.reload()
+        site.submit("alice", ["bob"], f"From: alice@example.test\r\nSubject: {i}\r\n\r\nx\r\n")
+        site.extra = CHEAP_HASHES
+    assert len(site.inbox("bob", 3)) == 3
+    names = [p.name for p in (site.state / "mail/example.test/bob/Maildir").glob("*/*.M*")]
+    assert len(names) == 3 and all(f".{site.hostname},S=" in name for name in names), names
+
+
 def test_reload_is_for_new_connections(make_site):
     site = make_site()
     with Wire(site, "smtp") as old, site.imap("alice") as mailbox:
