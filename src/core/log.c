@@ -1,8 +1,11 @@
 /* log.c - composing and writing log lines. */
 #include <postern/core/log.h>
 
+#include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -18,6 +21,8 @@ static struct {
 	enum log_level lowest;
 	void (*fn)(void *ctx, struct str line);
 	void *ctx;
+	atomic_uint lost;  /* lines that nobody took, until that is told */
+	atomic_bool stuck; /* waited in vain: not again before a line goes */
 } log_out = { .fd = 2, .role = "postern", .lowest = LEVEL_INFO };
 
 static const char *const level_name[] = { "debug", "info", "warn", "error" };
@@ -217,21 +222,56 @@ log_fmt(struct log_line *l, const char *key, const char *format, ...)
 	va_end(args);
 }
 
+static void
+close_line(struct log_line *l)
+{
+	if (log_out.format == LOG_JSON)
+		l->p[l->n++] = '}';
+	l->p[l->n++] = '\n';
+}
+
+/* One write, so that lines of several processes do not mix. A full pipe is waited for once, not at every line: whoever reads it
+ * may be busy, or gone. */
+static bool
+write_line(const struct log_line *l)
+{
+	struct pollfd room = { .fd = log_out.fd, .events = POLLOUT };
+	bool went = write(log_out.fd, l->p, l->n) != -1;
+
+	if (!went && errno == EAGAIN && !log_out.stuck)
+		went = poll(&room, 1, LOG_WAIT_MS) == 1 && write(log_out.fd, l->p, l->n) != -1;
+	log_out.stuck = !went;
+	return went;
+}
+
+static void
+tell_lost(void)
+{
+	unsigned n = atomic_exchange(&log_out.lost, 0);
+	struct log_line l;
+
+	if (n == 0)
+		return;
+	log_begin(&l, LEVEL_ERROR, "lost");
+	log_num(&l, "lines", n);
+	log_cstr(&l, "why", "nobody read the log");
+	close_line(&l);
+	if (!write_line(&l))
+		log_out.lost += n;
+}
+
 void
 log_end(struct log_line *l)
 {
 	if (l->off)
 		return;
-	if (log_out.format == LOG_JSON)
-		l->p[l->n++] = '}';
-	l->p[l->n++] = '\n';
-	if (log_out.fn != NULL) {
+	close_line(l);
+	if (log_out.fn != NULL)
 		log_out.fn(log_out.ctx, str_from(l->p, l->n));
-		return;
-	}
-	/* one write, so that lines of several processes do not mix; nobody is left to tell of a failure */
-	if (write(log_out.fd, l->p, l->n) == -1)
-		return;
+	else if (write_line(l))
+		tell_lost();
+	else
+		log_out.lost++;
 }
 
 static void __attribute__((format(printf, 3, 0)))

@@ -31,7 +31,7 @@ enum {
 #define ROLE(upper, name) upper = 1 << ROLE_##upper,
 	ROLES(ROLE)
 #undef ROLE
-	EVERY = KEYS | AUTH | SMTP | IMAP | QUEUE | STORE | DNS | PARENT,
+	EVERY = ((1 << ROLE_COUNT) - 1) & ~CLI, /* the command line asks and is not asked */
 };
 
 #define FROM(mask) (mask)

@@ -54,7 +54,7 @@ on_conf(void *ctx, struct ipc_chan *from, const struct conf_ask *said)
 	(void)from;
 	env->conf = read_conf(said->text);
 	close(said->text);
-	log_setup(STDERR_FILENO, role_name(env->row->role), env->conf->log.format, env->conf->log.level);
+	log_setup(STDERR_FILENO, role_name(env->row->role), env->conf->log.format, role_log_level(env->row->role, env->conf));
 	if (env->started && env->row->ops->reload != NULL)
 		env->row->ops->reload(env, was);
 	conf_unref(was);
@@ -240,9 +240,12 @@ on_counters(void *ctx, struct ipc_question *q, const struct counters_ask *ask)
 static void
 on_parent_gone(void *ctx, struct ipc_chan *c)
 {
-	(void)ctx;
+	struct env *env = ctx;
+
 	(void)c;
-	_exit(0);
+	if (env->row->ops->parent_gone == NULL)
+		_exit(0);
+	env->row->ops->parent_gone(env);
 }
 
 /* The operator's terminal is not the role's: without one it cannot type into it (TIOCSTI), nor read what is typed there. */
@@ -302,7 +305,8 @@ role_child(int argc, char **argv)
 	log_setup(STDERR_FILENO, role_name(role), LOG_TEXT, LEVEL_INFO);
 	close_range(PARENT_FD + 1, ~0U, 0);
 	leave_terminal();
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (role_row(role)->ops->parent_gone == NULL)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	ignore_signals();
 	set_up_env(&env, role_row(role), (unsigned)index);
 	loop_run(env.loop);

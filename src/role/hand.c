@@ -81,6 +81,8 @@ hand_sockets(struct proc *p)
 		if (s->sockets[i].role == p->row->role)
 			say_listen(p->chan, &(struct listen_ask){ .service = str_of(s->sockets[i].service),
 			    .address = s->sockets[i].address, .socket = s->sockets[i].fd });
+	if (p->row->role == ROLE_LOG)
+		logpipe_hand(p);
 	if (p->control_fd != -1)
 		say_listen(p->chan, &(struct listen_ask){ .service = STR("control"), .socket = p->control_fd });
 }

@@ -180,9 +180,9 @@ running_in_step(const struct server *s, int step)
 static void
 drain_on(struct server *s)
 {
-	while (s->drain_step <= 2 && running_in_step(s, s->drain_step) == 0)
+	while (s->drain_step <= DRAIN_LAST && running_in_step(s, s->drain_step) == 0)
 		s->drain_step++;
-	if (s->drain_step > 2) {
+	if (s->drain_step > DRAIN_LAST) {
 		end_server(s, s->status);
 		return;
 	}
@@ -370,11 +370,16 @@ run(struct server *s)
 	}
 	if (geteuid() != 0)
 		log_say(LEVEL_WARN, "sandbox", "not started as root: all roles share one user, and no root is closed");
+	if (!logpipe_open(s, &e)) {
+		log_say(LEVEL_ERROR, "fatal", "%s", e.log);
+		return 1;
+	}
 	watch_signals(s);
 	for (unsigned i = 0; i < s->nprocs; i++)
 		start_proc(&s->procs[i]);
 	loop_run(s->loop);
 	log_say(LEVEL_INFO, "stop", "ended");
+	logpipe_close(s);
 	conf_unref(s->conf);
 	return s->status;
 }
@@ -390,7 +395,7 @@ role_serve(const char *conf_path)
 		return 1;
 	log_setup(STDERR_FILENO, "parent", LOG_TEXT, LEVEL_INFO);
 	conf_errors_init(&errors);
-	s = (struct server){ .conf_path = conf_path, .lock_fd = -1, .exe_fd = -1, .started = mono_now() };
+	s = (struct server){ .conf_path = conf_path, .lock_fd = -1, .exe_fd = -1, .stderr_fd = -1, .log_fd = -1, .started = mono_now() };
 	s.conf = conf_load(conf_path, &errors);
 	if (s.conf == NULL) {
 		buf_init(&text, 1 << 20);

@@ -56,6 +56,8 @@ struct server {
 	const struct conf *conf;
 	int exe_fd;  /* our own program, so that a restart runs the same version */
 	int lock_fd; /* one server per state directory */
+	int stderr_fd; /* the server's own standard error, while ours is the pipe of the log; -1 */
+	int log_fd;    /* the pipe's read end; -1 */
 	struct proc procs[PROCS_MAX];
 	unsigned nprocs;
 	struct listen_socket sockets[SOCKETS_MAX];
@@ -86,6 +88,11 @@ int sockets_control(const struct server *s, const char *name, struct err *e);
 
 /* spawn.c: forks and executes one role; its channel is attached. False: the machine cannot. */
 bool spawn(struct proc *p, struct err *e);
+
+/* logpipe.c: makes the pipe of the log our standard error; hands the role log its ends; writes out what is left at the end. */
+bool logpipe_open(struct server *s, struct err *e);
+void logpipe_hand(struct proc *p);
+void logpipe_close(struct server *s);
 
 /* hand.c: what a fresh process gets, and what changes while it runs. */
 void hand_everything(struct proc *p);

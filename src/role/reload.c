@@ -71,7 +71,7 @@ parent_reload(struct server *s, struct err *e)
 	}
 	conf_unref(s->conf);
 	s->conf = new;
-	log_setup(2, "parent", new->log.format, new->log.level);
+	log_setup(2, "parent", new->log.format, role_log_level(ROLE_PARENT, new));
 	for (unsigned i = 0; i < s->nprocs; i++)
 		if (s->procs[i].pid != 0)
 			hand_conf(&s->procs[i], true);

@@ -4,6 +4,7 @@
 
 #include "table.h"
 
+extern const struct role_ops log_ops;   /* log.c */
 extern const struct role_ops keys_ops;  /* keys.c */
 extern const struct role_ops dns_ops;   /* dns.c */
 extern const struct role_ops auth_ops;  /* auth.c */

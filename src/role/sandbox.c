@@ -128,7 +128,8 @@ sandbox_enter(struct env *env)
 		close_root(env);
 		drop_user(env, uid, gid);
 	}
-	end_with_parent(parent);
+	if (env->row->ops->parent_gone == NULL)
+		end_with_parent(parent);
 	umask(077);
 	set_limits(env->row->calls);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)

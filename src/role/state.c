@@ -23,6 +23,7 @@ static const struct part {
 	{ "run", 0755, OWNER_ROOT, ROLE_PARENT },
 	{ "keys", 0700, OWNER_ROOT, ROLE_PARENT },
 	{ "empty", 0555, OWNER_ROOT, ROLE_PARENT },
+	{ "trace", 0700, OWNER_ROLE, ROLE_LOG },
 	{ "dns", 0700, OWNER_ROLE, ROLE_DNS },
 	{ "auth", 0700, OWNER_ROLE, ROLE_AUTH },
 	{ "mail", 0700, OWNER_ROLE, ROLE_STORE },

@@ -30,6 +30,7 @@ store_count(const struct conf *conf)
 
 /* In the order of starting: who is asked before who asks. */
 static const struct role_row rows[] = {
+	{ ROLE_LOG, CONF_LOG, "_postern-log", "trace", CALLS_FILES, one, false, &log_ops, DRAIN_LAST },
 	{ ROLE_KEYS, CONF_KEYS, "_postern-key", NULL, 0, one, false, &keys_ops, 2 },
 	{ ROLE_DNS, CONF_DNS, "_postern-dns", "dns", CALLS_FILES | CALLS_NETWORK, one, false, &dns_ops, 2 },
 	{ ROLE_AUTH, CONF_AUTH, "_postern-auth", "auth", CALLS_FILES | CALLS_THREADS, one, false, &auth_ops, 2 },
@@ -54,6 +55,12 @@ role_row_next(const struct role_row *r)
 	if (r == NULL)
 		return rows;
 	return r + 1 < rows + sizeof rows / sizeof *rows ? r + 1 : NULL;
+}
+
+enum log_level
+role_log_level(unsigned role, const struct conf *conf)
+{
+	return role == ROLE_LOG || conf->log.level < LEVEL_INFO ? conf->log.level : LEVEL_INFO;
 }
 
 const struct role_link role_links[] = {

@@ -9,7 +9,10 @@ struct env;
 struct control_verb;
 struct counters_out;
 
-enum { PEERS_MAX = 32 }; /* processes of one kind */
+enum {
+	PEERS_MAX = 32, /* processes of one kind */
+	DRAIN_LAST = 3, /* the step of who writes the others' last words */
+};
 
 /* What a role does; every pointer may be NULL. */
 struct role_ops {
@@ -29,6 +32,8 @@ struct role_ops {
 	void (*listen)(struct env *env, struct str service, struct str address, int fd);
 	/* Take nothing new, finish what is open, then call env_end(); at the latest after so many seconds. */
 	void (*drain)(struct env *env, unsigned seconds);
+	/* The parent died; ends the process soon. NULL: it dies with the parent. */
+	void (*parent_gone)(struct env *env);
 	/* After the loop was stopped, the last thing. */
 	void (*end)(struct env *env);
 	/* Adds "name value" pairs for `postern status`. */
@@ -47,13 +52,17 @@ struct role_row {
 	unsigned (*count)(const struct conf *conf);
 	bool several;            /* may be more than one: control sockets are numbered */
 	const struct role_ops *ops;
-	int drain_step;          /* who ends first: 0 before 1 before 2 */
+	int drain_step;          /* who ends first: 0 before 1 before 2 before DRAIN_LAST */
 };
 
 /* NULL for the parent and the command line. */
 const struct role_row *role_row(unsigned role);
 /* All rows in the order of starting: NULL gives the first, the last gives NULL. */
 const struct role_row *role_row_next(const struct role_row *r);
+
+/* The lowest level that a role (or the parent) writes: all write from info on, whatever log.level says, for what the log leaves
+ * out may still be of use to the role log; only its own lines do not pass there. */
+enum log_level role_log_level(unsigned role, const struct conf *conf);
 
 /* Pairs that may talk; the channel is made by the parent. sign: a channel of its own for blocking signatures. */
 struct role_link {

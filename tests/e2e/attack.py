@@ -35,6 +35,7 @@ def kill(one, pid, signo=signal.SIGKILL):
 
 def assert_sound(one):
     """No report of a sanitizer, no panic, no death but those we caused."""
+    one.settle_log()
     text = one.log_path.read_text(errors="replace")
     found = re.findall(r"^.*(?:AddressSanitizer|runtime error:|event=panic|event=fatal|forbidden system call).*$", text, re.M)
     found += [str(line) for line in one.events("exit", level="error") if int(line["pid"]) not in one.killed]

@@ -50,6 +50,7 @@ def hides_canary(mx):
     needles = [CANARY.encode(), CANARY.encode("utf-16-le")]
     for shift in range(3):
         needles.append(base64.b64encode(b"\0" * shift + CANARY.encode())[4 if shift else 0:-4])
+    mx.settle_log()
     places = [p for p in mx.dir.rglob("*") if p.is_file() and not p.is_symlink()]
     for _, _, pid in [*mx.processes(), ("parent", 0, mx.process.pid)]:
         places += [Path(f"/proc/{pid}/cmdline"), Path(f"/proc/{pid}/environ")]

@@ -272,7 +272,7 @@ def test_as_root_nobody_keeps_rights(make_site):
         assert uids[role] != 0, role
         assert "NoNewPrivs:\t1" in status and "CapEff:\t0000000000000000" in status
         assert os.readlink(f"/proc/{pid}/root") != "/", role
-    assert len({uids[r] for r in ("keys", "dns", "auth", "queue", "store", "smtp")}) == 6
+    assert len({uids[r] for r in ("log", "keys", "dns", "auth", "queue", "store", "smtp")}) == 7
 
 
 # --- status and other commands
@@ -283,7 +283,7 @@ MX = {"users": ("alice", "bob")}
 def test_status(mx):
     status = mx.json("status")
     assert status["healthy"] is True and status["hostname"] == mx.hostname
-    assert {p["role"] for p in status["processes"]} == {"keys", "dns", "auth", "smtp", "imap", "queue", "store"}
+    assert {p["role"] for p in status["processes"]} == {"log", "keys", "dns", "auth", "smtp", "imap", "queue", "store"}
     assert all(p["ready"] for p in status["processes"])
     assert mx.postern("status", "--health").returncode == 0
     assert mx.hostname in mx.postern("status").stdout

@@ -11,6 +11,7 @@ import signal
 import smtplib
 import socket
 import ssl
+import stat
 import subprocess
 import tempfile
 import time
@@ -82,6 +83,7 @@ class Site:
         self.state = self.dir / "state"
         self.log_path = self.dir / "postern.log"
         self.process = None
+        self.marks = 0
         self.env = environment()
         self.extra = extra
         self.listen = listen or {}
@@ -191,11 +193,34 @@ class Site:
     def log_tail(self, n=60):
         if not self.log_path.exists():
             return ""
+        self.settle_log()
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-n:])
+
+    def settle_log(self, seconds=2):
+        """Waits until all that the server has said is in the log: what goes into its pipe last comes out last."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.marks += 1
+        mark = f"1970-01-01T00:00:00.000+00:00 error test event=mark n={self.marks}\n".encode()
+        try:
+            with open(f"/proc/{self.process.pid}/fd/2", "wb", buffering=0) as pipe:
+                if not stat.S_ISFIFO(os.fstat(pipe.fileno()).st_mode):
+                    return
+                pipe.write(mark)
+        except OSError:
+            return  # it ends just now
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.process.poll() is None:
+            with open(self.log_path, "rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - 65536))
+                if mark in log.read():
+                    return
+            time.sleep(0.005)
 
     def events(self, event=None, **fields):
         if not self.log_path.exists():
             return []
+        self.settle_log()
         lines = (LogLine.parse(line) for line in self.log_path.read_text(errors="replace").splitlines())
         return [l for l in lines if l and (event is None or l.get("event") == event) and
                 all(l.get(k) == v for k, v in fields.items())]

@@ -18,7 +18,10 @@
 enum log_level { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
 
-enum { LOG_LINE_MAX = 4096 };
+enum {
+	LOG_LINE_MAX = 4096, /* what a pipe takes whole or not at all */
+	LOG_WAIT_MS = 200,   /* for room in a full pipe, once; then lines are lost until one goes again, and event=lost tells how many */
+};
 
 struct log_line {
 	enum log_level level;

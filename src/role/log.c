@@ -1,0 +1,372 @@
+/* log.c - the log role: reads the pipe that is everybody's standard error and writes the server's own, unchanged and in order.
+ *
+ * It reads in large pieces and rests a moment between two, so that a busy server's lines cost few calls. Standard error is
+ * written only as far as it takes: a terminal that stands still holds nobody up; what finds no room is counted, and told when there is
+ * room again. It hears the others' last words: it ends when the pipe has no writer left, not with the parent. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <postern/core/io.h>
+#include <postern/core/logline.h>
+#include <postern/core/mem.h>
+
+#include "env.h"
+#include "roles.h"
+
+enum {
+	PIECE_BYTES = 256 * 1024,
+	REST_MS = 10,                /* between two reads: lines gather */
+	UNWRITTEN_MAX = 4 * 1024 * 1024,
+	AGAIN_MS = 50,               /* until standard error is tried again */
+	END_MS = 2000,               /* for it to take what is left */
+};
+
+struct log_role {
+	struct env *env;
+	int lines_fd; /* the pipe */
+	bool is_file; /* standard error is: takes any number of bytes at once */
+	char *piece;
+	size_t kept; /* at the beginning of piece: a line whose end has not come */
+	struct buf unwritten;
+	uint64_t untold; /* lines that found no room there since that was last told */
+	struct loop_io io;
+	struct loop_timer rest;
+	struct loop_timer again;
+	struct loop_timer limit;
+
+	uint64_t lines;
+	uint64_t bytes;
+	uint64_t lost;    /* by writers, as they told */
+	uint64_t dropped; /* here */
+};
+
+static struct log_role *
+role_of(struct env *env)
+{
+	return env->role;
+}
+
+/* --- standard error --- */
+
+/* Whole lines that a pipe or a terminal takes at once, or the beginning of one that is too long. */
+static struct str
+next_write(const struct log_role *r, struct str text)
+{
+	struct str some = str_sub(text, 0, LOG_LINE_MAX);
+	size_t end = str_rfind(some, '\n');
+
+	if (r->is_file || text.n <= LOG_LINE_MAX)
+		return text;
+	return end < some.n ? str_sub(some, 0, end + 1) : some;
+}
+
+/* Writes what is taken without waiting longer than ms; returns the rest. */
+static struct str
+write_some(struct log_role *r, struct str text, int ms)
+{
+	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	while (text.n > 0 && poll(&room, 1, ms) == 1) {
+		struct str s = next_write(r, text);
+		ssize_t n = write(STDERR_FILENO, s.p, s.n);
+
+		if (n == -1 && (errno == EAGAIN || errno == EINTR))
+			break;
+		text = str_sub(text, n == -1 ? s.n : (size_t)n, text.n); /* a reader that is gone takes everything */
+	}
+	return text;
+}
+
+static uint64_t
+count_lines(struct str text)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++)
+		n += text.p[i] == '\n';
+	return n;
+}
+
+static void
+drop(struct log_role *r, struct str text)
+{
+	uint64_t n = count_lines(text);
+
+	r->dropped += n;
+	r->untold += n;
+}
+
+/* The rest of a line that is half written always finds room. */
+static void
+keep(struct log_role *r, struct str text)
+{
+	struct str begun = str_sub(text, 0, str_find(text, '\n') + 1);
+
+	if (r->unwritten.n == 0) {
+		buf_add(&r->unwritten, begun);
+		text = str_sub(text, begun.n, text.n);
+	}
+	if (r->unwritten.n + text.n <= UNWRITTEN_MAX)
+		buf_add(&r->unwritten, text);
+	else
+		drop(r, text);
+	loop_timer_start(&r->again, AGAIN_MS);
+}
+
+static void
+pass_on(struct log_role *r, struct str text)
+{
+	if (r->unwritten.n == 0)
+		text = write_some(r, text, 0);
+	if (text.n > 0)
+		keep(r, text);
+}
+
+static void
+tell_dropped(struct log_role *r)
+{
+	struct log_line l;
+
+	if (r->untold == 0)
+		return;
+	log_begin(&l, LEVEL_ERROR, "lost");
+	log_num(&l, "lines", (int64_t)r->untold);
+	log_cstr(&l, "why", "standard error took nothing");
+	log_end(&l);
+	r->untold = 0;
+}
+
+static void
+on_again(void *ctx)
+{
+	struct log_role *r = ctx;
+	struct str rest = write_some(r, buf_str(&r->unwritten), 0);
+
+	buf_drop(&r->unwritten, r->unwritten.n - rest.n);
+	if (r->unwritten.n > 0)
+		loop_timer_start(&r->again, AGAIN_MS);
+	else
+		tell_dropped(r);
+}
+
+/* --- lines --- */
+
+/* Who writes here may be taken over: nothing that bends a terminal goes out, in place. */
+static void
+scrub(char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (((unsigned char)p[i] < 0x20 && p[i] != '\n' && p[i] != '\t') || p[i] == 0x7f)
+			p[i] = '?';
+}
+
+/* "event=lost lines=N": a writer found the pipe full. */
+static void
+count_lost(struct log_role *r, struct str line)
+{
+	struct logline *parsed;
+	struct arena a;
+	uint64_t n;
+
+	arena_init(&a);
+	parsed = ARENA_NEW(&a, struct logline);
+	if (logline_parse(line, &a, parsed) && str_u64(logline_get(parsed, "lines"), UINT32_MAX, &n))
+		r->lost += n;
+	arena_fini(&a);
+}
+
+/* Is the line for standard error? All roles write from info on: what the log leaves out may still be of use. */
+static bool
+take_line(struct log_role *r, struct str line)
+{
+	struct logline_head head;
+
+	r->lines++;
+	if (!logline_head_parse(line, &head))
+		return true; /* a sanitizer's or a library's word */
+	if (str_eq(head.event, STR("lost")))
+		count_lost(r, line);
+	return head.level >= r->env->conf->log.level;
+}
+
+/* Lines that follow each other go out together. */
+static void
+take_lines(struct log_role *r, struct str text)
+{
+	struct str rest = text;
+	struct str line;
+
+	for (; rest.n > 0; rest = str_sub(rest, line.n, rest.n)) {
+		line = str_sub(rest, 0, str_find(rest, '\n') + 1);
+		if (take_line(r, line))
+			continue;
+		pass_on(r, str_from(text.p, (size_t)(line.p - text.p)));
+		text = str_sub(rest, line.n, rest.n);
+	}
+	pass_on(r, text);
+}
+
+/* What came, behind what was kept; with the end of the last line, unless that one is too long for any of ours. */
+static void
+take_piece(struct log_role *r, size_t n)
+{
+	size_t whole;
+
+	r->bytes += n;
+	scrub(r->piece + r->kept, n);
+	n += r->kept;
+	whole = str_rfind(str_from(r->piece, n), '\n') + 1;
+	if (whole > n)
+		whole = n > LOG_LINE_MAX ? n : 0;
+	take_lines(r, str_from(r->piece, whole));
+	r->kept = n - whole;
+	memmove(r->piece, r->piece + whole, r->kept);
+}
+
+/* Nothing follows for now: not one of our lines, those come whole. */
+static void
+take_kept(struct log_role *r)
+{
+	pass_on(r, str_from(r->piece, r->kept));
+	r->kept = 0;
+}
+
+/* --- the pipe --- */
+
+_Noreturn static void
+end(struct log_role *r)
+{
+	take_kept(r);
+	write_some(r, buf_str(&r->unwritten), END_MS);
+	env_end(r->env);
+}
+
+/* How many bytes came; -1: none now. */
+static ssize_t
+read_piece(struct log_role *r)
+{
+	ssize_t n = read(r->lines_fd, r->piece + r->kept, PIECE_BYTES - r->kept);
+
+	if (n > 0)
+		take_piece(r, (size_t)n);
+	else if (n == -1 && errno != EAGAIN && errno != EINTR)
+		log_fatal("the pipe of the log: %s", strerror(errno));
+	return n;
+}
+
+static void
+on_lines(void *ctx, int ready)
+{
+	struct log_role *r = ctx;
+	ssize_t n = read_piece(r);
+
+	(void)ready;
+	if (n == 0)
+		end(r);
+	if (n == -1)
+		take_kept(r);
+	loop_io_watch(&r->io, n == -1 ? LOOP_READ : 0);
+	if (n > 0)
+		loop_timer_start(&r->rest, REST_MS);
+}
+
+static void
+on_rested(void *ctx)
+{
+	on_lines(ctx, LOOP_READ);
+}
+
+static void
+read_all(struct log_role *r)
+{
+	while (read_piece(r) > 0)
+		continue;
+}
+
+static void
+on_limit(void *ctx)
+{
+	struct log_role *r = ctx;
+
+	read_all(r);
+	end(r);
+}
+
+/* --- the role --- */
+
+static void
+take_descriptor(struct env *env, struct str service, struct str address, int fd)
+{
+	struct log_role *r = role_of(env);
+	struct stat st;
+
+	(void)address;
+	if (r == NULL)
+		r = env->role = NEW(struct log_role);
+	if (str_eq(service, STR("lines"))) {
+		r->lines_fd = fd;
+		return;
+	}
+	r->is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	/* our own lines take no detour, and the pipe has no writer left when the others are gone */
+	if (dup2(fd, STDERR_FILENO) == -1)
+		log_fatal("standard error: %s", strerror(errno));
+	close(fd);
+}
+
+static void
+start(struct env *env)
+{
+	struct log_role *r = role_of(env);
+
+	r->env = env;
+	r->piece = mem_new(PIECE_BYTES);
+	buf_init(&r->unwritten, UNWRITTEN_MAX + PIECE_BYTES);
+	loop_timer_init(&r->rest, env->loop, on_rested, r);
+	loop_timer_init(&r->again, env->loop, on_again, r);
+	loop_timer_init(&r->limit, env->loop, on_limit, r);
+	loop_io_init(&r->io, env->loop, r->lines_fd, on_lines, r);
+	loop_io_watch(&r->io, LOOP_READ);
+}
+
+/* The parent still has something to say; it writes that out itself. */
+static void
+drain(struct env *env, unsigned seconds)
+{
+	(void)seconds;
+	on_limit(role_of(env));
+}
+
+/* Roles that die with the parent close the pipe; a process that does not must not keep us. */
+static void
+parent_gone(struct env *env)
+{
+	struct log_role *r = role_of(env);
+
+	if (r == NULL || r->piece == NULL)
+		env_end(env);
+	loop_timer_start(&r->limit, END_MS);
+}
+
+static void
+counters(struct env *env, struct counters_out *out)
+{
+	struct log_role *r = role_of(env);
+
+	counter_add(out, "lines", r->lines);
+	counter_add(out, "bytes", r->bytes);
+	counter_add(out, "lost", r->lost);
+	counter_add(out, "dropped", r->dropped);
+	counter_add(out, "unwritten", r->unwritten.n);
+}
+
+const struct role_ops log_ops = {
+	.listen = take_descriptor,
+	.start = start,
+	.drain = drain,
+	.parent_gone = parent_gone,
+	.counters = counters,
+};
