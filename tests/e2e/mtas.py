@@ -168,9 +168,13 @@ class Mta:
         with smtplib.SMTP(self.address, 25, timeout=30) as client:
             client.sendmail(sender, recipients, data, mail_options=list(options), rcpt_options=list(rcpt_options))
 
-    def close(self):
-        if self.process and self.process.poll() is None:
+    def stop(self):
+        if self.process.poll() is None:
             self.process.terminate()
+
+    def close(self):
+        if self.process:
+            self.stop()
             self.process.wait(20)
         self.space.close()
 
@@ -184,6 +188,9 @@ class Postfix(Mta):
 
     def start(self):
         return super().start("postfix", "start-fg")
+
+    def stop(self):
+        self.space.run("postfix", "stop")  # the foreground process is a shell, the others are its heirs
 
     def finger(self, level, domain):
         """posttls-finger: what Postfix makes of a domain's mail server."""

@@ -85,11 +85,11 @@ def test_posttls_finger_sees_a_wrong_record(world, site, postfix):
     right = zone.records
     try:
         world.zone("example.test", right[:-3] + ("00\n" if right[-3:-1] != "00" else "11\n"))
-        time.sleep(1.1)
+        time.sleep(2.1)
         assert "Verified" not in postfix.finger("dane", "example.test")
     finally:
         world.zone("example.test", right)
-        time.sleep(1.1)
+        time.sleep(2.1)
 
 
 def test_their_bounces_arrive(site, mta):
