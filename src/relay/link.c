@@ -1,0 +1,463 @@
+/* link.c - one connection: bytes between socket and session, the message from its file, time.
+ *
+ * The session's ops only note what is wanted; settle() does it once the call into the session is over. So no call into
+ * the session nests, and a user may free the link in any callback. */
+#include "link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <postern/core/log.h>
+#include <postern/core/mem.h>
+
+/* --- life --- */
+
+static void
+free_text(char *text)
+{
+	if (text != NULL)
+		mem_wipe(text, strlen(text));
+	free(text);
+}
+
+static void
+destroy(struct link *l)
+{
+	struct relay *r = l->relay;
+
+	LIST_REMOVE(l, entry);
+	if (l->out != NULL)
+		smtp_out_free(l->out);
+	conn_free(l->conn);
+	loop_timer_fini(&l->tick);
+	conf_unref(l->conf);
+	free_text(l->user);
+	free_text(l->password);
+	free(l->about.key);
+	free(l->about.host);
+	free(l->about.why);
+	free(l);
+	r->counts.connections--;
+	relay_slot_free(r);
+}
+
+void
+link_free(struct link *l)
+{
+	l->state = LINK_LEAVING;
+	if (l->settling)
+		l->dead = true;
+	else
+		destroy(l);
+}
+
+void
+link_use(struct link *l, const struct link_ops *ops, void *ctx)
+{
+	l->ops = ops;
+	l->ctx = ctx;
+}
+
+/* --- what the session wants --- */
+
+static void
+on_write(void *ctx, struct str bytes)
+{
+	conn_write(((struct link *)ctx)->conn, bytes);
+}
+
+static void
+on_starttls(void *ctx)
+{
+	((struct link *)ctx)->want_tls = true;
+}
+
+static void
+on_ready(void *ctx)
+{
+	((struct link *)ctx)->ready = true;
+}
+
+static void
+on_body(void *ctx)
+{
+	((struct link *)ctx)->want_body = true;
+}
+
+static void
+on_result(void *ctx, size_t i, const struct smtp_out_result *r)
+{
+	struct link *l = ctx;
+
+	if (l->state == LINK_BUSY)
+		l->ops->result(l->ctx, i, r);
+}
+
+static void
+on_done(void *ctx)
+{
+	struct link *l = ctx;
+
+	l->finished = true;
+	l->want_body = false;
+}
+
+static void
+keep_end(struct link *l, const struct smtp_out_end *end)
+{
+	size_t n = end->words.n < sizeof(l->end_words) ? end->words.n : sizeof(l->end_words);
+
+	memcpy(l->end_words, end->words.p, n);
+	l->end = *end;
+	l->end.words = str_from(l->end_words, n);
+	l->closed = true;
+}
+
+static void
+on_close(void *ctx, const struct smtp_out_end *end)
+{
+	keep_end(ctx, end);
+}
+
+void
+link_end_with(
+    struct link *l, enum smtp_out_why why, enum smtp_out_stage stage, const char *enhanced, struct str words)
+{
+	struct smtp_out_end end = { .why = why, .stage = stage, .words = words };
+
+	snprintf(end.enhanced, sizeof(end.enhanced), "%s", enhanced);
+	keep_end(l, &end);
+}
+
+static const struct smtp_out_ops session_ops = {
+	.write = on_write,
+	.starttls = on_starttls,
+	.ready = on_ready,
+	.body = on_body,
+	.result = on_result,
+	.done = on_done,
+	.close = on_close,
+};
+
+/* --- settling --- */
+
+/* The deadline is the session's, or that of a rest. */
+static void
+arm(struct link *l)
+{
+	struct mono when = l->rest_until;
+	bool any = l->state == LINK_READY && l->rest_until.ns != 0;
+	int64_t ms;
+
+	if (l->out != NULL && !any)
+		any = smtp_out_deadline(l->out, &when);
+	ms = any ? mono_ms_between(when, mono_now()) : 0;
+	if (any)
+		loop_timer_start(&l->tick, ms > 0 ? ms : 0);
+	else
+		loop_timer_stop(&l->tick);
+}
+
+/* Whether what is queued for the host is still worth sending. */
+static bool
+is_polite(enum smtp_out_why why)
+{
+	return why != SMTP_OUT_LOST && why != SMTP_OUT_SLOW && why != SMTP_OUT_BROKEN && why != SMTP_OUT_UNREAD;
+}
+
+static void
+end(struct link *l)
+{
+	enum link_state was = l->state;
+
+	l->state = LINK_LEAVING;
+	l->closed = false;
+	if (is_polite(l->end.why))
+		conn_close(l->conn);
+	else
+		l->dead = true;
+	if (was == LINK_BUSY)
+		l->ops->done(l->ctx, &l->end);
+	else if (was != LINK_LEAVING)
+		l->ops->over(l->ctx, &l->end);
+}
+
+/* A message is over, and the session goes on, or has taken as many as it may. */
+static void
+finish(struct link *l)
+{
+	static const struct smtp_out_end quit = { .why = SMTP_OUT_QUIT, .stage = SMTP_OUT_AT_QUIT, .enhanced = "2.0.0" };
+	bool more = l->ready, busy = l->state == LINK_BUSY;
+
+	l->finished = l->ready = false;
+	if (!busy)
+		return;
+	l->state = more ? LINK_READY : LINK_LEAVING;
+	l->ops->done(l->ctx, more ? NULL : &quit);
+}
+
+static void
+greet(struct link *l)
+{
+	l->ready = false;
+	if (l->state != LINK_GREETING)
+		return;
+	l->state = LINK_READY;
+	l->tls.offered = smtp_out_offers_starttls(l->out);
+	l->decision = NULL;
+	l->ops->greeted(l->ctx);
+}
+
+/* The file is read here: a page that is not in memory costs a little of everybody's time, a thread more of it. */
+static void
+send_piece(struct link *l)
+{
+	struct buf *piece = &l->relay->piece;
+	const struct envelope_reader *m = l->message;
+	uint64_t total = m->prefix_n + m->body_n;
+	struct err e;
+
+	l->want_body = false;
+	buf_clear(piece);
+	if (!envelope_read_message(m, l->at, LINK_PIECE, piece, &e) || (piece->n == 0 && l->at < total)) {
+		log_say(LEVEL_ERROR, "error", "relay: cannot read a message: %s", e.log);
+		smtp_out_body_failed(l->out);
+		return;
+	}
+	l->at += piece->n;
+	smtp_out_body(l->out, buf_str(piece), l->at >= total ? SMTP_OUT_LAST : SMTP_OUT_MORE);
+}
+
+static bool
+step(struct link *l)
+{
+	if (l->dead)
+		return false;
+	if (l->finished && !l->closed)
+		finish(l);
+	else if (l->closed)
+		end(l);
+	else if (l->want_tls)
+		link_tls_begin(l);
+	else if (l->ready)
+		greet(l);
+	else if (l->want_body && !conn_full(l->conn))
+		send_piece(l);
+	else
+		return false;
+	return true;
+}
+
+/* The link may be gone when this returns. */
+void
+link_settle(struct link *l)
+{
+	if (l->settling)
+		return;
+	l->settling = true;
+	while (step(l))
+		;
+	l->settling = false;
+	if (l->dead)
+		destroy(l);
+	else
+		arm(l);
+}
+
+/* --- what the connection brings --- */
+
+/* All of it before anything else: what stands behind the reply to STARTTLS must be seen in the clear. */
+static size_t
+on_data(void *ctx, struct str bytes)
+{
+	struct link *l = ctx;
+	size_t n = bytes.n;
+
+	if (l->out == NULL)
+		return 0; /* TLS is due */
+	while (bytes.n > 0 && !l->closed) {
+		smtp_out_feed(l->out, str_sub(bytes, 0, SMTP_OUT_FEED_MAX));
+		bytes = str_sub(bytes, SMTP_OUT_FEED_MAX, bytes.n);
+	}
+	link_settle(l);
+	return n;
+}
+
+static void
+begin_session(struct link *l, const struct smtp_out_tls *tls)
+{
+	l->out = smtp_out_new(&session_ops, l, &l->out_conf, tls);
+	smtp_out_start(l->out);
+}
+
+static void
+on_secure(void *ctx)
+{
+	struct link *l = ctx;
+	struct smtp_out_tls tls;
+
+	link_tls_note(l);
+	tls.verified = l->tls.outcome.got >= TLS_LEVEL_VERIFY;
+	if (l->out == NULL)
+		begin_session(l, &tls);
+	else
+		smtp_out_tls_started(l->out, &tls);
+	link_settle(l);
+}
+
+static void
+on_drained(void *ctx)
+{
+	link_settle(ctx);
+}
+
+static void
+on_eof(void *ctx)
+{
+	struct link *l = ctx;
+
+	if (l->out != NULL)
+		smtp_out_eof(l->out);
+	link_settle(l);
+}
+
+static void
+tell_end(struct link *l, enum conn_end why)
+{
+	if (l->tls.tried && !l->tls.stands)
+		link_tls_fail(l, why == CONN_END_WAIT ? "the server took too long" : NULL);
+	else if (l->out != NULL)
+		smtp_out_eof(l->out);
+	else
+		link_end_with(l, SMTP_OUT_LOST, SMTP_OUT_AT_HANDSHAKE, "4.4.2", str_of(conn_end_words(why)));
+}
+
+/* The connection is gone: who still uses it hears it now. */
+static void
+on_end(void *ctx, enum conn_end why)
+{
+	struct link *l = ctx;
+
+	if (l->state != LINK_LEAVING)
+		tell_end(l, why);
+	l->settling = true;
+	while (step(l))
+		;
+	destroy(l);
+}
+
+static const struct conn_ops conn_callbacks = {
+	.on_data = on_data,
+	.on_secure = on_secure,
+	.on_drained = on_drained,
+	.on_eof = on_eof,
+	.on_end = on_end,
+};
+
+/* Settles after the call that is under way. */
+static void
+settle_soon(struct link *l)
+{
+	if (!l->settling)
+		loop_timer_start(&l->tick, 0);
+}
+
+static bool
+has_rested(const struct link *l)
+{
+	return l->state == LINK_READY && l->rest_until.ns != 0 && !mono_before(mono_now(), l->rest_until);
+}
+
+static void
+on_tick(void *ctx)
+{
+	struct link *l = ctx;
+
+	if (has_rested(l))
+		smtp_out_quit(l->out);
+	else if (l->out != NULL)
+		smtp_out_tick(l->out);
+	link_settle(l);
+}
+
+/* --- its user --- */
+
+static enum smtp_out_starttls
+starttls_of(const struct link_query *q)
+{
+	if (q->protocol == PROTOCOL_SMTPS)
+		return SMTP_OUT_TLS_FIRST;
+	if (q->plain || q->decision->level == TLS_LEVEL_NONE)
+		return SMTP_OUT_PLAIN;
+	return q->decision->level == TLS_LEVEL_MAY ? SMTP_OUT_OFFERED : SMTP_OUT_DEMANDED;
+}
+
+static void
+fill_conf(struct link *l, const struct link_query *q)
+{
+	l->user = mem_cstr(q->user);
+	l->password = mem_cstr(q->password);
+	l->out_conf = (struct smtp_out_conf){
+		.hostname = q->conf->hostname,
+		.protocol = q->protocol == PROTOCOL_LMTP ? SMTP_OUT_LMTP : SMTP_OUT_SMTP,
+		.starttls = starttls_of(q),
+		.user = str_of(l->user),
+		.password = str_of(l->password),
+	};
+}
+
+struct link *
+link_new(struct relay *r, const struct link_query *q, const struct link_ops *ops, void *ctx)
+{
+	struct link *l = NEW(struct link);
+
+	l->relay = r;
+	l->conf = conf_ref(q->conf);
+	l->decision = q->decision;
+	l->peer = q->peer;
+	link_use(l, ops, ctx);
+	fill_conf(l, q);
+	LIST_INSERT_HEAD(&r->links, l, entry);
+	r->counts.connections++;
+	r->counts.connected++;
+	loop_timer_init(&l->tick, r->loop, on_tick, l);
+	l->conn = conn_new(r->loop, q->fd, &conn_callbacks, l);
+	conn_wait(l->conn, CONN_WAIT_HANDSHAKE, LINK_HANDSHAKE_MS);
+	if (l->out_conf.starttls == SMTP_OUT_TLS_FIRST)
+		l->want_tls = true;
+	else
+		begin_session(l, NULL);
+	settle_soon(l);
+	return l;
+}
+
+bool
+link_send(struct link *l, const struct smtp_out_mail *mail, const struct envelope_reader *message)
+{
+	ASSERT(l->state == LINK_READY);
+	l->state = LINK_BUSY;
+	l->rest_until = (struct mono){ 0 };
+	l->message = message;
+	l->at = 0;
+	if (!smtp_out_send(l->out, mail))
+		l->state = LINK_LEAVING;
+	settle_soon(l);
+	return l->state == LINK_BUSY;
+}
+
+void
+link_rest(struct link *l, int64_t ms)
+{
+	ASSERT(l->state == LINK_READY);
+	l->rest_until = mono_add_ms(mono_now(), ms);
+	settle_soon(l);
+}
+
+void
+link_quit(struct link *l)
+{
+	ASSERT(l->state == LINK_READY);
+	l->state = LINK_LEAVING;
+	smtp_out_quit(l->out);
+	settle_soon(l);
+}
