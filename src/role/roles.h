@@ -7,6 +7,7 @@
 extern const struct role_ops log_ops;   /* log.c */
 extern const struct role_ops keys_ops;  /* keys.c */
 extern const struct role_ops dns_ops;   /* dns.c */
+extern const struct role_ops fetch_ops; /* fetch.c */
 extern const struct role_ops auth_ops;  /* auth.c */
 extern const struct role_ops smtp_ops;  /* smtp.c */
 extern const struct role_ops imap_ops;  /* imap.c */

@@ -33,6 +33,7 @@ static const struct role_row rows[] = {
 	{ ROLE_LOG, CONF_LOG, "_postern-log", "trace", CALLS_FILES, one, false, &log_ops, DRAIN_LAST },
 	{ ROLE_KEYS, CONF_KEYS, "_postern-key", NULL, 0, one, false, &keys_ops, 2 },
 	{ ROLE_DNS, CONF_DNS, "_postern-dns", "dns", CALLS_FILES | CALLS_NETWORK, one, false, &dns_ops, 2 },
+	{ ROLE_FETCH, CONF_FETCH, "_postern-net", NULL, CALLS_NETWORK, one, false, &fetch_ops, 2 },
 	{ ROLE_AUTH, CONF_AUTH, "_postern-auth", "auth", CALLS_FILES | CALLS_THREADS, one, false, &auth_ops, 2 },
 	{ ROLE_STORE, CONF_STORE, "_postern-mail", "mail", CALLS_FILES | CALLS_THREADS, store_count, true, &store_ops, 2 },
 	{ ROLE_QUEUE, CONF_QUEUE, "_postern-queue", "queue", CALLS_FILES | CALLS_THREADS, one, false, &queue_ops, 1 },
@@ -75,6 +76,8 @@ const struct role_link role_links[] = {
 	{ ROLE_QUEUE, ROLE_AUTH, false },
 	{ ROLE_QUEUE, ROLE_STORE, false },
 	{ ROLE_QUEUE, ROLE_DNS, false },
+	{ ROLE_QUEUE, ROLE_FETCH, false },
+	{ ROLE_FETCH, ROLE_DNS, false },
 	{ ROLE_AUTH, ROLE_STORE, false },
 };
 const size_t role_nlinks = sizeof role_links / sizeof *role_links;

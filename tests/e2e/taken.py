@@ -15,7 +15,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 CALLS = TOP / "include/postern/ipc/calls.def"
 VERSION = int(re.search(r"IPC_VERSION = (\d+)", (TOP / "include/postern/ipc/ipc.h").read_text()).group(1))
-ROLES = ["parent", "keys", "auth", "smtp", "imap", "queue", "store", "dns", "cli"]
+ROLES = re.findall(r'ROLE\(\w+, "(\w+)"\)', (TOP / "include/postern/ipc/ipc.h").read_text())
 ASK, ANSWER, SAY = 1, 2, 3
 MESSAGE_MAX = 64 * 1024
 NUMBERS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i64": "q"}
