@@ -39,7 +39,9 @@ reason_of(const struct plan_host *h)
 		return NOT_AS_REQUIRED;
 	if (lacks_answer(h))
 		return NO_ANSWER;
-	return plan_has_address(h) ? AGAINST_POLICY : NO_ADDRESS;
+	if (plan_has_address(h))
+		return AGAINST_POLICY;
+	return h->refused != NULL ? ADDRESS_REFUSED : NO_ADDRESS;
 }
 
 static const char *
@@ -47,8 +49,10 @@ words_of(struct relay_planning *p, const struct plan_host *h, enum reason why)
 {
 	if (h->words != NULL)
 		return h->words;
-	if (why == NO_ADDRESS || why == ADDRESS_REFUSED)
-		return h->refused != NULL ? h->refused : "it has no address";
+	if (why == ADDRESS_REFUSED && h->refused != NULL)
+		return h->refused;
+	if (why == ADDRESS_REFUSED || why == NO_ADDRESS)
+		return "it has no address";
 	if (why == NO_ANSWER && h->dns_words.n > 0)
 		return plan_words(p, "%s: %.*s", h->decision.why, STR_ARG(h->dns_words));
 	return plan_words(p, "%s", h->decision.why);

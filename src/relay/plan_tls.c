@@ -27,16 +27,26 @@ has_records(const struct plan_found *f)
 	return f->status == TLS_DNS_SECURE || f->status == TLS_DNS_INSECURE;
 }
 
-/* The alias of a host may have been changed between two questions: then only one answer counts. */
 static void
-settle_alias(struct plan_host *h)
+disregard(struct plan_found *f)
+{
+	f->status = TLS_DNS_NODATA;
+	f->naddrs = 0;
+}
+
+/* Addresses that mail is not sent to are as good as none. The alias of a host may have been changed between two
+ * questions: then only one answer counts. */
+static void
+settle(struct plan_host *h)
 {
 	struct plan_found *v6 = &h->found[PLAN_V6], *v4 = &h->found[PLAN_V4];
 
-	if (!has_records(v6) || !has_records(v4) || str_eq(v6->canonical, v4->canonical))
-		return;
-	v4->status = TLS_DNS_NODATA;
-	v4->naddrs = 0;
+	if (has_records(v6) && v6->naddrs == 0)
+		disregard(v6);
+	if (has_records(v4) && v4->naddrs == 0)
+		disregard(v4);
+	if (has_records(v6) && has_records(v4) && !str_eq(v6->canonical, v4->canonical))
+		disregard(v4);
 }
 
 static void
@@ -165,9 +175,9 @@ plan_demands(struct relay_planning *p)
 		struct str bases[TLS_BASES_MAX];
 		size_t n;
 
-		settle_alias(h);
+		settle(h);
 		plan_prepare(p, h);
-		n = plan_has_address(h) ? tls_policy_bases(&h->query, bases) : 0;
+		n = tls_policy_bases(&h->query, bases);
 		for (size_t j = 0; j < n; j++)
 			ask_tlsa(p, h, bases[j], &h->query.tlsa[j]);
 	}
