@@ -1,6 +1,7 @@
 /* cmd_any.c - the small commands: CAPABILITY, NOOP, CHECK, LOGOUT, ID, ENABLE, NAMESPACE (RFC 9051 6.1, 6.3.1,
  * 6.3.10). */
 #include "commands.h"
+#include "condstore.h"
 #include "id.h"
 
 bool
@@ -60,8 +61,50 @@ enum {
 };
 
 struct enable_args {
-	bool rev2;
+	unsigned names; /* bits of the table */
 };
+
+static void
+enable_rev2(struct imap_session *s)
+{
+	s->rev2 = true;
+}
+
+/* RFC 7162 3.2.3: with or without CONDSTORE, in any order. */
+static void
+enable_qresync(struct imap_session *s)
+{
+	s->qresync = true;
+	condstore_enable(s);
+}
+
+static const struct {
+	const char *name;
+	void (*enable)(struct imap_session *s);
+	const char *capability; /* when it is not the base's or another table's */
+	const char *rfc;
+} extensions[] = {
+	{ "IMAP4rev2", enable_rev2, NULL, "RFC 9051 6.3.1" },
+	{ "CONDSTORE", condstore_enable, "CONDSTORE", "RFC 7162 3.1" },
+	{ "QRESYNC", enable_qresync, "QRESYNC", "RFC 7162 3.2.3" },
+};
+enum { EXTENSIONS = sizeof(extensions) / sizeof(*extensions) };
+
+void
+enable_capabilities(struct buf *out)
+{
+	for (size_t i = 0; i < EXTENSIONS; i++)
+		commands_add_capability(out, extensions[i].capability);
+}
+
+static unsigned
+extension_bit(struct str name)
+{
+	for (unsigned i = 0; i < EXTENSIONS; i++)
+		if (str_eq_nocase(name, str_of(extensions[i].name)))
+			return 1u << i;
+	return 0;
+}
 
 /* 1*(SP capability); what is not known, or cannot be enabled, is ignored (RFC 9051 6.3.1). */
 bool
@@ -73,8 +116,7 @@ cmd_enable_parse(struct lex *l, struct command *c)
 	c->args = a;
 	do {
 		lex_sp(l);
-		if (str_eq_nocase(lex_atom(l), STR("IMAP4rev2")))
-			a->rev2 = true;
+		a->names |= extension_bit(lex_atom(l));
 		if (++n > ENABLE_MAX)
 			lex_fail(l, "too many names");
 	} while (lex_ok(l) && cur_left(&l->c) > 0);
@@ -85,12 +127,17 @@ enum step
 cmd_enable_run(struct imap_session *s, struct command *c)
 {
 	const struct enable_args *a = c->args;
+	unsigned names = a->names & ~s->enabled;
 
 	buf_add_cstr(&s->out, "* ENABLED");
-	if (a->rev2 && !s->rev2)
-		buf_add_cstr(&s->out, " IMAP4rev2");
+	for (unsigned i = 0; i < EXTENSIONS; i++)
+		if (names >> i & 1)
+			buf_addf(&s->out, " %s", extensions[i].name);
 	buf_add_cstr(&s->out, "\r\n");
-	s->rev2 = s->rev2 || a->rev2;
+	s->enabled |= names;
+	for (unsigned i = 0; i < EXTENSIONS; i++)
+		if (names >> i & 1)
+			extensions[i].enable(s);
 	return done_ok(c, "done");
 }
 

@@ -1,5 +1,6 @@
 /* cmd_copy.c - COPY, MOVE and their UID forms (RFC 9051 6.4.7, 6.4.8; COPYUID: RFC 4315). */
 #include "commands.h"
+#include "condstore.h"
 #include "names.h"
 
 struct copy_args {
@@ -59,7 +60,8 @@ on_copied(void *ctx, const struct store_result *r)
 	command_finish(s);
 }
 
-/* RFC 9051 6.4.8: COPYUID comes before the EXPUNGE responses, in an untagged OK. */
+/* RFC 9051 6.4.8: COPYUID comes before the EXPUNGE responses, in an untagged OK. RFC 6851 4.4: then HIGHESTMODSEQ in the
+ * tagged one. */
 static void
 on_moved(void *ctx, const struct store_result *r)
 {
@@ -74,7 +76,7 @@ on_moved(void *ctx, const struct store_result *r)
 		told.code = took_some(r) ? copyuid(c, r) : STR("");
 		if (told.code.n > 0)
 			reply_write(&s->out, STR("*"), &told);
-		done_ok(c, "done");
+		done_ok_code(c, s->condstore && r->modseq != 0 ? condstore_code(c, r->modseq) : STR(""), "done");
 	}
 	command_finish(s);
 }

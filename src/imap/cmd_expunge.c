@@ -1,6 +1,7 @@
-/* cmd_expunge.c - EXPUNGE and UID EXPUNGE (RFC 9051 6.4.3, 6.4.9). The EXPUNGE responses are the updates that
- * follow. */
+/* cmd_expunge.c - EXPUNGE and UID EXPUNGE (RFC 9051 6.4.3, 6.4.9; HIGHESTMODSEQ: RFC 7162 3.2.7, 3.2.9). The EXPUNGE
+ * responses are the updates that follow. */
 #include "commands.h"
+#include "condstore.h"
 
 struct expunge_args {
 	struct seq_set set;
@@ -26,6 +27,8 @@ on_expunged(void *ctx, const struct store_result *r)
 	s->box->dirty = true;
 	if (r->code != STORE_OK)
 		done_refused(c, r, REFUSED_HERE);
+	else if (s->condstore && r->modseq != 0)
+		done_ok_code(c, condstore_code(c, r->modseq), "done");
 	else
 		done_ok(c, "done");
 	command_finish(s);

@@ -1,5 +1,6 @@
-/* cmd_fetch.c - FETCH and UID FETCH: the walk over the messages (RFC 9051 6.4.5).
+/* cmd_fetch.c - FETCH and UID FETCH: the walk over the messages (RFC 9051 6.4.5; CHANGEDSINCE, VANISHED: RFC 7162).
  *
+ *   look   CHANGEDSINCE: the store says what changed and what is gone
  *   mark   BODY[…] sets \Seen: one commit for all messages that lack it, before anything is told
  *   walk   from message to message; what index and cache can answer is written here, many messages in one step
  *   parse  a message without cache row: its structure is made from the file
@@ -36,15 +37,28 @@ finish(struct command *c)
 /* --- one message --- */
 
 static bool
-has_flags_item(const struct fetch *f)
+has_item(const struct fetch *f, const struct fetch_row *row)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (f->items[i].row == f->flags_row)
+		if (f->items[i].row == row)
 			return true;
 	return false;
 }
 
-/* RFC 9051 6.4.5: flags that change because of the FETCH are told with it. */
+static void
+write_unasked(struct imap_session *s, struct fetch *f, struct str name)
+{
+	const struct fetch_row *row = fetch_find(name, false);
+
+	if (has_item(f, row))
+		return;
+	buf_add(&s->out, name);
+	buf_add_char(&s->out, ' ');
+	row->write(s, f, NULL);
+	buf_add_char(&s->out, ' ');
+}
+
+/* RFC 9051 6.4.5: flags that change because of the FETCH are told with it; RFC 7162 3.2.4: with UID and MODSEQ. */
 static void
 begin_items(struct imap_session *s, struct fetch *f)
 {
@@ -52,11 +66,13 @@ begin_items(struct imap_session *s, struct fetch *f)
 	buf_add_u64(&s->out, f->seq);
 	buf_add_cstr(&s->out, " FETCH (");
 	f->item = 0;
-	if (!uidset_has(&f->seen, f->m.uid) || has_flags_item(f))
+	if (!uidset_has(&f->seen, f->m.uid))
 		return;
-	buf_add_cstr(&s->out, "FLAGS ");
-	f->flags_row->write(s, f, NULL);
-	buf_add_char(&s->out, ' ');
+	if (s->condstore)
+		write_unasked(s, f, STR("UID"));
+	write_unasked(s, f, STR("FLAGS"));
+	if (s->condstore)
+		write_unasked(s, f, STR("MODSEQ"));
 }
 
 static void
@@ -186,6 +202,10 @@ one_message(struct imap_session *s, struct command *c, struct store_view *v, str
 		skip_message(f);
 		return true;
 	}
+	if (f->changedsince && f->m.modseq <= f->resync.since) {
+		skip_message(f);
+		return true;
+	}
 	switch (prepare(s, f, v)) {
 	case READY:
 		return write_ready(s, c);
@@ -239,15 +259,31 @@ walk_step(struct imap_session *s, struct command *c)
 
 /* --- \Seen --- */
 
+/* The numbers of the messages meant; CHANGEDSINCE: only of those that may have changed. */
+static bool
+find_messages(struct imap_session *s, struct command *c)
+{
+	struct fetch *f = c->args;
+	struct uidset changed;
+	bool ok;
+
+	uidset_clear(&f->seqs);
+	ok = view_apply(&s->box->view, &f->set, c->uid ? SEQ_UIDS : SEQ_NUMBERS, &s->box->saved, &f->seqs);
+	if (f->looked) {
+		uidset_init(&changed);
+		view_seqs(&s->box->view, &f->resync.changed, &changed);
+		uidset_keep_set(&f->seqs, &changed);
+		uidset_fini(&changed);
+	}
+	f->next = uidset_first(&f->seqs);
+	return ok;
+}
+
 /* Sequence numbers may have changed while flags were set (UID FETCH lets EXPUNGE through). */
 static enum step
 begin_walk(struct imap_session *s, struct command *c)
 {
-	struct fetch *f = c->args;
-
-	uidset_clear(&f->seqs);
-	view_apply(&s->box->view, &f->set, c->uid ? SEQ_UIDS : SEQ_NUMBERS, &s->box->saved, &f->seqs);
-	f->next = uidset_first(&f->seqs);
+	find_messages(s, c);
 	c->step = walk_step;
 	return STEP_MORE;
 }
@@ -294,7 +330,8 @@ unseen_step(struct imap_session *s, struct command *c)
 	for (; f->next != 0 && n < SCANNED_PER_STEP; n++) {
 		uint32_t uid = view_uid(&s->box->view, f->next);
 
-		if (store_message(v, s->box->mailbox, uid, &m) && !(m.flags & STORE_SEEN))
+		if (store_message(v, s->box->mailbox, uid, &m) && !(m.flags & STORE_SEEN)
+		    && (!f->changedsince || m.modseq > f->resync.since))
 			uidset_add(&f->seen, uid, uid);
 		f->next = uidset_next(&f->seqs, f->next + 1);
 	}
@@ -304,17 +341,66 @@ unseen_step(struct imap_session *s, struct command *c)
 	return STEP_MORE;
 }
 
-enum step
-cmd_fetch_run(struct imap_session *s, struct command *c)
+static enum step
+begin(struct imap_session *s, struct command *c)
+{
+	const struct fetch *f = c->args;
+
+	c->step = f->flags & FETCH_SEEN && !s->box->readonly ? unseen_step : begin_walk;
+	return STEP_MORE;
+}
+
+/* --- CHANGEDSINCE --- */
+
+/* RFC 7162 3.2.6: before any FETCH response. */
+static enum step
+gone_step(struct imap_session *s, struct command *c)
 {
 	struct fetch *f = c->args;
 
-	if (!view_apply(&s->box->view, &f->set, c->uid ? SEQ_UIDS : SEQ_NUMBERS, &s->box->saved, &f->seqs))
-		return done_bad(c, "no such message");
-	f->next = uidset_first(&f->seqs);
-	f->flags_row = fetch_find(STR("FLAGS"), false);
-	if (f->next == 0)
-		return done_ok(c, "no such message");
-	c->step = f->flags & FETCH_SEEN && !s->box->readonly ? unseen_step : begin_walk;
+	if (resync_tell_gone(&f->resync, s))
+		return STEP_MORE;
+	return f->next != 0 ? begin(s, c) : done_ok(c, "done");
+}
+
+static enum step
+look_step(struct imap_session *s, struct command *c)
+{
+	struct fetch *f = c->args;
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct uidset uids;
+
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	uidset_init(&uids);
+	if (c->uid)
+		view_named_uids(&f->set, &s->box->saved, &uids);
+	else
+		view_uids(&s->box->view, &f->seqs, &uids);
+	resync_look(&f->resync, s, v, f->resync.since, &uids);
+	uidset_fini(&uids);
+	store_view_close(v);
+	if (!f->vanished)
+		uidset_clear(&f->resync.gone);
+	f->looked = true;
+	find_messages(s, c);
+	c->step = gone_step;
 	return STEP_MORE;
+}
+
+enum step
+cmd_fetch_run(struct imap_session *s, struct command *c)
+{
+	const struct fetch *f = c->args;
+
+	if (f->vanished && !s->qresync)
+		return done_bad(c, "QRESYNC has not been enabled");
+	if (!find_messages(s, c))
+		return done_bad(c, "no such message");
+	if (f->changedsince) {
+		c->step = look_step;
+		return STEP_MORE;
+	}
+	return f->next != 0 ? begin(s, c) : done_ok(c, "no such message");
 }

@@ -29,6 +29,39 @@ finish(struct command *c)
 	return done_ok(c, "done");
 }
 
+/* RFC 4731 3.2: MIN and MAX alone tell the mod-sequences of what they name. */
+static uint64_t
+told_modseq(const struct search *q)
+{
+	unsigned ends = q->returns & (RETURN_MIN | RETURN_MAX);
+
+	if (ends == 0 || q->returns & (RETURN_ALL | RETURN_COUNT))
+		return q->highest;
+	if (ends == RETURN_MIN)
+		return q->first_modseq;
+	if (ends == RETURN_MAX || q->last_modseq > q->first_modseq)
+		return q->last_modseq;
+	return q->first_modseq;
+}
+
+static void
+write_modseq(struct imap_session *s, const struct search *q, const char *before, const char *after)
+{
+	if (!q->modseq || uidset_empty(&q->found))
+		return;
+	buf_add_cstr(&s->out, before);
+	buf_add_u64(&s->out, told_modseq(q));
+	buf_add_cstr(&s->out, after);
+}
+
+static enum step
+end_esearch(struct imap_session *s, struct command *c)
+{
+	write_modseq(s, c->args, " MODSEQ ", "");
+	buf_add_cstr(&s->out, "\r\n");
+	return finish(c);
+}
+
 /* "* SEARCH n n n": some ranges at a time. */
 static enum step
 tell_numbers_step(struct imap_session *s, struct command *c)
@@ -39,6 +72,7 @@ tell_numbers_step(struct imap_session *s, struct command *c)
 		uint32_t number = q->next != 0 ? uidset_next(&q->told, q->next) : 0;
 
 		if (number == 0) {
+			write_modseq(s, q, " (MODSEQ ", ")");
 			buf_add_cstr(&s->out, "\r\n");
 			return finish(c);
 		}
@@ -61,10 +95,7 @@ tell_ranges_step(struct imap_session *s, struct command *c)
 		if (r->last != r->first)
 			buf_addf(&s->out, ":%u", r->last);
 	}
-	if (q->next < q->told.n)
-		return STEP_MORE;
-	buf_add_cstr(&s->out, "\r\n");
-	return finish(c);
+	return q->next < q->told.n ? STEP_MORE : end_esearch(s, c);
 }
 
 /* RFC 9051 7.3.4; without a match only COUNT is left. */
@@ -83,10 +114,8 @@ tell_esearch(struct imap_session *s, struct command *c)
 		buf_addf(&s->out, " MAX %u", uidset_last(&q->told));
 	if (q->returns & RETURN_COUNT)
 		buf_addf(&s->out, " COUNT %u", (unsigned)uidset_count(&q->told));
-	if (!any || !(q->returns & RETURN_ALL)) {
-		buf_add_cstr(&s->out, "\r\n");
-		return finish(c);
-	}
+	if (!any || !(q->returns & RETURN_ALL))
+		return end_esearch(s, c);
 	buf_add_cstr(&s->out, " ALL ");
 	q->next = 0;
 	c->step = tell_ranges_step;
@@ -141,12 +170,23 @@ tell_step(struct imap_session *s, struct command *c)
 
 /* --- one message --- */
 
+static void
+found(struct search *q)
+{
+	if (uidset_empty(&q->found))
+		q->first_modseq = q->m.modseq;
+	q->last_modseq = q->m.modseq;
+	if (q->m.modseq > q->highest)
+		q->highest = q->m.modseq;
+	uidset_add(&q->found, q->next, q->next);
+}
+
 /* The message is decided: on to the next. */
 static void
 decided(struct search *q, enum truth t)
 {
 	if (t == TRUTH_YES)
-		uidset_add(&q->found, q->next, q->next);
+		found(q);
 	q->level = LEVEL_RECORD;
 	letter_close(&q->letter);
 	search_forget_folds(q);

@@ -1,4 +1,5 @@
-/* cmd_select.c - SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 6.3.2, 6.3.3, 6.4.1, 6.4.2; RFC 3501 for RECENT, UNSEEN).
+/* cmd_select.c - SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 6.3.2, 6.3.3, 6.4.1, 6.4.2; RFC 3501 for RECENT,
+ * UNSEEN; CONDSTORE, QRESYNC: RFC 7162 3.1.8, 3.2.5).
  *
  * SELECT: the store takes in what waits, then the view is filled in slices from snapshots. What changes between two
  * slices is found by the first look for updates, for that starts at the MODSEQ of the first snapshot. */
@@ -9,8 +10,10 @@
 #include <postern/core/mem.h>
 
 #include "commands.h"
+#include "condstore.h"
 #include "idle.h"
 #include "names.h"
+#include "qresync.h"
 #include "recent.h"
 #include "sync.h"
 
@@ -69,21 +72,73 @@ on_event(void *ctx, const struct store_event *event)
 	idle_wake(s);
 }
 
+/* --- arguments --- */
+
+struct select_args {
+	struct str name;
+	bool condstore;
+	bool resyncs;
+	struct qresync qresync;
+	struct resync resync;
+};
+
+static void
+args_fini(struct command *c)
+{
+	struct select_args *a = c->args;
+
+	resync_fini(&a->resync);
+}
+
+static void
+select_param(struct lex *l, struct select_args *a)
+{
+	a->condstore = true;
+	if (lex_word(l, "CONDSTORE"))
+		return;
+	if (!lex_word(l, "QRESYNC") || a->resyncs)
+		lex_fail(l, "unknown parameter");
+	a->resyncs = true;
+	lex_sp(l);
+	lex_qresync(l, &a->qresync);
+}
+
+/* SP mailbox [SP "(" select-param *(SP select-param) ")"] (RFC 4466 2.1) */
+bool
+cmd_select_parse(struct lex *l, struct command *c)
+{
+	struct select_args *a = ARENA_NEW(&c->arena, struct select_args);
+
+	c->args = a;
+	c->fini = args_fini;
+	lex_sp(l);
+	a->name = lex_mailbox(l, c);
+	if (!lex_take(l, ' '))
+		return lex_ok(l);
+	lex_want(l, '(');
+	do
+		select_param(l, a);
+	while (lex_ok(l) && lex_take(l, ' '));
+	lex_want(l, ')');
+	return lex_ok(l);
+}
+
 /* --- opening --- */
 
 /* What SELECT writes from one snapshot, before the messages are counted. */
 static bool
 begin_box(struct imap_session *s, struct command *c, struct store_view *v, struct selected *box)
 {
-	struct str *name = c->args;
+	const struct select_args *a = c->args;
 	struct store_mailbox header;
 
-	box->mailbox = name->n > 0 ? store_find(v, *name) : 0;
+	box->mailbox = a->name.n > 0 ? store_find(v, a->name) : 0;
 	if (box->mailbox == 0 || !store_mailbox(v, box->mailbox, &header))
 		return false;
 	box->readonly = c->verb->run == cmd_examine_run;
 	box->uidvalidity = header.uidvalidity;
 	box->modseq = header.highestmodseq;
+	box->told_modseq = header.highestmodseq;
 	box->dirty = true;
 	s->box = box;
 	return true;
@@ -147,11 +202,63 @@ write_box(struct imap_session *s, struct command *c, struct store_view *v, const
 		write_unseen(s, v);
 	buf_addf(&s->out, "* OK [UIDVALIDITY %u] UIDs are good\r\n", s->box->uidvalidity);
 	buf_addf(&s->out, "* OK [UIDNEXT %u] next UID\r\n", header->uidnext);
+	condstore_write_highest(s, s->box->modseq);
 	buf_add_cstr(&s->out, "* LIST (");
 	buf_add(&s->out, use_attribute(header->use));
 	buf_add_cstr(&s->out, ") \"/\" ");
 	out_mailbox(&s->out, store_mailbox_name(v, s->box->mailbox, &c->arena), c->names);
 	buf_add_cstr(&s->out, "\r\n");
+}
+
+static enum step
+selected(struct imap_session *s, struct command *c)
+{
+	return s->box->readonly ? done_ok_code(c, STR("READ-ONLY"), "done") : done_ok_code(c, STR("READ-WRITE"), "done");
+}
+
+static enum step
+resync_step(struct imap_session *s, struct command *c)
+{
+	struct select_args *a = c->args;
+	struct err e;
+	struct store_view *v;
+	enum step step;
+
+	if (resync_tell_gone(&a->resync, s))
+		return STEP_MORE;
+	v = store_view_open(s->setup.user, &e);
+	if (v == NULL) {
+		select_close(s);
+		return done_unreadable(s, c, &e);
+	}
+	step = resync_tell_changed(&a->resync, s, v);
+	store_view_close(v);
+	return step == STEP_MORE ? step : selected(s, c);
+}
+
+/* RFC 7162 3.2.5.1: of the UIDs the client knows, or of all; with another UIDVALIDITY it knows none. */
+static enum step
+begin_resync(struct imap_session *s, struct command *c, struct store_view *v)
+{
+	struct select_args *a = c->args;
+	const struct qresync *q = &a->qresync;
+	struct uidset uids;
+	uint32_t match;
+
+	if (!a->resyncs || q->uidvalidity != s->box->uidvalidity)
+		return selected(s, c);
+	uidset_init(&uids);
+	if (q->limited)
+		view_named_uids(&q->known, &s->box->saved, &uids);
+	else
+		uidset_add(&uids, 1, UINT32_MAX);
+	resync_look(&a->resync, s, v, q->modseq, &uids);
+	match = qresync_match(&s->box->view, q);
+	if (match > 0)
+		uidset_remove(&a->resync.gone, 1, match);
+	uidset_fini(&uids);
+	c->step = resync_step;
+	return STEP_MORE;
 }
 
 static enum step
@@ -167,7 +274,7 @@ finish(struct imap_session *s, struct command *c, struct store_view *v)
 	write_box(s, c, v, &header);
 	s->box->watch = store_watch_start(s->setup.user, s->box->mailbox, on_event, s);
 	s->state = IN_SELECTED;
-	return s->box->readonly ? done_ok_code(c, STR("READ-ONLY"), "done") : done_ok_code(c, STR("READ-WRITE"), "done");
+	return begin_resync(s, c, v);
 }
 
 static enum step
@@ -221,16 +328,20 @@ on_refreshed(void *ctx, const struct store_result *r)
 enum step
 cmd_select_run(struct imap_session *s, struct command *c)
 {
-	struct str *name = c->args;
+	const struct select_args *a = c->args;
 	struct err e;
 	struct store_view *v;
 	uint32_t mailbox;
 
+	if (a->resyncs && !s->qresync)
+		return done_bad(c, "QRESYNC has not been enabled");
 	close_with_words(s);
+	if (a->condstore)
+		condstore_enable(s);
 	v = store_view_open(s->setup.user, &e);
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
-	mailbox = name->n > 0 ? store_find(v, *name) : 0;
+	mailbox = a->name.n > 0 ? store_find(v, a->name) : 0;
 	store_view_close(v);
 	if (mailbox == 0)
 		return done_no(c, "NONEXISTENT", "no such mailbox");

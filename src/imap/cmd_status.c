@@ -1,4 +1,4 @@
-/* cmd_status.c - STATUS (RFC 9051 6.3.11; SIZE: RFC 8438; RECENT: RFC 3501). */
+/* cmd_status.c - STATUS (RFC 9051 6.3.11; SIZE: RFC 8438; HIGHESTMODSEQ: RFC 7162; RECENT: RFC 3501). */
 #include "status.h"
 
 #include "commands.h"
@@ -64,6 +64,12 @@ size(const struct status_of *of)
 	return of->header.bytes;
 }
 
+static uint64_t
+highestmodseq(const struct status_of *of)
+{
+	return of->header.highestmodseq;
+}
+
 static const struct {
 	const char *name;
 	uint64_t (*value)(const struct status_of *of);
@@ -77,6 +83,7 @@ static const struct {
 	{ "UNSEEN", unseen, NULL, "RFC 9051 6.3.11" },
 	{ "DELETED", deleted, NULL, "RFC 9051 6.3.11" },
 	{ "SIZE", size, "STATUS=SIZE", "RFC 8438 2" },
+	{ "HIGHESTMODSEQ", highestmodseq, "CONDSTORE", "RFC 7162 3.1.7" },
 };
 enum { ITEMS = sizeof(items) / sizeof(*items) };
 
@@ -97,6 +104,15 @@ status_item(struct lex *l)
 			return 1u << i;
 	lex_fail(l, "unknown STATUS item");
 	return 0;
+}
+
+bool
+status_has_modseq(unsigned mask)
+{
+	for (size_t i = 0; i < ITEMS; i++)
+		if (mask >> i & 1 && items[i].value == highestmodseq)
+			return true;
+	return false;
 }
 
 unsigned
@@ -151,6 +167,7 @@ cmd_status_parse(struct lex *l, struct command *c)
 	a->name = lex_mailbox(l, c);
 	lex_sp(l);
 	a->items = lex_status_items(l);
+	c->condstore = status_has_modseq(a->items);
 	return lex_ok(l);
 }
 

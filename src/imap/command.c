@@ -9,6 +9,7 @@
 
 #include "append.h"
 #include "commands.h"
+#include "condstore.h"
 #include "select.h"
 #include "sync.h"
 
@@ -120,6 +121,7 @@ step_waiting(struct imap_session *s, struct command *c)
 static void
 answer(struct imap_session *s, struct command *c)
 {
+	condstore_end_command(s);
 	reply_write(&s->out, str_from(c->tag, c->tag_size), &c->reply);
 	if (c->reply.kind == REPLY_BAD) {
 		session_log_bad(s, c->reply.text.p);
@@ -157,6 +159,8 @@ command_done(struct imap_session *s, struct command *c)
 	}
 	if (s->box != NULL && s->box->deleted && !select_drop_deleted(s, c))
 		return;
+	if (s->modseq_written && s->box != NULL)
+		s->box->dirty = true; /* from a look that was newer than what the watch has told: nothing older may be missing */
 	c->step = step_updates;
 	c->updating = true;
 }
@@ -270,6 +274,8 @@ start(struct imap_session *s, struct command *c, struct lex *l)
 		return done_bad(c, l->c.why);
 	if (c->verb->flags & VERB_WRITES && s->box->readonly)
 		return done_no(c, "NOPERM", "the mailbox is open read-only");
+	if (c->condstore)
+		condstore_enable(s);
 	c->step = c->verb->run;
 	return STEP_MORE;
 }

@@ -11,8 +11,8 @@ static const struct verb verbs[] = {
 	{ STR_INIT("LOGOUT"), IN_BOTH, VERB_NO_UPDATES, parse_nothing, cmd_logout_run, NULL, "RFC 9051 6.1.3" },
 	{ STR_INIT("ID"), IN_BOTH, 0, cmd_id_parse, cmd_id_run, "ID", "RFC 2971 3.1" },
 	{ STR_INIT("ENABLE"), IN_BOTH, 0, cmd_enable_parse, cmd_enable_run, "ENABLE", "RFC 9051 6.3.1" },
-	{ STR_INIT("SELECT"), IN_BOTH, 0, parse_one_mailbox, cmd_select_run, NULL, "RFC 9051 6.3.2" },
-	{ STR_INIT("EXAMINE"), IN_BOTH, 0, parse_one_mailbox, cmd_examine_run, NULL, "RFC 9051 6.3.3" },
+	{ STR_INIT("SELECT"), IN_BOTH, 0, cmd_select_parse, cmd_select_run, NULL, "RFC 9051 6.3.2" },
+	{ STR_INIT("EXAMINE"), IN_BOTH, 0, cmd_select_parse, cmd_examine_run, NULL, "RFC 9051 6.3.3" },
 	{ STR_INIT("CREATE"), IN_BOTH, 0, cmd_create_parse, cmd_create_run, "CREATE-SPECIAL-USE", "RFC 9051 6.3.4" },
 	{ STR_INIT("DELETE"), IN_BOTH, 0, parse_one_mailbox, cmd_delete_run, NULL, "RFC 9051 6.3.5" },
 	{ STR_INIT("RENAME"), IN_BOTH, 0, cmd_rename_parse, cmd_rename_run, NULL, "RFC 9051 6.3.6" },
@@ -85,6 +85,7 @@ commands_write_capabilities(struct buf *out)
 	capability_write_base(&names);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
 		commands_add_capability(&names, verbs[i].capability);
+	enable_capabilities(&names);
 	list_capabilities(&names);
 	status_capabilities(&names);
 	search_capabilities(&names);

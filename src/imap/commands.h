@@ -21,6 +21,7 @@ enum step cmd_logout_run(struct imap_session *s, struct command *c);
 enum step cmd_namespace_run(struct imap_session *s, struct command *c);
 VERB(id);
 VERB(enable);
+bool cmd_select_parse(struct lex *l, struct command *c);
 enum step cmd_select_run(struct imap_session *s, struct command *c);
 enum step cmd_examine_run(struct imap_session *s, struct command *c);
 enum step cmd_close_run(struct imap_session *s, struct command *c);
@@ -45,6 +46,7 @@ VERB(search);
 /* " NAME" unless out has it already; NULL is nothing. */
 void commands_add_capability(struct buf *out, const char *name);
 /* Other tables whose rows name capabilities. */
+void enable_capabilities(struct buf *out);
 void fetch_capabilities(struct buf *out);
 void list_capabilities(struct buf *out);
 void status_capabilities(struct buf *out);

@@ -8,10 +8,12 @@
 #include <postern/message/mime.h>
 
 #include "letter.h"
+#include "qresync.h"
 #include "sess.h"
 
 enum {
 	FETCH_ITEMS_MAX = 100,         /* items of one FETCH */
+	FETCH_IMPLIED = 2,             /* UID, MODSEQ: asked for by the command's form */
 	FETCH_SECTION_DEPTH_MAX = 100, /* numbers in a section: MIME_DEPTH_MAX levels exist */
 	FETCH_FIELDS_MAX = 500,        /* names in HEADER.FIELDS */
 	FETCH_HEADER_MAX = 1024 * 1024, /* octets of a header that HEADER.FIELDS looks at */
@@ -86,7 +88,10 @@ struct fetch {
 	struct fetch_item *items;
 	size_t n;
 	unsigned flags;        /* of all items, ORed */
-	const struct fetch_row *flags_row;
+	bool changedsince;     /* only messages with a higher mod-sequence than resync.since (RFC 7162 3.1.4.1) … */
+	bool vanished;         /* … and the UIDs that are gone since (RFC 7162 3.2.6) */
+	struct resync resync;
+	bool looked;           /* resync is filled */
 	struct uidset seqs;    /* messages meant */
 	uint32_t next;         /* sequence number of the next message, 0: none */
 	struct uidset seen;    /* UIDs that get \Seen by this command */

@@ -41,6 +41,17 @@ write_flags(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
 }
 
 static enum fetch_went
+write_modseq(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
+{
+	(void)i;
+	buf_add_char(&s->out, '(');
+	buf_add_u64(&s->out, f->m.modseq);
+	buf_add_char(&s->out, ')');
+	s->modseq_written = true;
+	return FETCH_WRITTEN;
+}
+
+static enum fetch_went
 write_envelope(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
 {
 	(void)i;
@@ -74,6 +85,7 @@ static const struct fetch_row rows[] = {
 	{ STR_INIT("FLAGS"), 0, write_flags, { 0 }, NULL, "RFC 9051 6.4.5" },
 	{ STR_INIT("INTERNALDATE"), 0, write_internaldate, { 0 }, NULL, "RFC 9051 6.4.5" },
 	{ STR_INIT("RFC822.SIZE"), 0, write_size, { 0 }, NULL, "RFC 9051 6.4.5" },
+	{ STR_INIT("MODSEQ"), 0, write_modseq, { 0 }, "CONDSTORE", "RFC 7162 3.1.4.2" },
 	{ STR_INIT("ENVELOPE"), FETCH_TREE, write_envelope, { 0 }, NULL, "RFC 9051 6.4.5" },
 	{ STR_INIT("BODY"), FETCH_TREE, write_structure, { 0 }, NULL, "RFC 9051 6.4.5" },
 	{ STR_INIT("BODYSTRUCTURE"), FETCH_TREE, write_bodystructure, { 0 }, NULL, "RFC 9051 6.4.5" },

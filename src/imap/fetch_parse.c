@@ -182,10 +182,6 @@ has_row(const struct fetch *f, const struct fetch_row *row)
 static void
 add_item(struct lex *l, struct fetch *f, struct fetch_item i)
 {
-	if (f->n == FETCH_ITEMS_MAX) {
-		lex_fail(l, "too many data items");
-		return;
-	}
 	if (!lex_ok(l) || (!(i.flags & FETCH_SECTION) && has_row(f, i.row)))
 		return;
 	i.label = make_label(l->arena, &i);
@@ -227,6 +223,8 @@ fetch_att(struct lex *l, struct fetch *f)
 {
 	struct str name = lex_item(l);
 
+	if (f->n == FETCH_ITEMS_MAX)
+		lex_fail(l, "too many data items");
 	if (lex_ok(l))
 		add_named(l, f, name);
 }
@@ -268,6 +266,34 @@ order_items(struct fetch *f, struct arena *arena)
 	f->items = sorted;
 }
 
+/* "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" */
+static void
+modifier(struct lex *l, struct fetch *f)
+{
+	if (lex_word(l, "VANISHED")) {
+		f->vanished = true;
+	} else if (!f->changedsince && lex_word(l, "CHANGEDSINCE")) {
+		f->changedsince = true;
+		lex_sp(l);
+		f->resync.since = lex_number64(l);
+	} else {
+		lex_fail(l, "unknown FETCH modifier");
+	}
+}
+
+/* "(" fetch-modifier *(SP fetch-modifier) ")" (RFC 4466 2.4) */
+static void
+modifiers(struct lex *l, const struct command *c, struct fetch *f)
+{
+	lex_want(l, '(');
+	do
+		modifier(l, f);
+	while (lex_ok(l) && lex_take(l, ' '));
+	lex_want(l, ')');
+	if (lex_ok(l) && f->vanished && (!c->uid || !f->changedsince))
+		lex_fail(l, "VANISHED needs UID FETCH and CHANGEDSINCE");
+}
+
 static void
 fetch_fini(struct command *c)
 {
@@ -275,6 +301,7 @@ fetch_fini(struct command *c)
 
 	uidset_fini(&f->seqs);
 	uidset_fini(&f->seen);
+	resync_fini(&f->resync);
 	letter_fini(&f->letter);
 }
 
@@ -286,7 +313,7 @@ cmd_fetch_parse(struct lex *l, struct command *c)
 	letter_init(&f->letter);
 	c->args = f;
 	c->fini = fetch_fini;
-	f->items = arena_array(&c->arena, FETCH_ITEMS_MAX + 1, sizeof(*f->items));
+	f->items = arena_array(&c->arena, FETCH_ITEMS_MAX + FETCH_IMPLIED, sizeof(*f->items));
 	lex_sp(l);
 	f->set = lex_seq_set(l);
 	lex_sp(l);
@@ -294,8 +321,13 @@ cmd_fetch_parse(struct lex *l, struct command *c)
 		item_list(l, f);
 	else
 		macro_or_item(l, f);
-	if (lex_ok(l) && c->uid && f->n < FETCH_ITEMS_MAX)
-		add_item(l, f, (struct fetch_item){ .row = fetch_find(STR("UID"), false) });
+	if (lex_take(l, ' '))
+		modifiers(l, c, f);
+	if (lex_ok(l) && c->uid)
+		add_named(l, f, STR("UID"));
+	if (lex_ok(l) && f->changedsince)
+		add_named(l, f, STR("MODSEQ"));
+	c->condstore = f->changedsince || has_row(f, fetch_find(STR("MODSEQ"), false));
 	order_items(f, &c->arena);
 	return lex_ok(l);
 }

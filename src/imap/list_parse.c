@@ -171,6 +171,7 @@ cmd_list_parse(struct lex *l, struct command *c)
 		lex_sp(l);
 		options(l, a, return_option);
 	}
+	c->condstore = status_has_modseq(a->status);
 	a->root = pattern.n == 0 && !(a->options & LIST_EXTENDED);
 	if (lex_ok(l) && a->options & LIST_RECURSIVE && !(a->options & LIST_CRITERIA))
 		lex_fail(l, "RECURSIVEMATCH needs another option");

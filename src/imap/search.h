@@ -87,6 +87,7 @@ struct search {
 	unsigned returns;
 	struct str charset;
 	bool bad_charset;
+	bool numbers;              /* sequence numbers are among the keys */
 	struct search_key *keys;   /* a list: all of them */
 	unsigned nkeys;
 	unsigned nneedles;
@@ -104,6 +105,10 @@ struct search {
 	struct search_folded *header;               /* all its fields */
 	struct search_text text;
 	struct uidset found;       /* sequence numbers */
+	bool modseq;               /* a MODSEQ key: the answer tells mod-sequences (RFC 7162 3.1.5) */
+	uint64_t highest;          /* of what was found, … */
+	uint64_t first_modseq;     /* … of the first message … */
+	uint64_t last_modseq;      /* … and the last */
 	struct uidset told;        /* numbers or UIDs still to be written */
 	bool failed;               /* some message could not be read */
 };
@@ -114,6 +119,7 @@ void search_parse_needle(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_text(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_header(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_keyword(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_modseq(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_date(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_number(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_uid(struct lex *l, struct search *q, struct search_key *k);

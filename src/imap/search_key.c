@@ -168,6 +168,12 @@ match_smaller(struct search *q, const struct search_key *k)
 }
 
 static enum truth
+match_modseq(struct search *q, const struct search_key *k)
+{
+	return truth(q->m.modseq >= k->number);
+}
+
+static enum truth
 match_set(struct search *q, const struct search_key *k)
 {
 	return truth(uidset_has(k->seqs, q->next));
@@ -276,6 +282,7 @@ static const struct search_row rows[] = {
 	KEY("HEADER", search_parse_header, match_header, LEVEL_HEADER),
 	KEY("KEYWORD", search_parse_keyword, match_keyword, LEVEL_RECORD),
 	KEY("LARGER", search_parse_number, match_larger, LEVEL_RECORD),
+	{ STR_INIT("MODSEQ"), search_parse_modseq, match_modseq, LEVEL_RECORD, 0, "RFC 7162 3.1.5" },
 	OLD_KEY("NEW", match_new),
 	KEY("NOT", search_parse_not, match_not, LEVEL_RECORD),
 	OLD_KEY("OLD", match_old),

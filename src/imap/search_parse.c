@@ -186,6 +186,24 @@ search_parse_number(struct lex *l, struct search *q, struct search_key *k)
 	k->number = lex_number64(l);
 }
 
+/* ["/flags/name" SP ("priv" / "shared" / "all") SP] mod-sequence-valzer: a message has one mod-sequence for all its flags,
+ * so the entry is only read (RFC 7162 3.1.5). */
+void
+search_parse_modseq(struct lex *l, struct search *q, struct search_key *k)
+{
+	lex_sp(l);
+	if (cur_peek(&l->c) == '"') {
+		if (!str_starts(lex_string(l), STR("/flags/")))
+			lex_fail(l, "unknown entry");
+		lex_sp(l);
+		if (!lex_word(l, "priv") && !lex_word(l, "shared") && !lex_word(l, "all"))
+			lex_fail(l, "expected priv, shared or all");
+		lex_sp(l);
+	}
+	k->number = lex_number64(l);
+	q->modseq = true;
+}
+
 void
 search_parse_uid(struct lex *l, struct search *q, struct search_key *k)
 {
@@ -197,7 +215,7 @@ search_parse_uid(struct lex *l, struct search *q, struct search_key *k)
 void
 search_parse_set(struct lex *l, struct search *q, struct search_key *k)
 {
-	(void)q;
+	q->numbers = true;
 	k->set = lex_seq_set(l);
 }
 
@@ -270,5 +288,7 @@ cmd_search_parse(struct lex *l, struct command *c)
 		search_parse_key(l, q, *tail);
 		tail = &(*tail)->next;
 	} while (lex_ok(l) && lex_take(l, ' '));
+	c->condstore = q->modseq;
+	c->numbers = q->numbers;
 	return lex_ok(l);
 }

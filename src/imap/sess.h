@@ -60,6 +60,8 @@ struct command {
 	size_t tag_size;
 	const struct verb *verb;
 	bool uid;                      /* the UID form */
+	bool numbers;                  /* the UID form, but with sequence numbers among its arguments: no EXPUNGE either */
+	bool condstore;                /* its arguments are of a client that knows mod-sequences (RFC 7162 3.1) */
 	bool takes_lines;              /* waits for lines of the client (IDLE) */
 	bool updating;                 /* its own work is done */
 	struct arena arena;
@@ -82,7 +84,8 @@ struct selected {
 	struct uidset gone;    /* in the view, but not in the mailbox any more: to be told when EXPUNGE is allowed */
 	struct uidset recent;  /* \Recent for this session (recent.h) */
 	struct uidset saved;   /* "$" (RFC 5182) */
-	uint64_t modseq;       /* the client knows all changes up to here */
+	uint64_t modseq;       /* the client knows all changes up to here, but for what is in `gone` */
+	uint64_t told_modseq;  /* it knows all of them up to here */
 	size_t keywords;       /* the client has been told so many */
 	struct store_watch *watch;
 	/* What this session changed itself and has told already, or was asked to keep silent about. */
@@ -101,6 +104,10 @@ struct imap_session {
 	void *ctx;
 	enum session_state state;
 	bool rev2;               /* ENABLE IMAP4rev2 */
+	bool condstore;          /* FETCH responses carry MODSEQ (RFC 7162 3.1) */
+	bool qresync;            /* ENABLE QRESYNC: VANISHED instead of EXPUNGE (RFC 7162 3.2.3) */
+	unsigned enabled;        /* what ENABLED has said (cmd_any.c) */
+	bool modseq_written;     /* MODSEQ was said by the command under way */
 	bool closed;             /* ops.close was called */
 	bool in_literal;         /* octets of a literal that was announced are still to come: no other word now */
 	struct frame frame;

@@ -8,6 +8,8 @@
 
 #include <postern/core/mem.h>
 
+#include "condstore.h"
+#include "qresync.h"
 #include "recent.h"
 
 enum {
@@ -16,6 +18,8 @@ enum {
 
 struct sync {
 	struct uidset expunged;   /* sequence numbers still to be told, from the end */
+	struct uidset vanished;   /* the same as UIDs, for a client of QRESYNC … */
+	size_t vanished_at;       /* … from this range on */
 	struct uidset changed;    /* UIDs whose flags may have changed … */
 	uint32_t next;            /* … from here on */
 	uint32_t known_last;      /* messages above are new: their flags are not told */
@@ -29,6 +33,7 @@ sync_free(struct sync *y)
 	if (y == NULL)
 		return;
 	uidset_fini(&y->expunged);
+	uidset_fini(&y->vanished);
 	uidset_fini(&y->changed);
 	free(y);
 }
@@ -59,6 +64,16 @@ sync_write_fetch(struct imap_session *s, uint32_t seq, const struct store_messag
 {
 	buf_addf(&s->out, "* %u FETCH (UID %u FLAGS ", seq, m->uid);
 	out_flags(&s->out, m->flags, m->keywords, keywords, is_recent(s, m->uid));
+	if (s->condstore)
+		condstore_write_modseq(s, m->modseq);
+	buf_add_cstr(&s->out, ")\r\n");
+}
+
+void
+sync_write_fetch_modseq(struct imap_session *s, uint32_t seq, const struct store_message *m)
+{
+	buf_addf(&s->out, "* %u FETCH (UID %u", seq, m->uid);
+	condstore_write_modseq(s, m->modseq);
 	buf_add_cstr(&s->out, ")\r\n");
 }
 
@@ -130,21 +145,38 @@ sync_take_new(struct imap_session *s, struct store_view *v)
 		recent_told(store_user_address(s->setup.user), box->mailbox, header.uidnext);
 }
 
+/* RFC 7162 3.2.10.2: VANISHED names only what the client has been told of. */
 static void
-take_gone(struct selected *box, struct sync *y)
+vanish(const struct selected *box, struct sync *y)
 {
+	struct uidset seqs;
+
+	uidset_init(&seqs);
+	view_seqs(&box->view, &box->gone, &seqs);
+	view_uids(&box->view, &seqs, &y->vanished);
+	uidset_fini(&seqs);
+}
+
+static void
+take_gone(struct imap_session *s, struct sync *y)
+{
+	struct selected *box = s->box;
+
 	if (uidset_empty(&box->gone))
 		return;
+	if (s->qresync)
+		vanish(box, y);
 	view_remove(&box->view, &box->gone, &y->expunged);
-	for (size_t i = 0; i < box->gone.n; i++)
-		uidset_remove(&box->recent, box->gone.p[i].first, box->gone.p[i].last);
+	if (s->qresync)
+		uidset_clear(&y->expunged);
+	uidset_remove_set(&box->recent, &box->gone);
 	uidset_clear(&box->gone);
 }
 
 static bool
 may_expunge(const struct command *c)
 {
-	return c->uid || !(c->verb->flags & VERB_NO_EXPUNGE);
+	return (c->uid && !c->numbers) || !(c->verb->flags & VERB_NO_EXPUNGE);
 }
 
 /* What happened since the last look; the mailbox may be gone meanwhile. */
@@ -180,7 +212,7 @@ begin(struct imap_session *s, const struct command *c, struct store_view *v, str
 	y->known_last = view_last_uid(&box->view);
 	y->next = 1;
 	if (may_expunge(c))
-		take_gone(box, y);
+		take_gone(s, y);
 	count = box->view.count;
 	sync_take_new(s, v);
 	y->exists = box->view.count != count;
@@ -265,6 +297,8 @@ end(struct imap_session *s)
 {
 	sync_free(s->sync);
 	s->sync = NULL;
+	if (uidset_empty(&s->box->gone))
+		s->box->told_modseq = s->box->modseq;
 	s->box->own_modseq = 0;
 	uidset_fini(&s->box->own);
 	return STEP_DONE;
@@ -281,6 +315,10 @@ sync_updates(struct imap_session *s, struct command *c)
 		return s->box->dirty || (may_expunge(c) && !uidset_empty(&s->box->gone)) ? begin_step(s, c) : STEP_DONE;
 	if (!uidset_empty(&y->expunged))
 		return tell_expunged(s, y);
+	if (y->vanished_at < y->vanished.n) {
+		qresync_write_vanished(&s->out, &y->vanished, &y->vanished_at, VANISHED_NOW);
+		return STEP_MORE;
+	}
 	if (y->exists) {
 		y->exists = false;
 		sync_write_exists(s);

@@ -75,6 +75,14 @@ view_uid(const struct view *v, uint32_t seq)
 }
 
 uint32_t
+view_run_left(const struct view *v, uint32_t seq)
+{
+	size_t i = find_run(v, seq, BY_SEQ);
+
+	return seq > v->count || i == v->n ? 0 : v->run[i].seq + run_length(v, i) - seq;
+}
+
+uint32_t
 view_seq_from(const struct view *v, uint32_t uid)
 {
 	size_t i = find_run(v, uid, BY_UID);
@@ -186,10 +194,9 @@ resolve(struct seq_range r, uint32_t star)
 
 /* Sorted first: adding to a uidset in order is cheap, and a client may send its numbers in any. */
 static struct seq_range *
-resolve_sorted(const struct view *v, const struct seq_set *set, enum seq_kind kind)
+resolve_sorted(const struct seq_set *set, uint32_t star)
 {
 	struct seq_range *r = mem_array(set->n, sizeof(*r));
-	uint32_t star = kind == SEQ_UIDS ? view_last_uid(v) : v->count;
 
 	for (size_t i = 0; i < set->n; i++)
 		r[i] = resolve(set->r[i], star);
@@ -212,7 +219,7 @@ bool
 view_apply(const struct view *v, const struct seq_set *set, enum seq_kind kind, const struct uidset *saved,
 	struct uidset *out)
 {
-	struct seq_range *r = resolve_sorted(v, set, kind);
+	struct seq_range *r = resolve_sorted(set, kind == SEQ_UIDS ? view_last_uid(v) : v->count);
 	bool ok = true;
 
 	for (size_t i = 0; i < set->n && ok; i++) {
@@ -228,4 +235,16 @@ view_apply(const struct view *v, const struct seq_set *set, enum seq_kind kind, 
 		view_seqs(v, saved, out);
 	free(r);
 	return ok;
+}
+
+void
+view_named_uids(const struct seq_set *set, const struct uidset *saved, struct uidset *out)
+{
+	struct seq_range *r = resolve_sorted(set, UINT32_MAX);
+
+	for (size_t i = 0; i < set->n; i++)
+		uidset_add(out, r[i].lo, r[i].hi);
+	if (set->saved)
+		uidset_add_set(out, saved);
+	free(r);
 }

@@ -34,6 +34,8 @@ uint32_t view_uid(const struct view *v, uint32_t seq);
 uint32_t view_seq(const struct view *v, uint32_t uid);
 /* Sequence number of the first message with this UID or a higher one; count + 1 when there is none. */
 uint32_t view_seq_from(const struct view *v, uint32_t uid);
+/* How many messages from this one on have consecutive UIDs; 0 when there is no such message. */
+uint32_t view_run_left(const struct view *v, uint32_t seq);
 uint32_t view_last_uid(const struct view *v);
 /* The UID from which on messages can be new; 0 when the last one has the highest UID there is. */
 uint32_t view_next_uid(const struct view *v);
@@ -54,5 +56,9 @@ enum seq_kind {
  * sequence number does not exist (RFC 9051 9, seq-number: BAD). */
 bool view_apply(const struct view *v, const struct seq_set *set, enum seq_kind kind, const struct uidset *saved,
 	struct uidset *out);
+
+/* The UIDs a set names, whether or not there are such messages; "n:*" has no end, for what was behind the last message
+ * and is gone belongs to it. */
+void view_named_uids(const struct seq_set *set, const struct uidset *saved, struct uidset *out);
 
 #endif

@@ -46,6 +46,16 @@ struct flagging {
 	MDB_cursor *c;
 };
 
+/* RFC 7162 3.1.3, example 8: UNCHANGEDSINCE 0 asks whether a keyword is there at all; system flags always are. */
+static bool
+is_first_of_its_kind(const struct flagging *g, const struct row_message *row)
+{
+	const struct flags_request *q = g->q;
+
+	return q->unchangedsince == 0 && q->mode == STORE_FLAGS_ADD && q->flags == 0 && q->nkeywords > 0 &&
+	    (row->keywords & g->keywords) == 0;
+}
+
 /* The row under the cursor. */
 static void
 change_one(struct flagging *g, MDB_val key, MDB_val value, uint32_t uid)
@@ -55,7 +65,7 @@ change_one(struct flagging *g, MDB_val key, MDB_val value, uint32_t uid)
 
 	if (!message_decode(&g->t->s, value, &row))
 		return;
-	if (g->q->conditional && row.modseq > g->q->unchangedsince) {
+	if (g->q->conditional && row.modseq > g->q->unchangedsince && !is_first_of_its_kind(g, &row)) {
 		uidset_add(&g->q->r.failed, uid, uid);
 		return;
 	}

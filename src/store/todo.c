@@ -135,8 +135,7 @@ shorten(struct txn *t, const struct todo *row)
 
 	todo_init(&rest);
 	if (todo_first(&t->s, row->seq, &rest) && rest.seq == row->seq) {
-		for (size_t i = 0; i < row->uids.n; i++)
-			uidset_remove(&rest.uids, row->uids.p[i].first, row->uids.p[i].last);
+		uidset_remove_set(&rest.uids, &row->uids);
 		todo_rewrite(&t->s, &rest);
 	}
 	todo_fini(&rest);

@@ -102,11 +102,43 @@ uidset_add(struct uidset *s, uint32_t first, uint32_t last)
 	cut(s, at + 1, end - at - 1);
 }
 
+/* Behind all that is there, not touching it. */
+static void
+append(struct uidset *s, uint32_t first, uint32_t last)
+{
+	make_room(s);
+	s->p[s->n++] = (struct uid_range){ first, last };
+}
+
+static void
+replace(struct uidset *s, struct uidset *by)
+{
+	uidset_fini(s);
+	*s = *by;
+}
+
+/* The range that begins first of two sets, and one step on in its set. */
+static struct uid_range
+next_of_two(const struct uidset *a, size_t *i, const struct uidset *b, size_t *j)
+{
+	if (*j == b->n || (*i < a->n && a->p[*i].first <= b->p[*j].first))
+		return a->p[(*i)++];
+	return b->p[(*j)++];
+}
+
 void
 uidset_add_set(struct uidset *s, const struct uidset *other)
 {
-	for (size_t i = 0; i < other->n; i++)
-		uidset_add(s, other->p[i].first, other->p[i].last);
+	struct uidset both;
+	size_t i = 0, j = 0;
+
+	uidset_init(&both);
+	while (i < s->n || j < other->n) {
+		struct uid_range r = next_of_two(s, &i, other, &j);
+
+		uidset_add(&both, r.first, r.last);
+	}
+	replace(s, &both);
 }
 
 void
@@ -133,11 +165,70 @@ uidset_remove(struct uidset *s, uint32_t first, uint32_t last)
 	cut(s, at, end - at);
 }
 
+/* What of r no range of other from *at on holds; *at moves on to where the next r begins. */
+static void
+append_without(struct uidset *s, struct uid_range r, const struct uidset *other, size_t *at)
+{
+	while (*at < other->n && other->p[*at].last < r.first)
+		(*at)++;
+	for (; *at < other->n && other->p[*at].first <= r.last; (*at)++) {
+		const struct uid_range *o = &other->p[*at];
+
+		if (o->first > r.first)
+			append(s, r.first, o->first - 1);
+		if (o->last >= r.last)
+			return;
+		r.first = o->last + 1;
+	}
+	append(s, r.first, r.last);
+}
+
+void
+uidset_remove_set(struct uidset *s, const struct uidset *other)
+{
+	struct uidset rest;
+	size_t at = 0;
+
+	uidset_init(&rest);
+	for (size_t i = 0; i < s->n; i++)
+		append_without(&rest, s->p[i], other, &at);
+	replace(s, &rest);
+}
+
+void
+uidset_keep_set(struct uidset *s, const struct uidset *other)
+{
+	struct uidset both;
+	size_t i = 0, j = 0;
+
+	uidset_init(&both);
+	while (i < s->n && j < other->n) {
+		struct uid_range a = s->p[i], b = other->p[j];
+		uint32_t first = a.first > b.first ? a.first : b.first;
+		uint32_t last = a.last < b.last ? a.last : b.last;
+
+		if (first <= last)
+			append(&both, first, last);
+		if (a.last < b.last)
+			i++;
+		else
+			j++;
+	}
+	replace(s, &both);
+}
+
 void
 uidset_copy(struct uidset *to, const struct uidset *from)
 {
-	uidset_clear(to);
-	uidset_add_set(to, from);
+	struct uidset copy;
+
+	uidset_init(&copy);
+	copy.n = copy.cap = from->n;
+	if (from->n > 0) {
+		copy.p = mem_array(from->n, sizeof *copy.p);
+		memcpy(copy.p, from->p, from->n * sizeof *copy.p);
+	}
+	replace(to, &copy);
 }
 
 bool

@@ -341,8 +341,7 @@ changes_by_rows(struct store_view *v, uint32_t mailbox, uint64_t since, struct s
 		change_decode(&v->s, value, &c->changed, &c->gone);
 	if (cursor != NULL)
 		mdb_cursor_close(cursor);
-	for (size_t i = 0; i < c->gone.n; i++)
-		uidset_remove(&c->changed, c->gone.p[i].first, c->gone.p[i].last);
+	uidset_remove_set(&c->changed, &c->gone);
 }
 
 /* Older than the oldest row: every message tells by its modseq, and what is not there has gone. */

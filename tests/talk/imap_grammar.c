@@ -166,15 +166,19 @@ words(struct say *s)
 		say_atom(s);
 }
 
-/* uid-set, sequence-set without "*": ascending is not demanded. */
-static void
+/* uid-set, sequence-set without "*": ascending is not demanded. How many numbers it names. */
+static uint64_t
 number_set(struct say *s)
 {
+	uint64_t n = 0;
+
 	do {
-		say_nz_number(s);
-		if (cur_take(&s->c, ":"))
-			say_nz_number(s);
+		uint64_t first = say_nz_number(s);
+		uint64_t last = cur_take(&s->c, ":") ? say_nz_number(s) : first;
+
+		n += (last > first ? last - first : first - last) + 1;
 	} while (cur_take(&s->c, ","));
+	return n;
 }
 
 static void
@@ -216,6 +220,22 @@ code_number(struct say *s)
 	say_nz_number(s);
 }
 
+/* RFC 7162 7: mod-sequence-value. */
+static void
+code_modseq(struct say *s)
+{
+	say_sp(s);
+	if (say_number(s) == 0)
+		say_fail(s, "a mod-sequence above 0");
+}
+
+static void
+code_set(struct say *s)
+{
+	say_sp(s);
+	number_set(s);
+}
+
 static void
 code_flags(struct say *s)
 {
@@ -248,8 +268,9 @@ static const struct {
 	{ "AUTHENTICATIONFAILED", nothing }, { "AUTHORIZATIONFAILED", nothing }, { "BADCHARSET", code_charsets },
 	{ "CANNOT", nothing }, { "CAPABILITY", words }, { "CLIENTBUG", nothing }, { "CLOSED", nothing },
 	{ "CONTACTADMIN", nothing }, { "COPYUID", code_copyuid }, { "CORRUPTION", nothing }, { "EXPIRED", nothing },
-	{ "EXPUNGEISSUED", nothing }, { "HASCHILDREN", nothing }, { "INUSE", nothing }, { "LIMIT", nothing },
-	{ "NONEXISTENT", nothing }, { "NOPERM", nothing }, { "NOTSAVED", nothing }, { "OVERQUOTA", nothing },
+	{ "EXPUNGEISSUED", nothing }, { "HASCHILDREN", nothing }, { "HIGHESTMODSEQ", code_modseq }, { "INUSE", nothing },
+	{ "LIMIT", nothing }, { "MODIFIED", code_set }, { "NONEXISTENT", nothing }, { "NOPERM", nothing },
+	{ "NOTSAVED", nothing }, { "OVERQUOTA", nothing },
 	{ "PARSE", nothing }, { "PERMANENTFLAGS", code_flags }, { "PRIVACYREQUIRED", nothing }, { "READ-ONLY", nothing },
 	{ "READ-WRITE", nothing }, { "SERVERBUG", nothing }, { "TOOBIG", nothing }, { "TRYCREATE", nothing },
 	{ "UIDNEXT", code_number }, { "UIDNOTSTICKY", nothing }, { "UIDVALIDITY", code_number }, { "UNAVAILABLE", nothing },
@@ -334,8 +355,17 @@ flags(struct say *s)
 static void
 search(struct say *s)
 {
-	while (cur_take(&s->c, " "))
+	bool any = false;
+
+	while (cur_take(&s->c, " ")) {
+		if (any && cur_take(&s->c, "(MODSEQ")) {
+			code_modseq(s);
+			say_want(s, ")");
+			return;
+		}
 		say_nz_number(s);
+		any = true;
+	}
 }
 
 static void
@@ -345,6 +375,8 @@ esearch_item(struct say *s)
 		number_set(s);
 	} else if (cur_take(&s->c, "COUNT ")) {
 		say_number(s);
+	} else if (cur_take(&s->c, "MODSEQ")) {
+		code_modseq(s);
 	} else if (cur_take(&s->c, "MIN ") || cur_take(&s->c, "MAX ")) {
 		say_nz_number(s);
 	} else {
@@ -394,6 +426,23 @@ enabled(struct say *s)
 		s->g->rev2 = true;
 }
 
+/* RFC 7162 3.2.10: without EARLIER each UID is one message less. */
+static void
+vanished(struct say *s)
+{
+	bool earlier = cur_take(&s->c, " (EARLIER)");
+	uint64_t n;
+
+	say_sp(s);
+	n = number_set(s);
+	if (earlier)
+		return;
+	if (n > s->g->exists)
+		say_fail(s, "no more UIDs than messages");
+	else
+		s->g->exists -= (uint32_t)n;
+}
+
 static const struct {
 	const char *name;
 	void (*rest)(struct say *s);
@@ -401,6 +450,7 @@ static const struct {
 	{ "OK", resp_text }, { "NO", resp_text }, { "BAD", resp_text }, { "BYE", resp_text }, { "CAPABILITY", words },
 	{ "ENABLED", enabled }, { "FLAGS", flags }, { "LIST", list }, { "LSUB", list }, { "STATUS", status },
 	{ "SEARCH", search }, { "ESEARCH", esearch }, { "NAMESPACE", namespaces }, { "ID", id },
+	{ "VANISHED", vanished },
 };
 
 static void

@@ -298,6 +298,16 @@ binary_size(struct say *s)
 	number_arg(s);
 }
 
+/* RFC 7162 7: fetch-mod-resp. */
+static void
+modseq(struct say *s)
+{
+	say_want(s, " (");
+	if (say_number(s) == 0)
+		say_fail(s, "a mod-sequence above 0");
+	say_want(s, ")");
+}
+
 static const struct {
 	const char *name;
 	void (*value)(struct say *s);
@@ -305,7 +315,7 @@ static const struct {
 	{ "FLAGS", flags }, { "ENVELOPE", envelope }, { "INTERNALDATE", internaldate }, { "RFC822.SIZE", number_arg },
 	{ "RFC822.HEADER", nstring_arg }, { "RFC822.TEXT", nstring_arg }, { "RFC822", nstring_arg },
 	{ "BODYSTRUCTURE", bodystructure }, { "BODY", body_or_section }, { "BINARY.SIZE", binary_size },
-	{ "BINARY", binary }, { "UID", uid },
+	{ "BINARY", binary }, { "UID", uid }, { "MODSEQ", modseq },
 };
 
 static void

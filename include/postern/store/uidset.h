@@ -30,7 +30,10 @@ void uidset_clear(struct uidset *s);
 
 /* Adds first..last (in either order; 0 is left out). Ascending adds are O(1), others O(n). */
 void uidset_add(struct uidset *s, uint32_t first, uint32_t last);
+/* Sets with sets, each in one pass over both. */
 void uidset_add_set(struct uidset *s, const struct uidset *other);
+void uidset_remove_set(struct uidset *s, const struct uidset *other);
+void uidset_keep_set(struct uidset *s, const struct uidset *other);
 /* Removes every UID of first..last. */
 void uidset_remove(struct uidset *s, uint32_t first, uint32_t last);
 void uidset_copy(struct uidset *to, const struct uidset *from);

@@ -59,6 +59,67 @@ uidset_against_bitmap(void **state)
 }
 
 static void
+random_set(struct uidset *s, bool model[UIDS])
+{
+	memset(model, 0, UIDS * sizeof *model);
+	uidset_init(s);
+	for (int i = rand() % 12; i > 0; i--) {
+		uint32_t a = 1 + (uint32_t)rand() % (UIDS - 1), b = a + (uint32_t)rand() % 4;
+
+		if (b >= UIDS)
+			b = UIDS - 1;
+		uidset_add(s, a, b);
+		for (uint32_t uid = a; uid <= b; uid++)
+			model[uid] = true;
+	}
+}
+
+static bool
+add(bool a, bool b)
+{
+	return a || b;
+}
+
+static bool
+without(bool a, bool b)
+{
+	return a && !b;
+}
+
+static bool
+keep(bool a, bool b)
+{
+	return a && b;
+}
+
+static void
+uidset_with_sets(void **state)
+{
+	static const struct {
+		void (*set)(struct uidset *s, const struct uidset *other);
+		bool (*model)(bool a, bool b);
+	} ops[] = { { uidset_add_set, add }, { uidset_remove_set, without }, { uidset_keep_set, keep } };
+
+	(void)state;
+	srand(2);
+	for (int round = 0; round < 3000; round++) {
+		struct uidset s, other;
+		bool a[UIDS], b[UIDS];
+
+		random_set(&s, a);
+		random_set(&other, b);
+		ops[round % 3].set(&s, &other);
+		for (uint32_t uid = 1; uid < UIDS; uid++)
+			a[uid] = ops[round % 3].model(a[uid], b[uid]);
+		check_set(&s, a);
+		uidset_copy(&s, &other);
+		check_set(&s, b);
+		uidset_fini(&s);
+		uidset_fini(&other);
+	}
+}
+
+static void
 uidset_at_the_edges(void **state)
 {
 	struct uidset s;
@@ -145,6 +206,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(uidset_against_bitmap),
+		cmocka_unit_test(uidset_with_sets),
 		cmocka_unit_test(uidset_at_the_edges),
 		cmocka_unit_test(uidset_text),
 		cmocka_unit_test(mutf7_both_ways),
