@@ -170,7 +170,7 @@ give_verdict(struct relay_planning *p, const enum reason *reasons)
 void
 plan_finish(struct relay_planning *p)
 {
-	enum reason reasons[RELAY_HOSTS_MAX];
+	enum reason reasons[RELAY_HOSTS_MAX] = { 0 };
 
 	for (unsigned i = 0; i < p->nhosts; i++)
 		reasons[i] = reason_of(&p->hosts[i]);
