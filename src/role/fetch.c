@@ -249,9 +249,10 @@ look_up(struct policy *p)
 static bool
 write_host(struct policy *p, struct str domain)
 {
-	int n = snprintf(p->host, sizeof p->host, "mta-sts.%.*s", domain.n <= DNS_NAME_MAX ? (int)domain.n : 0, domain.p);
+	struct str d = str_sub(domain, 0, DNS_NAME_MAX);
+	int n = snprintf(p->host, sizeof p->host, "mta-sts.%.*s", STR_ARG(d));
 
-	return domain.n > 0 && n <= DNS_NAME_MAX && !str_has(domain, '\0') && !str_ends(domain, STR(".")) &&
+	return d.n > 0 && d.n == domain.n && n <= DNS_NAME_MAX && !str_has(d, '\0') && !str_ends(d, STR(".")) &&
 	    dns_name_valid(str_of(p->host));
 }
 

@@ -22,15 +22,16 @@ NUMBERS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i64": "q"}
 
 
 class Row:
-    """One message of calls.def: its wire number, who may send it to whom, its fields as (type, name)."""
+    """One message of calls.def: its wire number, who may send it to whom, its fields and those of its answer as
+    (type, name)."""
 
     def __init__(self, number, text):
         self.number = number
         self.is_call = text.startswith("CALL")
         self.name = re.match(r"\w+\(\w+, (\w+)", text).group(1)
         self.senders, self.receivers = (re.search(word + r"\(([\w| ]+)\)", text).group(1).lower().split(" | ") for word in ("FROM", "TO"))
-        ask, _, _ = text.partition("ANSWER(")
-        self.fields = re.findall(r"F\((\w+), (\w+)\)", ask)
+        ask, _, answer = text.partition("ANSWER(")
+        self.fields, self.answers = (re.findall(r"F\((\w+), (\w+)\)", part) for part in (ask, answer))
 
     def goes(self, sender, receiver):
         return sender in self.senders and (receiver in self.receivers or "every" in self.receivers)
@@ -58,14 +59,23 @@ def packed(kind, value, fds):
 
 def message(row, values, call=1):
     """Bytes and descriptors of the row's message; what values does not name is empty."""
+    return composed(ASK if row.is_call else SAY, row.number, call, row.fields, values)
+
+
+def composed(kind, number, call, fields, values):
     empty = {"str": b"", "strs": [], "id": bytes(16), "fd": -1}
     fds = []
-    body = b"".join(packed(kind, values.get(name, empty.get(kind, 0)), fds) for kind, name in row.fields)
-    return struct.pack("=BBHI", VERSION, ASK if row.is_call else SAY, row.number, call) + body, fds
+    body = b"".join(packed(field, values.get(name, empty.get(field, 0)), fds) for field, name in fields)
+    return struct.pack("=BBHI", VERSION, kind, number, call) + body, fds
 
 
 def send(sock, data, fds=()):
     sock.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else [])
+
+
+def answer(sock, row, call, **values):
+    """Answers the question with that number."""
+    send(sock, *composed(ANSWER, row.number, call, row.answers, values))
 
 
 class Role:
