@@ -174,9 +174,9 @@ fill_schedule(struct row_recipient *r, const struct target *t)
 	struct wall now = wall_now();
 
 	r->status = STR("");
-	r->reason = t->local ? STR("being delivered") : STR(SCHEDULE_NO_RELAY);
+	r->reason = STR("being delivered");
 	r->next_try = now;
-	if (!t->local || t->fate == FATE_PREPARED)
+	if (t->fate == FATE_PREPARED)
 		return;
 	r->attempts = 1;
 	r->last_try = now;
@@ -187,7 +187,7 @@ fill_schedule(struct row_recipient *r, const struct target *t)
 }
 
 static void
-fill_row(struct row_recipient *r, const struct target *t)
+fill_row(struct submission *s, struct row_recipient *r, const struct target *t)
 {
 	r->kind = t->local ? ROW_LOCAL : ROW_REMOTE;
 	r->state = t->fate == FATE_REFUSED ? QUEUE_FAILED : QUEUE_WAITING;
@@ -197,7 +197,10 @@ fill_row(struct row_recipient *r, const struct target *t)
 	r->orcpt = t->orcpt;
 	r->target = t->to.user;
 	r->detail = t->to.detail;
-	fill_schedule(r, t);
+	if (t->local)
+		fill_schedule(r, t);
+	else
+		schedule_remote(s->q, &s->mem, &s->message, r);
 }
 
 static void
@@ -231,7 +234,7 @@ write_ledger(struct submission *s, int content)
 			continue;
 		t->in_row = true;
 		t->was_prepared = t->fate == FATE_PREPARED;
-		fill_row(&rows[n++], t);
+		fill_row(s, &rows[n++], t);
 	}
 	c->nrows = n;
 	c->adds_message = true;

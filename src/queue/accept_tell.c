@@ -3,7 +3,6 @@
 
 #include "accept.h"
 #include "report.h"
-#include "schedule.h"
 #include "submission.h"
 #include "tell.h"
 
@@ -30,8 +29,6 @@ accept_tell(const struct submission *s)
 			tell_target(s, "bounce", t, "5.3.0", "refused");
 		else if (t->local)
 			tell_target(s, "defer", t, SUBMISSION_GONE_STATUS, SUBMISSION_GONE_TEXT);
-		else
-			tell_target(s, "defer", t, "2.0.0", SCHEDULE_NO_RELAY);
 	}
 }
 

@@ -135,7 +135,7 @@ static void
 wake_row(struct row_recipient *r, struct wall now, const char *reason)
 {
 	r->next_try = now;
-	r->reason = r->kind == ROW_REMOTE ? STR(SCHEDULE_NO_RELAY) : str_of(reason);
+	r->reason = str_of(reason);
 }
 
 /* False when the action does not concern a recipient in this state. */
@@ -156,7 +156,7 @@ act_on_row(const struct act *a, struct row_recipient *r)
 		wake_row(r, a->now, "released by the operator");
 		return true;
 	case QUEUE_ACT_RETRY:
-		if (r->state != QUEUE_WAITING || r->kind == ROW_REMOTE)
+		if (r->state != QUEUE_WAITING)
 			return false;
 		wake_row(r, a->now, "to be tried again at once");
 		return true;

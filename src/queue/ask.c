@@ -14,17 +14,38 @@ struct queue_ask {
 	size_t n;
 	ask_answered *answered;
 	ask_resolved *resolved;
+	ask_relayed *relayed;
+	ask_sts *sts;
 	void *ctx;
 };
+
+static struct queue_ask *
+ask_add(struct queue *q, struct queue_ask what)
+{
+	struct queue_ask *a = NEW(struct queue_ask);
+
+	*a = what;
+	a->q = q;
+	TAILQ_INSERT_TAIL(&q->asks, a, entry);
+	return a;
+}
 
 struct queue_ask *
 ask_new(struct queue *q, size_t n, ask_answered *answered, ask_resolved *resolved, void *ctx)
 {
-	struct queue_ask *a = NEW(struct queue_ask);
+	return ask_add(q, (struct queue_ask){ .n = n, .answered = answered, .resolved = resolved, .ctx = ctx });
+}
 
-	*a = (struct queue_ask){ .q = q, .n = n, .answered = answered, .resolved = resolved, .ctx = ctx };
-	TAILQ_INSERT_TAIL(&q->asks, a, entry);
-	return a;
+struct queue_ask *
+ask_new_job(struct queue *q, size_t n, ask_relayed *relayed, void *ctx)
+{
+	return ask_add(q, (struct queue_ask){ .n = n, .relayed = relayed, .ctx = ctx });
+}
+
+struct queue_ask *
+ask_new_sts(struct queue *q, ask_sts *sts, void *ctx)
+{
+	return ask_add(q, (struct queue_ask){ .sts = sts, .ctx = ctx });
 }
 
 void
@@ -48,17 +69,29 @@ take(struct queue_ask *a)
 	return was;
 }
 
+/* An answer of another kind than was asked for is none. */
+static void
+answer_nothing(const struct queue_ask *a)
+{
+	if (a->answered != NULL)
+		a->answered(a->ctx, NULL, 0);
+	else if (a->relayed != NULL)
+		a->relayed(a->ctx, NULL);
+	else
+		a->sts(a->ctx, NULL);
+}
+
 void
 queue_answer(struct queue_ask *ask, const struct queue_answer *answers, size_t n)
 {
 	struct queue_ask a = take(ask);
 
-	if (n == a.n) {
+	if (a.answered != NULL && n == a.n) {
 		a.answered(a.ctx, answers, n);
 		return;
 	}
 	log_say(LEVEL_ERROR, "error", "queue: %zu answers where %zu were due", n, a.n);
-	a.answered(a.ctx, NULL, 0);
+	answer_nothing(&a);
 }
 
 void
@@ -69,7 +102,31 @@ queue_answer_targets(struct queue_ask *ask, const struct envelope_target *target
 	if (a.resolved != NULL && n > 0)
 		a.resolved(a.ctx, targets, n);
 	else
-		a.answered(a.ctx, NULL, 0);
+		answer_nothing(&a);
+}
+
+void
+queue_answer_relayed(struct queue_ask *ask, const struct queue_relayed *r)
+{
+	struct queue_ask a = take(ask);
+
+	if (a.relayed != NULL && r->n == a.n && r->nhops <= QUEUE_HOPS_MAX) {
+		a.relayed(a.ctx, r);
+		return;
+	}
+	log_say(LEVEL_ERROR, "error", "queue: %zu results where %zu were due", r->n, a.n);
+	answer_nothing(&a);
+}
+
+void
+queue_answer_sts(struct queue_ask *ask, const struct queue_sts *s)
+{
+	struct queue_ask a = take(ask);
+
+	if (a.sts != NULL)
+		a.sts(a.ctx, s);
+	else
+		answer_nothing(&a);
 }
 
 void
@@ -77,7 +134,7 @@ queue_answer_gone(struct queue_ask *ask)
 {
 	struct queue_ask a = take(ask);
 
-	a.answered(a.ctx, NULL, 0);
+	answer_nothing(&a);
 }
 
 void

@@ -8,8 +8,15 @@
 typedef void ask_answered(void *ctx, const struct queue_answer *answers, size_t n);
 typedef void ask_resolved(void *ctx, const struct envelope_target *targets, size_t n);
 
+/* NULL when the process is gone (or answered nonsense). */
+typedef void ask_relayed(void *ctx, const struct queue_relayed *r);
+typedef void ask_sts(void *ctx, const struct queue_sts *s);
+
 /* resolved is NULL unless targets are an answer. */
 struct queue_ask *ask_new(struct queue *q, size_t n, ask_answered *answered, ask_resolved *resolved, void *ctx);
+/* A job with n recipients. */
+struct queue_ask *ask_new_job(struct queue *q, size_t n, ask_relayed *relayed, void *ctx);
+struct queue_ask *ask_new_sts(struct queue *q, ask_sts *sts, void *ctx);
 void ask_free_all(struct queue *q);
 
 /* The answer as it may be kept and shown: verdict in range, status and text well-formed, never empty. */

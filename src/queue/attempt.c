@@ -11,6 +11,7 @@
 
 #include "ask.h"
 #include "change.h"
+#include "deadline.h"
 #include "report.h"
 #include "schedule.h"
 #include "tell.h"
@@ -276,9 +277,10 @@ fill_target(const struct attempt *a, struct change *c, struct row_recipient *r, 
 	r->detail = arena_str(&c->mem, t->detail);
 	r->delivery = id_new();
 	r->attempts = 0;
-	r->status = STR("");
-	r->reason = r->kind == ROW_REMOTE ? STR(SCHEDULE_NO_RELAY) : STR("");
+	r->status = r->reason = STR("");
 	r->next_try = wall_now();
+	if (r->kind == ROW_REMOTE)
+		schedule_remote(a->q, &c->mem, &a->message, r);
 }
 
 static bool
@@ -348,8 +350,10 @@ take_row(struct attempt *a, uint32_t number, const struct row_recipient *r)
 	}
 }
 
-/* Reads what is due. True when a bounce is: that comes first. */
-static bool
+enum due { DUE_NOTHING, DUE_TRY, DUE_BOUNCE, DUE_DEADLINE };
+
+/* Reads what is due. A bounce comes first, and a deadline on another host by itself. */
+static enum due
 choose(struct attempt *a, MDB_txn *t)
 {
 	struct ledger *l = &a->q->ledger;
@@ -358,40 +362,49 @@ choose(struct attempt *a, MDB_txn *t)
 	struct row_recipient r;
 
 	if (ledger_get_message(l, t, a->qid, &m) != 0)
-		return false;
+		return DUE_NOTHING;
 	a->message = m;
 	row_keep_message(&a->mem, &a->message);
 	for (uint32_t at = 0; a->n < QUEUE_BATCH_MAX && ledger_next_recipient(l, t, a->qid, &at, &r) == 0; at++) {
 		if (row_due(&r) == 0 || row_due(&r) > now)
 			continue;
 		if (r.state == QUEUE_FAILED)
-			return true;
+			return DUE_BOUNCE;
+		if (r.kind == ROW_REMOTE)
+			return DUE_DEADLINE;
 		take_row(a, at, &r);
 	}
-	return false;
+	return a->n > 0 ? DUE_TRY : DUE_NOTHING;
 }
 
+/* Others do it; the message stays marked. */
 static void
-nothing_due(struct attempt *a)
+leave_to(struct attempt *a, void (*run)(struct queue *q, struct id qid))
 {
 	struct queue *q = a->q;
 	struct id qid = a->qid;
 
 	attempt_free(a);
 	q->delivering--;
+	run(q, qid);
+}
+
+static void
+nothing_due(struct queue *q, struct id qid)
+{
 	busy_free_message(q, qid);
 	schedule_soon(q);
 }
 
 static void
-start_report(struct attempt *a)
+try(struct attempt *a)
 {
 	struct queue *q = a->q;
-	struct id qid = a->qid;
 
-	attempt_free(a);
-	q->delivering--;
-	report_failed(q, qid);
+	if (a->rows[0].kind == ROW_RESOLVE)
+		q->ops->resolve(q->ctx, a->rows[0].target, ask_new(q, 1, on_not_resolved, on_resolved, a));
+	else
+		deliver(a);
 }
 
 void
@@ -399,7 +412,7 @@ attempt_start(struct queue *q, struct id qid)
 {
 	struct attempt *a = NEW(struct attempt);
 	MDB_txn *t = ledger_read(&q->ledger);
-	bool bounce = false;
+	enum due due = DUE_NOTHING;
 
 	*a = (struct attempt){ .q = q, .qid = qid, .fd = -1 };
 	arena_init(&a->mem);
@@ -408,15 +421,21 @@ attempt_start(struct queue *q, struct id qid)
 	TAILQ_INSERT_TAIL(&q->attempts, a, entry);
 	q->delivering++;
 	if (t != NULL) {
-		bounce = choose(a, t);
+		due = choose(a, t);
 		mdb_txn_abort(t);
 	}
-	if (bounce)
-		start_report(a);
-	else if (a->n == 0)
-		nothing_due(a);
-	else if (a->rows[0].kind == ROW_RESOLVE)
-		q->ops->resolve(q->ctx, a->rows[0].target, ask_new(q, 1, on_not_resolved, on_resolved, a));
-	else
-		deliver(a);
+	switch (due) {
+	case DUE_NOTHING:
+		leave_to(a, nothing_due);
+		break;
+	case DUE_TRY:
+		try(a);
+		break;
+	case DUE_BOUNCE:
+		leave_to(a, report_failed);
+		break;
+	case DUE_DEADLINE:
+		leave_to(a, deadline_run);
+		break;
+	}
 }

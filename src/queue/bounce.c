@@ -112,6 +112,8 @@ write_words(struct writer *w)
 		buf_add_cstr(w->out, "<");
 		buf_add(w->out, r->address);
 		buf_addf(w->out, ">: %s (%.*s)\r\n    ", action[r->action].word, STR_ARG(r->status));
+		if (r->said && r->host.n > 0)
+			buf_addf(w->out, "%.*s said: ", STR_ARG(r->host));
 		buf_add(w->out, r->text);
 		buf_add_cstr(w->out, "\r\n");
 		if (r->action == BOUNCE_DELAYED)
@@ -142,7 +144,26 @@ write_message_fields(struct writer *w)
 	line(w->out, "X-Queue-Id", str_of(qid));
 }
 
-/* RFC 3464 2.3. The diagnostic is our own; of type smtp it must look like a reply (RFC 3464 2.3.6, 9.2 of RFC 3461). */
+/* A reply as SMTP writes it: RFC 3461 9.2. */
+static bool
+looks_like_reply(struct str s)
+{
+	return s.n > 4 && ascii_is_digit(s.p[0]) && ascii_is_digit(s.p[1]) && ascii_is_digit(s.p[2]) && s.p[3] == ' ';
+}
+
+/* RFC 3464 2.3.5, 2.3.6: the host is named when the words are its own; a diagnostic of type smtp must look like a reply. */
+static void
+write_diagnostic(struct writer *w, const struct bounce_recipient *r)
+{
+	bool reply = r->said && looks_like_reply(r->text);
+
+	if (r->host.n > 0 && (r->said || r->action == BOUNCE_RELAYED))
+		typed_line(w->out, "Remote-MTA", "dns", r->host);
+	if (r->action == BOUNCE_FAILED || r->action == BOUNCE_DELAYED || reply)
+		typed_line(w->out, "Diagnostic-Code", reply ? "smtp" : "X-Postern", r->text);
+}
+
+/* RFC 3464 2.3 */
 static void
 write_recipient_fields(struct writer *w, const struct bounce_recipient *r)
 {
@@ -152,8 +173,7 @@ write_recipient_fields(struct writer *w, const struct bounce_recipient *r)
 	typed_line(w->out, "Final-Recipient", ascii_only(r->address) ? "rfc822" : "utf-8", r->address);
 	line(w->out, "Action", str_of(action[r->action].word));
 	line(w->out, "Status", r->status);
-	if (r->action == BOUNCE_FAILED || r->action == BOUNCE_DELAYED)
-		typed_line(w->out, "Diagnostic-Code", "X-Postern", r->text);
+	write_diagnostic(w, r);
 	if (r->tried.us != 0)
 		date_line(w->out, "Last-Attempt-Date", r->tried);
 	if (r->action == BOUNCE_DELAYED)
@@ -204,7 +224,7 @@ needs_utf8(const struct bounce *b)
 	for (size_t i = 0; i < b->n && ascii; i++) {
 		const struct bounce_recipient *r = &b->recipients[i];
 
-		ascii = ascii_only(r->address) && ascii_only(r->orcpt) && ascii_only(r->text);
+		ascii = ascii_only(r->address) && ascii_only(r->orcpt) && ascii_only(r->text) && ascii_only(r->host);
 	}
 	return !ascii;
 }

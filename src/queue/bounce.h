@@ -15,6 +15,8 @@ struct bounce_recipient {
 	struct str orcpt;   /* "type;address" or "" */
 	struct str status;  /* "5.1.1" */
 	struct str text;    /* why, in words */
+	struct str host;    /* the other host that was spoken to, or "" */
+	bool said;          /* status and text are that host's reply */
 	struct wall tried;  /* 0: not known */
 	struct wall until;  /* DELAYED: when we give up */
 };

@@ -35,6 +35,31 @@ change_updates(struct change *c, struct id qid, uint32_t n)
 	return c->updates = arena_array(&c->mem, n, sizeof *c->updates);
 }
 
+static struct queue_last_host *
+keep_host(struct arena *a, const struct queue_last_host *h)
+{
+	struct queue_last_host *kept = ARENA_NEW(a, struct queue_last_host);
+
+	*kept = *h;
+	kept->host = arena_str(a, h->host);
+	kept->ip = arena_str(a, h->ip);
+	kept->why = arena_str(a, h->why);
+	return kept;
+}
+
+void
+change_keep(struct change *c)
+{
+	for (uint32_t i = 0; i < c->nupdates; i++) {
+		struct row_update *u = &c->updates[i];
+
+		u->status = arena_str(&c->mem, u->status);
+		u->reason = arena_str(&c->mem, u->reason);
+		u->destination = arena_str(&c->mem, u->destination);
+		u->last = u->last != NULL ? keep_host(&c->mem, u->last) : NULL;
+	}
+}
+
 void
 change_drop(struct change *c)
 {
@@ -73,29 +98,46 @@ apply_new(const struct change *c, struct ledger *l, MDB_txn *t)
 }
 
 static void
+update_try(struct row_recipient *r, const struct row_update *u)
+{
+	if (u->tried.us != 0) {
+		r->attempts++;
+		r->last_try = u->tried;
+	}
+	r->next_try = u->next_try;
+	r->status = u->status;
+	r->reason = u->reason;
+	if (u->last != NULL)
+		r->last = *u->last;
+}
+
+static void
 update_row(struct row_recipient *r, const struct row_update *u)
 {
 	switch (u->kind) {
 	case UPDATE_RETRY:
-		r->attempts++;
+		update_try(r, u);
 		break;
 	case UPDATE_FAIL:
-		r->attempts++;
+		update_try(r, u);
 		r->state = QUEUE_FAILED;
 		break;
 	case UPDATE_HOLD:
+		update_try(r, u);
 		r->state = QUEUE_HELD;
 		break;
 	case UPDATE_WARNED:
 		r->warned = true;
-		return;
+		break;
+	case UPDATE_MOVE:
+		r->destination = u->destination;
+		break;
+	case UPDATE_LATER:
 	case UPDATE_DELETE:
-		return;
+		break;
 	}
-	r->last_try = u->tried;
-	r->next_try = u->next_try;
-	r->status = u->status;
-	r->reason = u->reason;
+	if (u->deadline.us != 0)
+		r->deadline = u->deadline;
 }
 
 /* A row that is gone was deleted by the operator meanwhile: nothing is owed any more. */

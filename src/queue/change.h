@@ -13,13 +13,18 @@ enum row_update_kind {
 	UPDATE_FAIL,   /* for good: its bounce is owed */
 	UPDATE_HOLD,
 	UPDATE_WARNED, /* its delay was reported */
+	UPDATE_LATER,  /* its deadline moves */
+	UPDATE_MOVE,   /* to another destination */
 };
 
 struct row_update {
 	enum row_update_kind kind;
 	uint32_t number;
-	struct wall tried, next_try;
+	struct wall tried, next_try; /* tried 0: it was not */
 	struct str status, reason;
+	const struct queue_last_host *last; /* NULL: as it was */
+	struct wall deadline;               /* WARNED, LATER; else 0: as it was */
+	struct str destination;             /* MOVE */
 };
 
 struct change {
@@ -49,6 +54,8 @@ struct change *change_new(struct queue *q);
 /* Room for n rows or updates, zeroed. */
 struct row_recipient *change_rows(struct change *c, uint32_t n);
 struct row_update *change_updates(struct change *c, struct id qid, uint32_t n);
+/* Copies the texts of the updates into the change. */
+void change_keep(struct change *c);
 /* Makes it durable, then calls done; e is NULL when all is well. The change is freed after that. */
 void change_submit(struct change *c, void (*done)(void *ctx, struct change *c, const struct err *e), void *ctx);
 /* Instead of change_submit. */

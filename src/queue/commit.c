@@ -30,6 +30,9 @@ struct stage {
 struct outbox {
 	pthread_mutex_t lock;
 	struct list done;
+	struct buf touched;
+	void (*on_touched)(void *ctx, struct str places);
+	void *ctx;
 	bool posted, closed;
 };
 
@@ -95,6 +98,7 @@ static void
 outbox_free(struct outbox *o)
 {
 	list_free(&o->done);
+	buf_fini(&o->touched);
 	pthread_mutex_destroy(&o->lock);
 	free(o);
 }
@@ -104,24 +108,39 @@ deliver_answers(void *ctx)
 {
 	struct outbox *o = ctx;
 	struct list done;
+	struct buf touched;
 	struct commit_op *op;
 
 	pthread_mutex_lock(&o->lock);
 	o->posted = false;
+	touched = o->touched;
+	buf_init(&o->touched, SIZE_MAX);
 	done = o->done;
 	if (done.first == NULL)
 		done.last = &done.first;
 	list_init(&o->done);
 	pthread_mutex_unlock(&o->lock);
 	if (o->closed) {
+		buf_fini(&touched);
 		list_free(&done);
 		outbox_free(o);
 		return;
 	}
+	if (touched.n > 0)
+		o->on_touched(o->ctx, buf_str(&touched));
+	buf_fini(&touched);
 	while ((op = list_take(&done)) != NULL) {
 		op->done(op);
 		op->free(op);
 	}
+}
+
+static void
+hand_over_touched(struct commit *c)
+{
+	pthread_mutex_lock(&c->out->lock);
+	buf_add(&c->out->touched, buf_str(&c->ledger->touched));
+	pthread_mutex_unlock(&c->out->lock);
 }
 
 static void
@@ -267,6 +286,7 @@ transact(struct commit *c, struct commit_op *first, const struct commit_op *end)
 
 	if (rc != 0)
 		log_fatal("queue.mdb: begin: %s", mdb_strerror(rc));
+	buf_clear(&c->ledger->touched);
 	for (struct commit_op *op = first; op != end && rc == 0; op = op->next)
 		rc = op->apply(op, c->ledger, t);
 	if (rc != 0 || (fault != NULL && (rc = fault(fault_ctx)) != 0)) {
@@ -278,6 +298,8 @@ transact(struct commit *c, struct commit_op *first, const struct commit_op *end)
 	rc = mdb_txn_commit(t);
 	if (rc != 0 && !ledger_error_is_space(rc))
 		log_fatal("queue.mdb: commit: %s", mdb_strerror(rc));
+	if (rc == 0)
+		hand_over_touched(c);
 	atomic_fetch_add(&c->transactions, 1);
 	return rc;
 }
@@ -313,7 +335,7 @@ run_rows(struct commit *c, struct list *group)
 /* --- outside ------------------------------------------------------------------------------------------------------ */
 
 struct commit *
-commit_start(struct loop *loop, struct ledger *l, struct spool *s)
+commit_start(struct loop *loop, struct ledger *l, struct spool *s, void (*touched)(void *ctx, struct str places), void *ctx)
 {
 	struct commit *c = NEW(struct commit);
 
@@ -323,6 +345,9 @@ commit_start(struct loop *loop, struct ledger *l, struct spool *s)
 	c->out = NEW(struct outbox);
 	pthread_mutex_init(&c->out->lock, NULL);
 	list_init(&c->out->done);
+	buf_init(&c->out->touched, SIZE_MAX);
+	c->out->on_touched = touched;
+	c->out->ctx = ctx;
 	stage_start(&c->rows, c, run_rows);
 	stage_start(&c->files, c, run_files);
 	return c;

@@ -34,7 +34,10 @@ struct commit_op {
 	bool file_put;
 };
 
-struct commit *commit_start(struct loop *loop, struct ledger *l, struct spool *s);
+/* touched is called in the loop's thread with the places in lanes that were filled (ledger_take_touched), before the operations
+ * that filled them are answered. */
+struct commit *commit_start(struct loop *loop, struct ledger *l, struct spool *s,
+    void (*touched)(void *ctx, struct str places), void *ctx);
 /* Ends the threads after the group under way; what waits is freed. */
 void commit_stop(struct commit *c);
 void commit_submit(struct commit *c, struct commit_op *op);

@@ -6,7 +6,7 @@
 
 #include <postern/core/log.h>
 
-enum { TABLES = 5, READERS = 16, LEDGER_VERSION = 1 };
+enum { TABLES = 8, READERS = 16, LEDGER_VERSION = 2 /* 1 had no lanes; its rows are read and sorted anew */ };
 
 bool
 ledger_error_is_space(int rc)
@@ -26,16 +26,6 @@ static struct str
 str_val(MDB_val v)
 {
 	return str_from(v.mv_data, v.mv_size);
-}
-
-static struct ledger_key
-parse_key(const uint8_t *p)
-{
-	struct ledger_key k;
-
-	memcpy(k.qid.b, p, 16);
-	k.number = (uint32_t)be_load(p + 16, 4);
-	return k;
 }
 
 /* --- open --------------------------------------------------------------------------------------------------------- */
@@ -74,7 +64,8 @@ open_tables(struct ledger *l, MDB_txn *t)
 		const char *name;
 		MDB_dbi *dbi;
 	} table[TABLES] = { { "message", &l->message }, { "recipient", &l->recipient }, { "due", &l->due },
-		{ "content", &l->content }, { "meta", &l->meta } };
+		{ "content", &l->content }, { "meta", &l->meta }, { "lane", &l->lane },
+		{ "destination", &l->destination }, { "sts", &l->sts } };
 	int rc = 0;
 
 	for (size_t i = 0; i < TABLES && rc == 0; i++)
@@ -88,7 +79,7 @@ check_version(struct ledger *l, MDB_txn *t)
 	uint64_t version;
 	int rc = ledger_get_number(l, t, "version", &version);
 
-	if (rc == MDB_NOTFOUND)
+	if (rc == MDB_NOTFOUND || (rc == 0 && version == 1))
 		return ledger_set_number(l, t, "version", LEDGER_VERSION);
 	return rc == 0 && version != LEDGER_VERSION ? MDB_VERSION_MISMATCH : rc;
 }
@@ -120,6 +111,7 @@ ledger_open(struct ledger *l, const char *path, uint64_t map_bytes, struct err *
 	int rc;
 
 	*l = (struct ledger){ 0 };
+	buf_init(&l->touched, SIZE_MAX);
 	rc = open_env(l, path, map_bytes);
 	if (rc == 0)
 		return true;
@@ -133,6 +125,7 @@ ledger_close(struct ledger *l)
 	if (l->env != NULL)
 		mdb_env_close(l->env);
 	l->env = NULL;
+	buf_fini(&l->touched);
 }
 
 MDB_txn *
@@ -229,9 +222,8 @@ ledger_has_room(struct ledger *l, MDB_txn *t, uint64_t bytes)
 	return used + need <= info.me_mapsize || used + need <= info.me_mapsize + free_pages(t) * st.ms_psize;
 }
 
-/* The first row with a key of at least *k, into *k and *d. */
-static int
-seek(MDB_txn *t, MDB_dbi dbi, MDB_val *k, MDB_val *d, size_t key_size)
+int
+ledger_seek(MDB_txn *t, MDB_dbi dbi, MDB_val *k, MDB_val *d)
 {
 	MDB_cursor *c;
 	int rc = mdb_cursor_open(t, dbi, &c);
@@ -240,6 +232,14 @@ seek(MDB_txn *t, MDB_dbi dbi, MDB_val *k, MDB_val *d, size_t key_size)
 		return rc;
 	rc = mdb_cursor_get(c, k, d, MDB_SET_RANGE);
 	mdb_cursor_close(c);
+	return rc;
+}
+
+static int
+seek(MDB_txn *t, MDB_dbi dbi, MDB_val *k, MDB_val *d, size_t key_size)
+{
+	int rc = ledger_seek(t, dbi, k, d);
+
 	return rc == 0 && k->mv_size != key_size ? MDB_CORRUPTED : rc;
 }
 
@@ -256,10 +256,26 @@ ledger_next_recipient(struct ledger *l, MDB_txn *t, struct id qid, uint32_t *at,
 	rc = seek(t, l->recipient, &k, &d, KEY_RECIPIENT);
 	if (rc != 0)
 		return rc;
-	found = parse_key(k.mv_data);
+	found = key_parse(k.mv_data);
 	if (!id_eq(found.qid, qid))
 		return MDB_NOTFOUND;
 	*at = found.number;
+	return row_parse_recipient(str_val(d), r) ? 0 : MDB_CORRUPTED;
+}
+
+int
+ledger_next_row(struct ledger *l, MDB_txn *t, struct ledger_key *at, struct row_recipient *r)
+{
+	uint8_t bytes[KEY_RECIPIENT + 1] = { 0 }; /* one longer: right behind that key */
+	MDB_val k = val(bytes, sizeof bytes);
+	MDB_val d;
+	int rc;
+
+	key_recipient(bytes, *at);
+	rc = seek(t, l->recipient, &k, &d, KEY_RECIPIENT);
+	if (rc != 0)
+		return rc;
+	*at = key_parse(k.mv_data);
 	return row_parse_recipient(str_val(d), r) ? 0 : MDB_CORRUPTED;
 }
 
@@ -299,6 +315,6 @@ ledger_next_due(struct ledger *l, MDB_txn *t, int64_t *due, struct ledger_key *k
 	if (rc != 0)
 		return rc;
 	*due = (int64_t)be_load(k.mv_data, 8);
-	*key = parse_key((const uint8_t *)k.mv_data + 8);
+	*key = key_parse((const uint8_t *)k.mv_data + 8);
 	return 0;
 }

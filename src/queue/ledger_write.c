@@ -107,29 +107,37 @@ int
 ledger_put_recipient(struct ledger *l, MDB_txn *t, struct ledger_key k, const struct row_recipient *r)
 {
 	struct row_recipient old;
+	struct lane_key from = { 0 };
+	struct lane_key to = key_lane(k, r); /* the texts of both may point into pages that the next write moves */
+	int64_t was = 0, due = row_due(r);
 	int rc = ledger_get_recipient(l, t, k, &old);
-	int64_t was = rc == 0 ? row_due(&old) : 0;
 
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		return rc;
-	if ((rc = put_row(l, t, k, r)) != 0)
+	if (rc == 0) {
+		from = key_lane(k, &old);
+		was = row_due(&old);
+	}
+	if ((rc = put_row(l, t, k, r)) != 0 || (rc = lane_move(l, t, &from, &to)) != 0 || was == due)
 		return rc;
-	if (was == row_due(r))
-		return 0;
-	if ((rc = del_due(l, t, k, was)) != 0)
-		return rc;
-	return put_due(l, t, k, row_due(r));
+	rc = del_due(l, t, k, was);
+	return rc == 0 ? put_due(l, t, k, due) : rc;
 }
 
 int
 ledger_del_recipient(struct ledger *l, MDB_txn *t, struct ledger_key key)
 {
+	const struct lane_key nowhere = { 0 };
 	uint8_t bytes[KEY_RECIPIENT];
 	MDB_val k = val(bytes, sizeof bytes);
 	struct row_recipient old;
+	struct lane_key from;
 	int rc = ledger_get_recipient(l, t, key, &old);
 
-	if (rc != 0 || (rc = del_due(l, t, key, row_due(&old))) != 0)
+	if (rc != 0)
+		return rc;
+	from = key_lane(key, &old);
+	if ((rc = del_due(l, t, key, row_due(&old))) != 0 || (rc = lane_move(l, t, &from, &nowhere)) != 0)
 		return rc;
 	key_recipient(bytes, key);
 	return mdb_del(t, l->recipient, &k, NULL);

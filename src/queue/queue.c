@@ -15,8 +15,11 @@
 #include "accept.h"
 #include "ask.h"
 #include "attempt.h"
+#include "job.h"
+#include "lane.h"
 #include "recover.h"
 #include "schedule.h"
+#include "sort.h"
 #include "state.h"
 
 struct queue_limits
@@ -107,6 +110,33 @@ on_wake(void *ctx)
 	schedule_run(ctx);
 }
 
+static void
+on_slice(void *ctx)
+{
+	struct queue *q = ctx;
+
+	if (q->loading) {
+		q->loading = lane_load_slice(q);
+		schedule_soon(q);
+		loop_timer_start(&q->slice, 0);
+	} else if (q->sorting) {
+		sort_slice(q);
+	}
+}
+
+static void
+on_news(void *ctx)
+{
+	news_write(ctx);
+}
+
+static void
+on_touched(void *ctx, struct str places)
+{
+	lane_touched(ctx, places);
+	schedule_soon(ctx);
+}
+
 static bool
 fail(struct err *e, const char *dir, const char *what)
 {
@@ -168,6 +198,9 @@ queue_open(struct loop *loop, const struct queue_options *o, const struct queue_
 	TAILQ_INIT(&q->submissions);
 	TAILQ_INIT(&q->finished);
 	TAILQ_INIT(&q->attempts);
+	TAILQ_INIT(&q->job_list);
+	TAILQ_INIT(&q->unwritten);
+	TAILQ_INIT(&q->news);
 	if (!open_files(q, e)) {
 		close_files(q);
 		free(q);
@@ -175,8 +208,16 @@ queue_open(struct loop *loop, const struct queue_options *o, const struct queue_
 	}
 	map_init(&q->busy);
 	loop_timer_init(&q->soon, loop, on_soon, q);
+	map_init(&q->destinations);
+	map_init(&q->lanes);
 	loop_timer_init(&q->wake, loop, on_wake, q);
-	q->commit = commit_start(loop, &q->ledger, &q->spool);
+	loop_timer_init(&q->write_news, loop, on_news, q);
+	loop_timer_init(&q->slice, loop, on_slice, q);
+	q->opened = wall_now();
+	q->commit = commit_start(loop, &q->ledger, &q->spool, on_touched, q);
+	q->loading = true;
+	sort_start(q);
+	loop_timer_start(&q->slice, 0);
 	schedule_soon(q);
 	return q;
 }
@@ -188,8 +229,16 @@ queue_close(struct queue *q)
 	ask_free_all(q);
 	accept_free_all(q);
 	attempt_free_all(q);
+	job_free_all(q);
+	lane_free_all(q);
+	destination_free_all(q);
+	heap_fini(&q->waiting);
+	heap_fini(&q->resting);
+	heap_fini(&q->eligible);
 	loop_timer_fini(&q->soon);
 	loop_timer_fini(&q->wake);
+	loop_timer_fini(&q->write_news);
+	loop_timer_fini(&q->slice);
 	map_fini(&q->busy);
 	close_files(q);
 	free(q);
@@ -206,6 +255,7 @@ queue_configure(struct queue *q, const struct queue_options *o)
 	q->options.limits.map_bytes = map_bytes;
 	q->options.dir = dir;
 	q->options.proc_fd = proc_fd;
+	sort_start(q); /* routes may have changed */
 	schedule_soon(q);
 }
 
@@ -214,7 +264,10 @@ queue_check_idle(struct queue *q)
 {
 	void (*idle)(void *ctx) = q->idle;
 
-	if (idle == NULL || q->accepting > 0 || q->delivering > 0 || q->changing > 0)
+	if (idle == NULL)
+		return;
+	news_write(q);
+	if (q->accepting > 0 || q->delivering > 0 || q->jobs > 0 || q->changing > 0)
 		return;
 	q->idle = NULL;
 	idle(q->idle_ctx);
@@ -236,6 +289,7 @@ queue_count(struct queue *q, struct queue_counts *c)
 	MDB_stat st;
 
 	*c = (struct queue_counts){ .accepting = q->accepting, .delivering = q->delivering,
+		.jobs = q->jobs, .destinations = (unsigned)q->destinations.n, .resting = (unsigned)q->resting.n,
 		.commits = commit_count(q->commit) };
 	if (t == NULL)
 		return;

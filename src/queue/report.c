@@ -48,12 +48,12 @@ any_failed(const struct bounce_recipient *about, size_t n)
 }
 
 /* RFC 3461 6.2: all of it only in reports of failure, unless RET=HDRS or it is large; binary does not travel in
- * 8bit. */
+ * 8bit; RFC 8689 5: what demanded TLS is not returned in whole. */
 static bool
 returns_whole(const struct row_message *m, const struct bounce_recipient *about, size_t n)
 {
 	return any_failed(about, n) && m->ret != ENVELOPE_RET_HDRS && m->message_size <= QUEUE_RETURN_MAX &&
-	    (m->flags & ENVELOPE_BINARY) == 0;
+	    (m->flags & (ENVELOPE_BINARY | ENVELOPE_REQUIRETLS)) == 0;
 }
 
 /* The whole message, or its header, cut at a line. */
@@ -115,15 +115,14 @@ fill_message(struct change *c, struct str to, enum row_origin origin, size_t tex
 }
 
 static bool
-write_report(struct change *c, const struct bounce *b, enum row_origin origin, struct err *e)
+write_report(struct change *c, const struct bounce *b, enum row_origin origin, unsigned flags, struct err *e)
 {
-	unsigned flags = 0;
 	struct buf text;
 	bool ok;
 
 	buf_init(&text, SIZE_MAX);
 	if (bounce_write(&text, b))
-		flags = ENVELOPE_8BIT;
+		flags |= ENVELOPE_8BIT;
 	if (!ascii_only(str_sub(buf_str(&text), 0, str_search(buf_str(&text), STR("\r\n\r\n")))))
 		flags |= ENVELOPE_SMTPUTF8 | ENVELOPE_UTF8_HEADER;
 	c->new_qid = b->id;
@@ -154,7 +153,7 @@ report_new(struct queue *q, struct id qid, const struct row_message *m, int cont
 	if (content != -1)
 		ok = read_returned(content, b.whole, &returned, e);
 	b.returned = buf_str(&returned);
-	ok = ok && write_report(c, &b, origin, e);
+	ok = ok && write_report(c, &b, origin, m->flags & ENVELOPE_REQUIRETLS, e);
 	buf_fini(&returned);
 	if (ok)
 		return c;
@@ -184,6 +183,7 @@ add_about(struct gathering *g, const struct row_recipient *r, enum bounce_action
 
 	g->about[g->nabout++] = (struct bounce_recipient){ .action = action, .address = arena_str(&g->mem, r->address),
 		.orcpt = arena_str(&g->mem, r->orcpt), .text = arena_str(&g->mem, r->reason), .tried = r->last_try,
+		.host = arena_str(&g->mem, r->last.host), .said = r->last.said,
 		.status = r->status.n > 0 ? arena_str(&g->mem, r->status) : STR("4.0.0"), .until = until };
 }
 
@@ -206,13 +206,14 @@ take_failed(struct gathering *g, uint32_t number, const struct row_recipient *r)
 	g->numbers[g->n++] = number;
 	if (report_is_owed(g->q, &g->message, r->notify))
 		add_about(g, r, BOUNCE_FAILED);
-	tell_row(g, "bounce", r);
+	if (r->kind != ROW_REMOTE) /* said when it failed, with all that was known then */
+		tell_row(g, "bounce", r);
 }
 
 static void
 take_delayed(struct gathering *g, uint32_t number, const struct row_recipient *r)
 {
-	if (r->state != QUEUE_WAITING || r->warned || r->attempts == 0 || g->message.sender.n == 0 ||
+	if (r->kind == ROW_REMOTE || r->state != QUEUE_WAITING || r->warned || r->attempts == 0 || g->message.sender.n == 0 ||
 	    !row_wants(r->notify, ENVELOPE_NOTIFY_DELAY))
 		return;
 	g->numbers[g->n++] = number;

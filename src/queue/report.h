@@ -17,7 +17,7 @@ bool report_is_owed(const struct queue *q, const struct row_message *m, unsigned
 /* The message has recipients that failed (their rows say so): reports them in one notification and settles them;
  * without anybody to tell, only settles them. Ends in the message's busy mark being freed. */
 void report_failed(struct queue *q, struct id qid);
-/* Recipients of the message wait since long: tells the sender once. */
+/* Local recipients of the message wait since long: tells the sender once. */
 void report_delayed(struct queue *q, struct id qid);
 
 #endif

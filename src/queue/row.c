@@ -2,6 +2,8 @@
  * an error. */
 #include "row.h"
 
+#include <sodium.h>
+
 #include <postern/core/be.h>
 #include <postern/core/cur.h>
 
@@ -10,7 +12,7 @@ enum { ID_SIZE = sizeof(struct id) };
 void
 row_write_message(struct buf *out, const struct row_message *m)
 {
-	buf_add_be(out, 1, ROW_VERSION);
+	buf_add_be(out, 1, ROW_MESSAGE_VERSION);
 	buf_add_be(out, 1, m->origin);
 	buf_add_be(out, 1, m->in_file);
 	buf_add_be(out, 8, m->file_size);
@@ -27,10 +29,22 @@ row_write_message(struct buf *out, const struct row_message *m)
 	buf_add_str16(out, m->envid);
 }
 
+static void
+write_last_host(struct buf *out, const struct queue_last_host *h)
+{
+	buf_add_str16(out, h->host);
+	buf_add_str16(out, h->ip);
+	buf_add_be(out, 1, h->wanted);
+	buf_add_be(out, 1, h->got);
+	buf_add_str16(out, h->why);
+	buf_add_be(out, 1, h->plain);
+	buf_add_be(out, 1, h->said);
+}
+
 void
 row_write_recipient(struct buf *out, const struct row_recipient *r)
 {
-	buf_add_be(out, 1, ROW_VERSION);
+	buf_add_be(out, 1, ROW_RECIPIENT_VERSION);
 	buf_add_be(out, 1, r->kind);
 	buf_add_be(out, 1, r->state);
 	buf_add_be(out, 1, r->warned);
@@ -45,6 +59,10 @@ row_write_recipient(struct buf *out, const struct row_recipient *r)
 	buf_add_str16(out, r->detail);
 	buf_add_str16(out, r->status);
 	buf_add_str16(out, r->reason);
+	buf_add_str16(out, r->destination);
+	buf_add_be(out, 8, r->source);
+	buf_add_be(out, 8, (uint64_t)r->deadline.us);
+	write_last_host(out, &r->last);
 }
 
 static struct str
@@ -72,7 +90,7 @@ row_parse_message(struct str bytes, struct row_message *m)
 {
 	struct cur c = cur_init(bytes);
 
-	take_number(&c, 1, ROW_VERSION, ROW_VERSION);
+	take_number(&c, 1, ROW_MESSAGE_VERSION, ROW_MESSAGE_VERSION);
 	m->origin = (enum row_origin)take_number(&c, 1, ROW_MAIL, ROW_DOUBLE);
 	m->in_file = take_number(&c, 1, 0, 1) != 0;
 	m->file_size = take_number(&c, 8, 0, INT64_MAX);
@@ -90,13 +108,31 @@ row_parse_message(struct str bytes, struct row_message *m)
 	return cur_end(&c);
 }
 
+static void
+take_remote(struct cur *c, struct row_recipient *r)
+{
+	struct queue_last_host *h = &r->last;
+
+	r->destination = take_text(c, QUEUE_DESTINATION_SIZE - 1);
+	r->source = take_number(c, 8, 0, UINT64_MAX);
+	r->deadline.us = (int64_t)take_number(c, 8, 0, INT64_MAX);
+	h->host = take_text(c, ROW_HOST_MAX);
+	h->ip = take_text(c, ROW_IP_MAX);
+	h->wanted = (enum tls_level)take_number(c, 1, 0, TLS_LEVELS - 1);
+	h->got = (enum tls_level)take_number(c, 1, 0, TLS_LEVELS - 1);
+	h->why = take_text(c, TLS_WHY_SIZE);
+	h->plain = take_number(c, 1, 0, 1) != 0;
+	h->said = take_number(c, 1, 0, 1) != 0;
+}
+
 bool
 row_parse_recipient(struct str bytes, struct row_recipient *r)
 {
 	struct cur c = cur_init(bytes);
+	uint64_t version = take_number(&c, 1, 1, ROW_RECIPIENT_VERSION);
 	struct str id;
 
-	take_number(&c, 1, ROW_VERSION, ROW_VERSION);
+	*r = (struct row_recipient){ .kind = ROW_RESOLVE };
 	r->kind = (enum row_kind)take_number(&c, 1, ROW_RESOLVE, ROW_REMOTE);
 	r->state = (enum queue_state)take_number(&c, 1, QUEUE_WAITING, QUEUE_FAILED);
 	r->warned = take_number(&c, 1, 0, 1) != 0;
@@ -113,7 +149,24 @@ row_parse_recipient(struct str bytes, struct row_recipient *r)
 	r->detail = take_text(&c, ENVELOPE_DETAIL_MAX);
 	r->status = take_text(&c, QUEUE_STATUS_SIZE);
 	r->reason = take_text(&c, QUEUE_TEXT_SIZE);
+	if (version > 1)
+		take_remote(&c, r);
 	return cur_end(&c);
+}
+
+uint64_t
+row_source(const struct row_message *m)
+{
+	struct str domain = str_sub(m->sender, str_rfind(m->sender, '@') + 1, m->sender.n);
+	struct str who = m->login.n > 0 ? m->login : domain;
+	char lower[ENVELOPE_ADDRESS_MAX];
+	unsigned char hash[crypto_generichash_BYTES_MIN];
+	size_t n = who.n < sizeof lower ? who.n : sizeof lower;
+
+	for (size_t i = 0; i < n; i++)
+		lower[i] = ascii_lower(who.p[i]);
+	crypto_generichash(hash, sizeof hash, (const unsigned char *)lower, n, NULL, 0);
+	return be_load(hash, 8);
 }
 
 void

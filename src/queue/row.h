@@ -5,7 +5,14 @@
 #include <postern/core/arena.h>
 #include <postern/queue/admin.h>
 
-enum { ROW_VERSION = 1, ROW_MESSAGE_MAX = 2048, ROW_RECIPIENT_MAX = 4096 };
+enum {
+	ROW_MESSAGE_VERSION = 1,
+	ROW_RECIPIENT_VERSION = 2, /* 1 knew nothing of other hosts; it is still read */
+	ROW_MESSAGE_MAX = 2048,
+	ROW_RECIPIENT_MAX = 4096,
+	ROW_HOST_MAX = 255,
+	ROW_IP_MAX = 64,
+};
 
 enum row_origin {
 	ROW_MAIL,   /* submitted */
@@ -43,6 +50,11 @@ struct row_recipient {
 	struct str address, orcpt; /* as given */
 	struct str target, detail;
 	struct str status, reason;
+	/* REMOTE */
+	struct str destination; /* "" in a row of version 1, until it is sorted anew */
+	uint64_t source;        /* whose turn it takes among those who send there: row_source */
+	struct wall deadline;   /* WAITING: when its sender is told of the delay, or it is given up */
+	struct queue_last_host last;
 };
 
 void row_write_message(struct buf *out, const struct row_message *m);
@@ -54,14 +66,25 @@ bool row_parse_recipient(struct str bytes, struct row_recipient *r);
 /* Copies the texts of m, which point into a ledger's page, into the arena. */
 void row_keep_message(struct arena *a, struct row_message *m);
 
-/* When the scheduler has to look at it; 0: never. Nobody takes remote recipients yet, but their bounces are owed. */
+/* When the schedule has to look at it; 0: never. What waits for another host is tried when its lane says so: here it has
+ * its deadline. */
 static inline int64_t
 row_due(const struct row_recipient *r)
 {
-	bool rests = r->state == QUEUE_HELD || (r->kind == ROW_REMOTE && r->state == QUEUE_WAITING);
-
-	return rests ? 0 : r->next_try.us;
+	if (r->state == QUEUE_HELD)
+		return 0;
+	return r->kind == ROW_REMOTE && r->state == QUEUE_WAITING ? r->deadline.us : r->next_try.us;
 }
+
+/* Whether it stands in the lane of its destination and source. */
+static inline bool
+row_in_lane(const struct row_recipient *r)
+{
+	return r->kind == ROW_REMOTE && r->state == QUEUE_WAITING && r->destination.n > 0 && r->next_try.us != 0;
+}
+
+/* Those who send to one destination take turns: a login, else the domain of the sender, else our own bounces. */
+uint64_t row_source(const struct row_message *m);
 
 /* Whether the sender wants to hear of it (RFC 3461 4.1; without NOTIFY: FAILURE and DELAY). */
 static inline bool

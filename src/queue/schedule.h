@@ -11,11 +11,21 @@ void schedule_run(struct queue *q);
 /* The ledger had no space: rests a while. */
 void schedule_pause(struct queue *q);
 
-/* When to try again after that many failed attempts: doubles from seconds to a quarter of an hour, give or take a
- * fifth. */
+/* The pause after the nth failure in a row: doubles from the first to the last, give or take a fifth. */
+int64_t schedule_pause_ms(int64_t first_ms, int64_t last_ms, uint32_t n);
+/* When to try a local recipient again after that many failed attempts: from seconds to a quarter of an hour. */
 struct wall schedule_next_try(struct wall now, uint32_t attempts);
 
-/* No one takes remote recipients yet. */
-#define SCHEDULE_NO_RELAY "waiting: outbound delivery is not running"
+/* Whether a message is not tried any longer: what fails now has failed for good. */
+bool schedule_is_over(const struct queue *q, const struct row_message *m);
+#define SCHEDULE_EXPIRED_STATUS "5.4.7" /* RFC 3463 3.5: delivery time expired */
+
+/* The destination of mail to an address. */
+void schedule_destination(const struct queue *q, struct str address, struct queue_destination *out);
+/* What a recipient on another host needs besides its target: destination, source, deadline, a first try at once. Texts go to
+ * the arena. */
+void schedule_remote(const struct queue *q, struct arena *a, const struct row_message *m, struct row_recipient *r);
+/* When its sender is told of the delay, or, when that was done or is not wanted, when it is given up. */
+struct wall schedule_deadline(const struct queue_limits *l, const struct row_message *m, const struct row_recipient *r);
 
 #endif

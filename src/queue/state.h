@@ -7,10 +7,13 @@
 #include <postern/core/map.h>
 
 #include "commit.h"
+#include "heap.h"
 
 TAILQ_HEAD(ask_list, queue_ask);
 TAILQ_HEAD(submission_list, submission);
 TAILQ_HEAD(attempt_list, attempt);
+TAILQ_HEAD(job_list, job);
+TAILQ_HEAD(destination_list, destination);
 
 struct queue {
 	struct loop *loop;
@@ -27,11 +30,30 @@ struct queue {
 	struct submission_list finished; /* their answers wait for the next turn */
 	struct attempt_list attempts;
 	unsigned accepting, delivering, changing; /* submissions, attempts, changes of the ledger under way */
-	struct map busy;                          /* qids that somebody works on */
+	struct map busy;                          /* qids that somebody works on; qids with a destination: jobs */
 	uint64_t bytes_coming;                    /* content of changes under way */
 	struct loop_timer soon;                   /* finished submissions */
 	struct loop_timer wake;                   /* the scheduler */
 	struct mono pause;                        /* the scheduler rests until then: the ledger had no space */
+	struct wall opened;
+
+	/* mail for other hosts */
+	struct map destinations;      /* name → destination: those with mail, jobs or news not yet written */
+	struct map lanes;             /* destination, source → lane: those with mail */
+	struct heap waiting;          /* lanes by the time of their first place */
+	struct heap resting;          /* destinations by the end of their rest */
+	struct heap eligible;         /* destinations that may have a job now, by jobs under way, then by turn */
+	struct job_list job_list;     /* at relay processes, or being written */
+	struct job_list unwritten;    /* their results found no space */
+	struct destination_list news; /* learnt, not yet written */
+	struct loop_timer write_news;
+	struct loop_timer slice;      /* of loading lanes, of sorting */
+	struct ledger_lane loaded;    /* lanes up to this one are in memory */
+	struct ledger_key sorted;     /* recipients up to this one have their destination */
+	bool loading, sorting;
+	unsigned jobs; /* at relay processes, and questions for policies */
+	uint64_t turn;
+
 	bool draining;
 	void (*idle)(void *ctx);
 	void *idle_ctx;

@@ -10,6 +10,11 @@ struct tell {
 	struct str from, to, orig_to;
 	struct wall received;
 	struct str status, text;
+	/* on another host */
+	bool remote;
+	struct wall began; /* when the message left the queue for this try */
+	struct queue_last_host last;
+	uint32_t connect_ms, transfer_ms;
 };
 
 /* event: "deliver", "defer", "bounce", "hold", "delete" */

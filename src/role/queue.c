@@ -8,10 +8,13 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 #include <postern/queue/queue.h>
+#include <postern/relay/route.h>
 #include <postern/role/owner.h>
 #include <postern/role/verbs.h>
 
 #include "env.h"
+#include "queue_sts.h"
+#include "relay_ipc.h"
 #include "roles.h"
 
 struct queue_role {
@@ -171,7 +174,66 @@ op_resolve(void *ctx, struct str address, struct queue_ask *ask)
 	ask_rcpt(env_peer(r->env, ROLE_AUTH, 0), &(struct rcpt_ask){ .address = address, .client = STR("local"), .smtputf8 = 1 }, on_rcpt, ask);
 }
 
-static const struct queue_ops asked_ops = { .store_of = op_store_of, .deliver = op_deliver, .settle = op_settle, .resolve = op_resolve };
+static void
+op_destination(void *ctx, struct str domain, struct queue_destination *out)
+{
+	struct queue_role *r = ctx;
+
+	relay_route_destination(r->env->conf, domain, out);
+}
+
+static void
+on_relayed(void *ctx, const struct relay_mail_answer *a)
+{
+	struct queue_ask *ask = ctx;
+	struct queue_relayed result;
+	struct arena arena;
+
+	arena_init(&arena);
+	if (a != NULL && relay_result_unpack(a, &arena, &result))
+		queue_answer_relayed(ask, &result);
+	else
+		queue_answer_gone(ask);
+	arena_fini(&arena);
+}
+
+/* A destination stays with one process, so that its connections are used again. */
+static struct ipc_chan *
+relay_of(struct queue_role *r, struct str destination)
+{
+	return env_peer(r->env, ROLE_RELAY, owner_of(destination, r->env->conf->relay.processes));
+}
+
+static void
+op_relay(void *ctx, const struct queue_job *job, struct queue_ask *ask)
+{
+	struct queue_role *r = ctx;
+	struct relay_mail_ask packed;
+	struct arena arena;
+
+	arena_init(&arena);
+	relay_job_pack(job, &arena, &packed);
+	ask_relay_mail(relay_of(r, job->destination), &packed, on_relayed, ask);
+	arena_fini(&arena);
+}
+
+static void
+on_sts(void *ctx, const struct queue_sts *s)
+{
+	queue_answer_sts(ctx, s);
+}
+
+static void
+op_sts(void *ctx, struct str domain, struct str known_id, bool refresh, struct queue_ask *ask)
+{
+	struct queue_role *r = ctx;
+
+	queue_sts_look(&(struct queue_sts_query){ .dns = env_peer(r->env, ROLE_DNS, 0), .fetch = env_peer(r->env, ROLE_FETCH, 0),
+	    .domain = domain, .known_id = known_id, .refresh = refresh }, on_sts, ask);
+}
+
+static const struct queue_ops asked_ops = { .store_of = op_store_of, .deliver = op_deliver, .settle = op_settle, .resolve = op_resolve,
+	.destination = op_destination, .relay = op_relay, .sts = op_sts };
 
 /* --- what others ask of the queue --- */
 
@@ -225,6 +287,12 @@ fill_options(struct queue_role *r, struct queue_options *o)
 	if (conf->limits.message_size > 0)
 		o->limits.message_size = conf->limits.message_size + ENVELOPE_HEADER_SIZE + ENVELOPE_RECORD_MAX + ENVELOPE_PREFIX_MAX;
 	o->limits.disk_reserve = conf->limits.disk_reserve;
+	o->limits.warn_s = conf->queue.warn_ms / 1000;
+	o->limits.expire_s = conf->queue.expire_ms / 1000;
+	o->limits.retry_first_s = conf->queue.retry_first_ms / 1000;
+	o->limits.retry_last_s = conf->queue.retry_last_ms / 1000;
+	o->limits.jobs = conf->relay.connections;
+	o->limits.jobs_per_destination = conf->relay.connections_per_destination;
 }
 
 static void
@@ -286,6 +354,9 @@ counters(struct env *env, struct counters_out *out)
 	counter_add(out, "bytes", c.bytes);
 	counter_add(out, "accepting", c.accepting);
 	counter_add(out, "delivering", c.delivering);
+	counter_add(out, "jobs", c.jobs);
+	counter_add(out, "destinations", c.destinations);
+	counter_add(out, "resting", c.resting);
 	counter_add(out, "commits", c.commits);
 	counter_add(out, "submitted", r->submitted);
 }

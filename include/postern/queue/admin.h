@@ -1,4 +1,5 @@
-/* admin.h - the operator's view of the queue: list, show, hold, release, delete, retry. For the control socket. */
+/* admin.h - the operator's view of the queue: list, show, hold, release, delete, retry, reroute, and what is known of the
+ * destinations. For the control socket. */
 #ifndef POSTERN_QUEUE_ADMIN_H
 #define POSTERN_QUEUE_ADMIN_H
 
@@ -24,6 +25,16 @@ enum queue_state {
 	QUEUE_FAILED,  /* its bounce is being made */
 };
 
+/* The host that was tried last for a recipient, and the TLS it came to. */
+struct queue_last_host {
+	struct str host; /* its name, or the address alone; "" when none was found yet */
+	struct str ip;   /* with its port; "" when none was reached */
+	enum tls_level wanted, got;
+	struct str why;
+	bool plain; /* without TLS although it was offered or tried: the fallback of `may' */
+	bool said;  /* status and reason are its words */
+};
+
 struct queue_recipient_info {
 	struct id qid;
 	uint32_t number;     /* of the recipient in its message */
@@ -36,6 +47,10 @@ struct queue_recipient_info {
 	struct wall last_try; /* 0: none yet */
 	struct str status;    /* of the last attempt, RFC 3463; "" before the first */
 	struct str reason;    /* in words why it waits */
+	/* on other hosts */
+	struct str destination; /* as queue.h names it; "" for a local one */
+	bool under_way;         /* handed to a relay process at this moment */
+	struct queue_last_host last;
 };
 
 /* Called for a message, then for each of its recipients. The values are valid during the call. */

@@ -270,7 +270,10 @@ struct queue_counts {
 	uint64_t recipients; /* rows: waiting, held, or with a bounce owed */
 	uint64_t bytes;      /* content in ledger and spool */
 	unsigned accepting;  /* submissions under way */
-	unsigned delivering; /* retries under way */
+	unsigned delivering; /* retries of local recipients under way */
+	unsigned jobs;       /* at relay processes, and questions for policies */
+	unsigned destinations; /* elsewhere, with mail */
+	unsigned resting;      /* of them: no host was reached */
 	uint64_t commits;    /* ledger transactions since start: with messages, the group size */
 };
 void queue_count(struct queue *q, struct queue_counts *c);

@@ -1,4 +1,4 @@
-/* world.c - stores, auth, clock and message files for the queue's tests. */
+/* world.c - stores, auth, other hosts, clock and message files for the queue's tests. */
 #include "world.h"
 
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
+#include "../../../src/queue/lane.h"
 #include "../../../src/queue/schedule.h"
 
 /* --- stores ------------------------------------------------------------------------------------------------------- */
@@ -250,7 +251,188 @@ on_resolve(void *ctx, struct str address, struct queue_ask *ask)
 	buf_fini(&user);
 }
 
-static const struct queue_ops ops = { .store_of = store_of, .deliver = on_deliver, .settle = on_settle, .resolve = on_resolve };
+/* --- other hosts -------------------------------------------------------------------------------------------------- */
+
+static void
+on_destination(void *ctx, struct str domain, struct queue_destination *out)
+{
+	struct world *w = ctx;
+
+	*out = (struct queue_destination){ .sts = true };
+	if (w->route != NULL)
+		w->route(w, domain, out);
+	else
+		put_text(out->name, sizeof out->name, domain);
+}
+
+static void
+add_sent(struct world *w, const struct queue_job *job, struct str address)
+{
+	struct sent *s;
+
+	w->sent = mem_resize(w->sent, (w->nsent + 1) * sizeof *w->sent);
+	s = &w->sent[w->nsent++];
+	*s = (struct sent){ .qid = job->qid };
+	put_text(s->destination, sizeof s->destination, job->destination);
+	put_text(s->address, sizeof s->address, address);
+	put_text(s->sts, sizeof s->sts, str_sub(job->sts, 0, sizeof s->sts - 1));
+}
+
+static const struct {
+	enum queue_verdict verdict;
+	enum queue_reach reach;
+	const char *status, *text;
+	bool said;
+} remotes[] = {
+	[REMOTE_LATER] = { QUEUE_TEMP, QUEUE_REACHED, "4.2.1", "451 4.2.1 try later", true },
+	[REMOTE_TAKE] = { QUEUE_DONE, QUEUE_REACHED, "2.0.0", "250 2.0.0 accepted", true },
+	[REMOTE_REFUSE] = { QUEUE_PERM, QUEUE_REACHED, "5.1.1", "550 5.1.1 no such user", true },
+	[REMOTE_DEAD] = { QUEUE_TEMP, QUEUE_UNREACHED, "4.4.1", "no host answers", false },
+	[REMOTE_NO_DOMAIN] = { QUEUE_PERM, QUEUE_UNREACHED, "5.1.2", "no such domain", false },
+	[REMOTE_CROWDED] = { QUEUE_TEMP, QUEUE_CROWDED, "4.7.0", "421 4.7.0 too many connections", true },
+};
+
+static void
+answer_job(struct world *w, const struct queue_job *job, enum remote how, struct queue_ask *ask)
+{
+	static const enum remote mix[] = { REMOTE_TAKE, REMOTE_REFUSE, REMOTE_LATER };
+	struct queue_relayed_rcpt rcpts[QUEUE_JOB_MAX] = { { 0 } };
+	struct queue_relayed r = { .rcpts = rcpts, .n = job->n, .hops = &w->hop, .nhops = 1 };
+
+	if (how == REMOTE_GONE) {
+		queue_answer_gone(ask);
+		return;
+	}
+	for (size_t i = 0; i < job->n; i++) {
+		enum remote what = how == REMOTE_MIXED ? mix[i % 3] : how;
+
+		rcpts[i].verdict = remotes[what].verdict;
+		rcpts[i].hop = remotes[what].said ? 0 : 1;
+		rcpts[i].dsn_passed = w->dsn_passed;
+		snprintf(rcpts[i].status, sizeof rcpts[i].status, "%s", remotes[what].status);
+		snprintf(rcpts[i].text, sizeof rcpts[i].text, "%s", remotes[what].text);
+		r.reach = remotes[what].reach;
+		if (what == REMOTE_TAKE)
+			add_sent(w, job, job->rcpts[i].address);
+	}
+	queue_answer_relayed(ask, &r);
+}
+
+static void
+hold_job(struct world *w, const struct queue_job *job, struct queue_ask *ask)
+{
+	struct held_job *h;
+
+	w->held = mem_resize(w->held, (w->nheld + 1) * sizeof *w->held);
+	h = &w->held[w->nheld++];
+	*h = (struct held_job){ .ask = ask, .qid = job->qid, .n = job->n };
+	put_text(h->destination, sizeof h->destination, job->destination);
+	for (size_t i = 0; i < job->n; i++)
+		put_text(h->addresses[i], sizeof h->addresses[i], job->rcpts[i].address);
+	w->held_rows += job->n;
+}
+
+void
+world_release(struct world *w, enum remote how)
+{
+	struct held_job h;
+	struct queue_job_rcpt rcpts[QUEUE_JOB_MAX];
+	struct queue_job job = { .rcpts = rcpts };
+
+	assert_true(w->nheld > 0);
+	h = w->held[0];
+	memmove(w->held, w->held + 1, --w->nheld * sizeof *w->held);
+	w->held_rows -= h.n;
+	job.qid = h.qid;
+	job.destination = str_of(h.destination);
+	job.n = h.n;
+	for (size_t i = 0; i < h.n; i++)
+		rcpts[i] = (struct queue_job_rcpt){ .address = str_of(h.addresses[i]) };
+	answer_job(w, &job, how, h.ask);
+}
+
+static void
+check_job(const struct queue_job *job)
+{
+	struct envelope_reader r;
+	struct err e;
+
+	assert_true(job->n > 0 && job->n <= QUEUE_JOB_MAX);
+	assert_true(envelope_open(&r, job->fd, &e));
+	assert_true(id_eq(r.envelope.qid, job->qid));
+	envelope_close(&r);
+}
+
+static void
+on_relay(void *ctx, const struct queue_job *job, struct queue_ask *ask)
+{
+	struct world *w = ctx;
+	enum remote how = w->remote != NULL ? w->remote(w, job) : REMOTE_LATER;
+
+	check_job(job);
+	w->jobs++;
+	if (lost(w))
+		return;
+	if (how == REMOTE_HANGS)
+		hold_job(w, job, ask);
+	else
+		answer_job(w, job, how, ask);
+}
+
+static void
+on_sts(void *ctx, struct str domain, struct str known_id, bool refresh, struct queue_ask *ask)
+{
+	struct world *w = ctx;
+	const struct queue_sts none = { .news = QUEUE_STS_NONE, .ttl = 300 };
+
+	w->looks++;
+	if (lost(w))
+		return;
+	if (w->sts != NULL)
+		w->sts(w, domain, known_id, refresh, ask);
+	else
+		queue_answer_sts(ask, &none);
+}
+
+size_t
+world_sent(const struct world *w, const char *address)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->nsent; i++)
+		n += strcmp(w->sent[i].address, address) == 0;
+	return n;
+}
+
+size_t
+world_sent_to(const struct world *w, const char *destination)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->nsent; i++)
+		n += strcmp(w->sent[i].destination, destination) == 0;
+	return n;
+}
+
+bool
+world_logged(const struct world *w, const char *const *words)
+{
+	struct str rest = str_from(w->log, w->log_n);
+	struct str line;
+
+	while (str_cut(&rest, '\n', &line)) {
+		const char *const *word = words;
+
+		while (*word != NULL && str_search(line, str_of(*word)) < line.n)
+			word++;
+		if (*word == NULL)
+			return true;
+	}
+	return false;
+}
+
+static const struct queue_ops ops = { .store_of = store_of, .deliver = on_deliver, .settle = on_settle, .resolve = on_resolve,
+	.destination = on_destination, .relay = on_relay, .sts = on_sts };
 
 /* --- the world ---------------------------------------------------------------------------------------------------- */
 
@@ -262,9 +444,14 @@ on_guard(void *ctx)
 }
 
 static void
-no_log(void *ctx, struct str line)
+keep_log(void *ctx, struct str line)
 {
-	(void)ctx;
+	struct world *w = ctx;
+
+	if (w->log_n + line.n > sizeof w->log)
+		w->log_n = 0;
+	memcpy(w->log + w->log_n, line.p, line.n);
+	w->log_n += line.n;
 	if (getenv("TEST_LOG") != NULL)
 		fwrite(line.p, 1, line.n, stderr);
 }
@@ -278,7 +465,7 @@ world_init(struct world *w)
 	snprintf(w->dir, sizeof w->dir, "%s/postern-queue-XXXXXX", top);
 	assert_non_null(mkdtemp(w->dir));
 	clock_fake((struct mono){ 1000000000 }, (struct wall){ 1700000000000000 });
-	log_to(no_log, NULL);
+	log_to(keep_log, w);
 	w->loop = loop_new();
 	w->options.dir = w->dir;
 	w->options.proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -287,6 +474,9 @@ world_init(struct world *w)
 	w->options.limits = queue_limits_default();
 	w->options.limits.map_bytes = 64 << 20;
 	w->options.limits.disk_reserve = 0;
+	w->hop = (struct queue_hop){ .host = STR("mx.remote.test"), .ip = STR("192.0.2.25:25"), .wanted = TLS_LEVEL_MAY,
+		.got = TLS_LEVEL_ENCRYPT, .why = STR("no policy"), .counted = true, .reason = STR(""), .connect_ms = 12,
+		.transfer_ms = 345 };
 	loop_timer_init(&w->guard, w->loop, on_guard, w);
 }
 
@@ -306,6 +496,7 @@ world_crash(struct world *w)
 {
 	queue_close(w->q);
 	w->q = NULL;
+	w->nheld = w->held_rows = 0;
 	drop_prepared(w, NULL, -1);
 	loop_turn(w->loop);
 	loop_turn(w->loop);
@@ -327,6 +518,8 @@ world_fini(struct world *w)
 		world_crash(w);
 	while (w->ncopies > 0)
 		del_copy(w, &w->copies[0]);
+	free(w->sent);
+	free(w->held);
 	loop_timer_fini(&w->guard);
 	loop_free(w->loop);
 	io_close(&w->options.proc_fd);
@@ -346,24 +539,26 @@ void
 world_idle(struct world *w)
 {
 	loop_turn(w->loop);
-	while (w->q->busy.n > 0 || w->q->changing > 0 || w->q->accepting > 0) {
+	while (w->q->busy.n > w->held_rows || w->q->changing > 0 || w->q->accepting > 0 || w->q->loading || w->q->sorting) {
 		turn(w);
 		loop_turn(w->loop);
 	}
 	loop_timer_stop(&w->guard);
 }
 
-static bool
-anything_due(struct world *w, int64_t *due)
+/* When the queue has something to do next; INT64_MAX: never. */
+static int64_t
+next_due(struct world *w)
 {
 	struct ledger_key k = { .number = 0 };
 	MDB_txn *t = ledger_read(&w->q->ledger);
-	bool any;
+	int64_t due = 0;
+	int64_t remote = w->q->eligible.n > 0 ? 0 : lane_next_due(w->q);
 
-	*due = 0;
-	any = ledger_next_due(&w->q->ledger, t, due, &k) == 0;
+	if (ledger_next_due(&w->q->ledger, t, &due, &k) != 0)
+		due = INT64_MAX;
 	mdb_txn_abort(t);
-	return any;
+	return due < remote ? due : remote;
 }
 
 void
@@ -373,7 +568,7 @@ world_settle(struct world *w, int hours)
 	int64_t due;
 
 	world_idle(w);
-	while (anything_due(w, &due) && due <= end) {
+	while ((due = next_due(w)) <= end) {
 		if (due > wall_now().us)
 			clock_fake_step((due - wall_now().us) / 1000 + 1);
 		w->q->pause = mono_now();

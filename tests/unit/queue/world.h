@@ -1,5 +1,5 @@
-/* world.h - a world for the queue's tests: stores and auth in memory that fail as a script says, a clock that stands
- * still, and a check of the promise: each recipient of an accepted message has it in exactly one place. */
+/* world.h - a world for the queue's tests: stores, auth, other hosts and MTA-STS in memory that fail as a script says, a clock that
+ * stands still, and a check of the promise: each recipient of an accepted message has it in exactly one place. */
 #ifndef POSTERN_TESTS_QUEUE_WORLD_H
 #define POSTERN_TESTS_QUEUE_WORLD_H
 
@@ -24,6 +24,34 @@ enum act {
 	ACT_STATES,
 };
 
+/* What the hosts of a destination do with a job. */
+enum remote {
+	REMOTE_LATER, /* 451 for each: the default */
+	REMOTE_TAKE,
+	REMOTE_REFUSE, /* 550 for each */
+	REMOTE_DEAD,   /* no host is reached */
+	REMOTE_NO_DOMAIN,
+	REMOTE_CROWDED,
+	REMOTE_GONE, /* the relay process dies before */
+	REMOTE_HANGS, /* answered by world_release */
+	REMOTE_MIXED, /* the first address is taken, the second refused, the third later, … */
+};
+
+/* A recipient that another host took. */
+struct sent {
+	struct id qid;
+	char destination[64], address[128];
+	char sts[64]; /* the beginning of the policy that the job carried */
+};
+
+struct held_job {
+	struct queue_ask *ask;
+	struct id qid;
+	char destination[64];
+	char addresses[QUEUE_JOB_MAX][128];
+	size_t n;
+};
+
 /* One copy in a store: visible, or prepared. */
 struct copy {
 	struct id id;
@@ -45,6 +73,21 @@ struct world {
 	 * well. */
 	enum act (*act)(struct world *w, const char *question, struct str user);
 	void *script;
+	/* Asked for each job; NULL: LATER. */
+	enum remote (*remote)(struct world *w, const struct queue_job *job);
+	/* Other routes than each domain for itself. */
+	void (*route)(struct world *w, struct str domain, struct queue_destination *out);
+	/* Asked for each look at MTA-STS; NULL: no domain has a record. Answers the question. */
+	void (*sts)(struct world *w, struct str domain, struct str known_id, bool refresh, struct queue_ask *ask);
+	struct queue_hop hop; /* of the hosts' answers */
+	bool dsn_passed;
+	unsigned jobs, looks; /* for relay processes, for policies */
+	struct sent *sent;
+	size_t nsent;
+	struct held_job *held;
+	size_t nheld, held_rows;
+	char log[1 << 16];   /* the last lines */
+	size_t log_n;
 	unsigned asked;   /* questions so far */
 	bool dead;        /* the queue has crashed: nothing is answered any more */
 	bool down;        /* stores and auth do not answer: gone */
@@ -71,6 +114,14 @@ void world_submit(struct world *w, int fd);
 void world_idle(struct world *w);
 /* Steps the clock until nothing is due any more, at most that many hours. */
 void world_settle(struct world *w, int hours);
+
+/* Hosts that hang answer now: the first job held, as the script would have said. */
+void world_release(struct world *w, enum remote how);
+/* How often the recipient was taken by another host; of that destination, of all of them. */
+size_t world_sent(const struct world *w, const char *address);
+size_t world_sent_to(const struct world *w, const char *destination);
+/* Whether the log has a line with all of these words, NULL at the end. */
+bool world_logged(const struct world *w, const char *const *words);
 
 size_t world_copies(const struct world *w, const char *user, const char *detail);
 const struct copy *world_copy(const struct world *w, const char *user);
