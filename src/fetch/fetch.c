@@ -22,6 +22,7 @@ enum { PATH_SIZE = 4200 };
 
 struct fetch {
 	struct loop *loop;
+	void *library; /* never unloaded: it has memory and exit handlers of its own */
 	const struct fetch_module *module;
 	void *curl; /* the module's own */
 	struct loop_timer curl_timer;
@@ -281,23 +282,15 @@ static const struct fetch_host host = { .watch = host_watch, .timer = host_timer
 
 /* --- the module --- */
 
-static const struct fetch_module *
-load(const char *path, struct err *e)
+static bool
+load(struct fetch *f, const char *path, struct err *e)
 {
-	const struct fetch_module *m;
-	/* never unloaded: libraries with memory and exit handlers of their own do not go without a trace */
-	void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-
-	if (handle == NULL) {
-		err_perm(e, "", "%s", dlerror());
-		return NULL;
-	}
-	m = dlsym(handle, FETCH_MODULE_SYMBOL);
-	if (m == NULL || m->version != FETCH_MODULE_VERSION) {
-		err_perm(e, "", "%s is not the one that belongs to this postern", path);
-		return NULL;
-	}
-	return m;
+	f->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (f->library == NULL)
+		return err_perm(e, "", "%s", dlerror());
+	f->module = dlsym(f->library, FETCH_MODULE_SYMBOL);
+	return (f->module != NULL && f->module->version == FETCH_MODULE_VERSION) ||
+	    err_perm(e, "", "%s is not the one that belongs to this postern", path);
 }
 
 static bool
@@ -308,10 +301,9 @@ open_module(struct fetch *f, const char *path, struct str ca_file, struct err *e
 	struct buf ca;
 
 	buf_init(&ca, FETCH_CA_MAX);
-	f->module = load(path, e);
-	if (f->module != NULL && !io_read_file(AT_FDCWD, bundle, &ca))
+	if (!io_read_file(AT_FDCWD, bundle, &ca))
 		err_perm(e, "", "CA bundle %s: %s", bundle, strerror(errno));
-	else if (f->module != NULL && (f->curl = f->module->open(&host, f, buf_str(&ca), why)) == NULL)
+	else if (load(f, path, e) && (f->curl = f->module->open(&host, f, buf_str(&ca), why)) == NULL)
 		err_perm(e, "", "CA bundle %s: %s", bundle, why);
 	buf_fini(&ca);
 	free(bundle);

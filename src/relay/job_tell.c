@@ -20,7 +20,7 @@ cut_clean(char *text)
 	text[n] = '\0';
 }
 
-static void
+__attribute__((format(printf, 3, 0))) static void
 add_words(char *text, size_t size, const char *format, va_list args)
 {
 	size_t n = strlen(text);
