@@ -78,6 +78,15 @@ read_alias(struct str w, struct str asked, struct arena *a, struct dns_answer *o
 	out->canonical = str_sub(w, 1, w.n - proved);
 }
 
+static void
+read_ttl(struct str w, struct dns_answer *out)
+{
+	uint64_t ttl;
+
+	assert_true(str_u64(str_sub(w, 1, w.n), DNS_TTL_MAX, &ttl));
+	out->ttl = (uint32_t)ttl;
+}
+
 void
 names_read(const char *row, enum dns_type type, struct arena *a, struct dns_answer *out)
 {
@@ -95,6 +104,8 @@ names_read(const char *row, enum dns_type type, struct arena *a, struct dns_answ
 	while ((w = word(&rest)).n > 0) {
 		if (w.p[0] == '>')
 			read_alias(w, name, a, out);
+		else if (w.p[0] == '=')
+			read_ttl(w, out);
 		else
 			read_record(w, type, a, &records[out->nrecords++]);
 	}

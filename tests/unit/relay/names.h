@@ -1,6 +1,6 @@
 /* names.h - a DNS of text rows for tests of the relay, with its answers in any order.
  *
- * A row: "NAME TYPE STATUS [>TARGET[!]] RECORD…". TARGET: where the aliases of the name lead; "!": the first of them is
+ * A row: "NAME TYPE STATUS [=TTL] [>TARGET[!]] RECORD…". TARGET: where the aliases of the name lead; "!": the first of them is
  * proved although the answer is not. Records: "10:mx.d.test", "192.0.2.1", "311" (a TLSA record whose data has the right
  * length), "311x" (whose data has not). A status "silent" is never answered. A name without a row does not exist, one
  * with rows of other types only has no such record, both proved. */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct row {
@@ -98,6 +99,10 @@ static const struct row own[] = {
 	{ "where we listen, one address of two",
 	    { "d.test MX insecure 10:a.test", "a.test A insecure 192.0.2.1 192.0.2.9" }, .want = "PERM 5.4.6",
 	    LISTEN("192.0.2.9:25") },
+	{ "where we listen, beside others",
+	    { "d.test MX insecure 10:a.test 10:b.test 20:c.test", "a.test A insecure 192.0.2.1",
+		"b.test A insecure 192.0.2.9" },
+	    .want = "PERM 5.4.6", LISTEN("192.0.2.9:25") },
 	{ "where we listen, another port", { "d.test A insecure 192.0.2.9" }, .want = "DONE; d.test may 192.0.2.9",
 	    LISTEN("192.0.2.9:2525") },
 	{ "everywhere", { "d.test A insecure 192.0.2.77" }, .want = "PERM 5.4.6" },
@@ -118,6 +123,8 @@ static const struct row own[] = {
 	    .mail.conf = "route d.test { private = yes }\nlisten { smtp = \"127.0.0.2:25\" }\n" },
 	{ "a route to ourselves", { "mx.example.test A insecure 192.0.2.77" }, .want = "TEMP 4.4.6",
 	    .mail.conf = "route d.test { to = mx.example.test }\n" },
+	{ "a route to a neighbour of ours, by an alias", { "h.test A insecure >mx.example.test 192.0.2.77" },
+	    .want = "DONE; h.test may 192.0.2.77:24", .mail.conf = "route d.test { to = \"h.test:24\" }\n" },
 	{ "a route to a neighbour of ours", { "mx.example.test A insecure 192.0.2.77" },
 	    .want = "DONE; mx.example.test may 192.0.2.77:24",
 	    .mail.conf = "route d.test { to = \"mx.example.test:24\" }\n" },
@@ -374,6 +381,62 @@ deadline(void **state)
 static const char *const deep[] = { "d.test MX secure 10:a.test 20:b.test", "a.test A secure >c.test 192.0.2.1",
 	"b.test AAAA secure 2001:db8::1", "_25._tcp.c.test TLSA secure 311", "_25._tcp.b.test TLSA secure 211", NULL };
 
+/* The shortest of all answers about it, those that deny among them. */
+static void
+time_to_live(void **state)
+{
+	static const char *const rows[][6] = {
+		{ "d.test MX secure =50 10:a.test", "a.test A secure =60 192.0.2.1",
+		    "_25._tcp.a.test TLSA secure =70 311" },
+		{ "d.test MX secure =60 10:a.test", "a.test A secure =50 192.0.2.1",
+		    "_25._tcp.a.test TLSA secure =70 311" },
+		{ "d.test MX secure =60 10:a.test", "a.test AAAA nodata =50", "a.test A secure =60 192.0.2.1",
+		    "_25._tcp.a.test TLSA secure =60 311" },
+		{ "d.test MX secure =70 10:a.test", "a.test A secure =60 192.0.2.1",
+		    "_25._tcp.a.test TLSA secure =50 311" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct world w;
+
+		run(&w, rows[i]);
+		assert_int_equal(w.last->hosts[0].ttl, 50);
+		world_fini(&w);
+	}
+}
+
+/* The caller's texts may go once it has asked. */
+static void
+texts_of_the_caller(void **state)
+{
+	static const char *const rows[] = { "d.test MX insecure 10:a.test", "a.test A insecure 192.0.2.1", NULL };
+	char *domain = strdup("d.test"), *name = strdup("n.test"),
+	     *sts = strdup("version: STSv1\nmode: none\nmax_age: 1\n");
+	struct str *names = malloc(sizeof *names);
+	struct world w;
+
+	(void)state;
+	*names = str_of(name);
+	world_init(&w, rows, &plain);
+	world_ask_route(&w, &(struct relay_plan_query){ .conf = w.conf,
+				.sts = str_of(sts),
+				.route = { .name = str_of(domain),
+				    .port = 25,
+				    .has_rule = true,
+				    .tls = DEMAND_VERIFY,
+				    .names = { names, 1 } } });
+	free(domain);
+	free(name);
+	free(sts);
+	free(names);
+	loop_once(w.loop);
+	world_run(&w, NAMES_FIRST);
+	assert_string_equal(buf_cstr(&w.plan), "DONE; a.test verify 192.0.2.1");
+	assert_true(str_eq(w.last->hosts[0].decision.names[0], STR("n.test")));
+	world_fini(&w);
+}
+
 /* Freed after any number of answers: nothing is left open, nobody is told. */
 static void
 ended_at_every_point(void **state)
@@ -454,6 +517,8 @@ main(void)
 		cmocka_unit_test(crowd),
 		cmocka_unit_test(own_name_behind_the_limit),
 		cmocka_unit_test(deadline),
+		cmocka_unit_test(time_to_live),
+		cmocka_unit_test(texts_of_the_caller),
 		cmocka_unit_test(ended_at_every_point),
 		cmocka_unit_test(ended_before_it_began),
 		cmocka_unit_test(ended_when_told),

@@ -109,6 +109,14 @@ on_plan(void *ctx, const struct relay_plan *p)
 }
 
 void
+world_ask_route(struct world *w, const struct relay_plan_query *q)
+{
+	w->planning = relay_plan_ask(&w->ops, &w->names, w->loop, q, on_plan, w);
+	assert_int_equal(w->names.n, 0);
+	assert_int_equal(w->done, 0);
+}
+
+void
 world_ask(struct world *w, const struct world_mail *mail)
 {
 	struct relay_plan_query q = { .conf = w->conf, .message = mail->message, .within_ms = mail->within_ms };
@@ -117,9 +125,7 @@ world_ask(struct world *w, const struct world_mail *mail)
 	    relay_route_of(w->conf, str_of(mail->destination != NULL ? mail->destination : "d.test"), &q.route));
 	if (mail->sts != NULL)
 		q.sts = str_of(mail->sts);
-	w->planning = relay_plan_ask(&w->ops, &w->names, w->loop, &q, on_plan, w);
-	assert_int_equal(w->names.n, 0);
-	assert_int_equal(w->done, 0);
+	world_ask_route(w, &q);
 	loop_once(w->loop);
 }
 

@@ -32,6 +32,8 @@ void world_init(struct world *w, const char *const *rows, const struct world_mai
 void world_fini(struct world *w);
 /* Asks, and runs the loop until the first questions are there. */
 void world_ask(struct world *w, const struct world_mail *mail);
+/* Only asks. */
+void world_ask_route(struct world *w, const struct relay_plan_query *q);
 /* Answers all, in the order given, until the plan is there. */
 void world_run(struct world *w, enum names_order order);
 
