@@ -245,10 +245,12 @@ job_try_again(struct job *j)
 		return false;
 	job_wait(j, NULL);
 	j->has_slot = l == NULL;
-	j->link = l;
-	if (l != NULL)
-		job_send(j);
-	else
+	if (l == NULL) {
 		job_connect(j);
+		return true;
+	}
+	job_hop_drop(j);
+	j->link = l;
+	job_send(j);
 	return true;
 }

@@ -60,7 +60,8 @@ struct job {
 	unsigned greeted, addresses; /* spent of RELAY_SESSIONS_MAX, RELAY_ADDRESSES_MAX */
 	struct connect *connect;
 	struct link *link;
-	bool reused;                 /* it was there */
+	bool old;                    /* it was there */
+	bool reused;                 /* it or one before was */
 	struct str used;             /* its host: not to be asked again */
 	bool alone;                  /* there is no other */
 	bool plain;                  /* the fallback of `may' */

@@ -194,7 +194,6 @@ on_greeted(void *ctx)
 		job_next_host(j);
 		return;
 	}
-	j->greeted++;
 	describe_link(j);
 	job_send(j);
 }

@@ -34,36 +34,47 @@ use_old(struct job *j)
 	j->reused = true;
 	j->used = arena_str(&j->mem, str_of(a->host));
 	j->alone = a->alone;
-	j->greeted++;
 	j->relay->counts.reused++;
 	job_hop_reused(j);
 }
 
-/* The connection went while nobody looked. */
+/* The server had closed a connection that seemed open: nothing was tried yet. */
 static void
-lose_link(struct job *j)
+lose_old(struct job *j)
+{
+	for (size_t i = 0; i < j->mail.nrcpts; i++)
+		j->states[j->which[i]] = JOB_OPEN;
+	job_hop_drop(j);
+	j->used = STR("");
+	j->greeted--;
+	j->reached = false;
+	if (j->plan != NULL)
+		job_next(j);
+	else
+		job_plan(j);
+}
+
+static void
+lose(struct job *j)
 {
 	j->link = NULL;
-	if (j->reused) {
-		job_hop_drop(j);
-		j->used = STR("");
-		j->greeted--;
-		job_plan(j);
-	} else {
-		job_fail(j, JOB_TURNED_AWAY, QUEUE_TEMP, "4.4.2", "the connection broke");
-		job_next_host(j);
+	if (j->old) {
+		lose_old(j);
+		return;
 	}
+	job_fail(j, JOB_TURNED_AWAY, QUEUE_TEMP, "4.4.2", "the connection broke");
+	job_next_host(j);
 }
 
 /* Over the link that was just greeted, or one that was there. */
 void
 job_send(struct job *j)
 {
-	bool old = j->link->ops != &job_greeting_ops;
-
+	j->old = j->link->ops != &job_greeting_ops;
 	link_use(j->link, &job_mail_ops, j);
-	if (old)
+	if (j->old)
 		use_old(j);
+	j->greeted++;
 	j->reached = true;
 	j->answered = false;
 	j->sent = mono_now();
@@ -71,7 +82,7 @@ job_send(struct job *j)
 		.flags = j->what.flags, .size = j->message.prefix_n + j->message.body_n, .rcpts = j->sending,
 		.nrcpts = choose(j) };
 	if (!link_send(j->link, &j->mail, &j->message))
-		lose_link(j);
+		lose(j);
 }
 
 /* --- what comes back --- */
@@ -127,20 +138,12 @@ on_result(void *ctx, size_t i, const struct smtp_out_result *r)
 	j->answered = j->answered || r->unsure || (r->code != 0 && r->code != 421);
 }
 
-/* The server had closed a connection that seemed open: nothing was tried yet. */
-static void
-forget(struct job *j)
-{
-	for (size_t i = 0; i < j->mail.nrcpts; i++)
-		j->states[j->which[i]] = JOB_OPEN;
-	j->reached = false;
-	lose_link(j);
-}
-
 static void
 go_on(struct job *j)
 {
-	if (j->plan != NULL)
+	if (j->plan != NULL && j->old)
+		job_next(j);
+	else if (j->plan != NULL)
 		job_next_host(j);
 	else if (job_is_open(j) && !j->alone && !j->relay->draining)
 		job_plan(j);
@@ -152,17 +155,17 @@ static void
 on_done(void *ctx, const struct smtp_out_end *end)
 {
 	struct job *j = ctx;
+	struct link *l = j->link;
 
-	job_hop(j)->transfer_ms = (uint32_t)mono_ms_between(mono_now(), j->sent);
-	if (end == NULL)
-		idle_put(j->relay, j->link);
 	j->link = NULL;
-	if (end != NULL && j->reused && j->plan == NULL && !j->answered) {
-		forget(j);
-		return;
-	}
+	job_hop(j)->transfer_ms = (uint32_t)mono_ms_between(mono_now(), j->sent);
 	j->crowded = j->crowded || (end != NULL && end->why == SMTP_OUT_GOING);
-	go_on(j);
+	if (end == NULL)
+		idle_put(j->relay, l);
+	if (end != NULL && j->old && !j->answered)
+		lose_old(j);
+	else
+		go_on(j);
 }
 
 const struct link_ops job_mail_ops = { .result = on_result, .done = on_done };

@@ -4,6 +4,7 @@
 
 #include <postern/core/log.h>
 #include <postern/core/utf8.h>
+#include <postern/tls/facts.h>
 
 #include "job.h"
 
@@ -172,6 +173,35 @@ count(struct queue_hop *h, const struct tls_decision *d, enum tlsrpt_result resu
 	h->result = d->report != TLSRPT_OK ? d->report : result;
 }
 
+/* One line for each handshake, whatever came of it. */
+static void
+log_tls(const struct job *j)
+{
+	const struct queue_hop *h = &j->hops[j->nhops - 1];
+	SSL *ssl = conn_ssl(j->link->conn);
+	char qid[ID_TEXT_SIZE];
+	struct tls_facts f;
+	struct log_line l;
+
+	id_text(j->what.qid, qid);
+	log_begin(&l, LEVEL_INFO, "tls");
+	log_str(&l, "sid", j->what.sid);
+	log_cstr(&l, "qid", qid);
+	log_str(&l, "host", h->host);
+	log_str(&l, "ip", h->ip);
+	if (j->link->tls.stands) {
+		tls_facts_read(ssl, &f);
+		log_cstr(&l, "version", f.version);
+		log_cstr(&l, "cipher", f.cipher);
+		log_cstr(&l, "group", f.group);
+	}
+	log_cstr(&l, "tls_wanted", tls_level_name(h->wanted));
+	log_cstr(&l, "tls_got", tls_level_name(h->got));
+	log_fmt(&l, "tls_why", "%.*s%s%s", STR_ARG(h->why), j->link->tls.stands ? "" : "; ",
+	    j->link->tls.stands ? "" : j->link->tls.outcome.words);
+	log_end(&l);
+}
+
 static void
 tell_handshake(struct job *j, const struct tls_decision *d)
 {
@@ -184,6 +214,7 @@ tell_handshake(struct job *j, const struct tls_decision *d)
 	h->handshake_failed = !tls->stands;
 	if (tls->stands)
 		job_hop_say(j, "%s", tls->outcome.words);
+	log_tls(j);
 }
 
 static bool
