@@ -20,8 +20,8 @@ struct client {
 	struct buf *mail; /* being taken */
 	const struct peer_script *script;
 	const char *taken[4];
-	unsigned ntaken;
-	bool tls, hangs, endless, secure_next, nothing_more;
+	unsigned ntaken, nmails;
+	bool tls, hangs, endless, secure_next, deaf;
 };
 
 struct peer {
@@ -150,7 +150,7 @@ on_starttls(struct client *c)
 {
 	const char *reply = or(c->script->starttls, "220 go ahead\r\n");
 
-	c->secure_next = reply[0] == '2';
+	c->secure_next = reply[0] == '2' && strchr(reply, '!') == NULL;
 	return reply;
 }
 
@@ -165,6 +165,8 @@ answer(struct client *c, struct str line)
 		return "235 2.7.0 welcome\r\n";
 	if (str_starts(line, STR("MAIL"))) {
 		c->ntaken = 0;
+		if (c->nmails++ > 0 && c->script->mail_again != NULL)
+			return c->script->mail_again;
 		return or(c->script->mail, "250 2.1.0 ok\r\n");
 	}
 	if (str_starts(line, STR("RCPT")))
@@ -204,9 +206,8 @@ static void
 secure(struct client *c)
 {
 	c->secure_next = false;
-	if (c->script->no_tls_after_220)
-		conn_write(c->conn, STR("this is no TLS, whatever was said before\r\n"));
-	else
+	c->deaf = c->script->no_tls_after_220;
+	if (!c->deaf)
 		conn_secure(c->conn, SSL_new(c->peer->ctx), CONN_SERVER, CONN_INJECTED_DROP, STR(""));
 }
 
@@ -216,10 +217,12 @@ on_data(void *ctx, struct str bytes)
 	struct client *c = ctx;
 	size_t n = bytes.n;
 
-	if (c->hangs)
+	if (c->deaf)
+		conn_write(c->conn, STR("500 this is no TLS, whatever was said before\r\n"));
+	if (c->hangs || c->deaf)
 		return n;
 	buf_add(&c->line, bytes);
-	while (!c->secure_next && str_has(buf_str(&c->line), '\n')) {
+	while (!c->secure_next && !c->hangs && str_has(buf_str(&c->line), '\n')) {
 		size_t end = str_find(buf_str(&c->line), '\n') + 1;
 		char *copy = mem_cstr(str_sub(buf_str(&c->line), 0, end));
 		bool here;
@@ -366,6 +369,14 @@ peer_open(const struct peer *p)
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		n += p->clients[i] != NULL;
 	return n;
+}
+
+void
+peer_say(struct peer *p, const char *text)
+{
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		if (p->clients[i] != NULL)
+			conn_write(p->clients[i]->conn, str_of(text));
 }
 
 const char *

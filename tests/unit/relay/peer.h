@@ -15,6 +15,7 @@ struct peer_script {
 	const char *ehlo_tls; /* inside TLS; NULL: as before, without STARTTLS */
 	const char *starttls;
 	const char *mail, *data, *end;
+	const char *mail_again; /* to MAIL from the second on */
 	const char *rcpt;     /* to all that `rcpts' does not name */
 	struct {
 		const char *address, *reply;
@@ -36,6 +37,8 @@ struct addr peer_addr(const struct peer *p);
 
 unsigned peer_connections(const struct peer *p);
 unsigned peer_open(const struct peer *p);
+/* To everybody who is connected, without being asked. */
+void peer_say(struct peer *p, const char *text);
 /* All that it was told, inside TLS too; NUL-terminated. */
 const char *peer_heard(struct peer *p);
 unsigned peer_mails(const struct peer *p);

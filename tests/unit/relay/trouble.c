@@ -1,0 +1,307 @@
+/* trouble.c - tests of hosts that are away, busy, broken or hostile: what is tried next, and what the answer says. */
+#include "outbound.h"
+
+#include <stdlib.h>
+
+#include <postern/core/clock.h>
+#include <postern/core/mem.h>
+#include <postern/smtp/out.h>
+
+static const struct peer_script good = { .banner = NULL };
+
+/* --- connecting --- */
+
+static void
+a_refused_address_is_followed_by_the_next(void **state)
+{
+	struct outbound w;
+	struct out_result *r;
+	struct relay_host *h;
+	struct mono began;
+
+	(void)state;
+	out_open(&w, "");
+	h = out_host(&w, "mx.remote.test");
+	out_add_addr(h, refusing_addr("127.0.0.1"));
+	w.peers[w.npeers++] = peer_new(w.loop, "127.0.0.1", &good);
+	out_add_addr(h, peer_addr(w.peers[0]));
+	began = mono_now();
+	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
+	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
+	assert_true(mono_ms_between(mono_now(), began) < RELAY_STAGGER_MS);
+	assert_int_equal(r->nhops, 1);
+	out_close(&w);
+}
+
+/* RFC 8305 5: IPv6 leads nowhere, IPv4 answers a little later. */
+static void
+a_black_hole_does_not_hold_up_the_mail(void **state)
+{
+	struct outbound w;
+	struct out_result *r;
+	struct relay_host *h;
+	struct hole hole;
+	int64_t ms;
+
+	(void)state;
+	out_open(&w, "");
+	hole_open(&hole, "::1");
+	h = out_host(&w, "mx.remote.test");
+	out_add_addr(h, hole.addr);
+	w.peers[w.npeers++] = peer_new(w.loop, "127.0.0.1", &good);
+	out_add_addr(h, peer_addr(w.peers[0]));
+	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
+	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
+	ms = r->hops[0].connect_ms;
+	assert_true(ms >= RELAY_STAGGER_MS && ms < 900);
+	assert_says(r->ip[0], "127.0.0.1:");
+	hole_close(&hole);
+	out_close(&w);
+}
+
+static void
+no_answer_at_all_names_each_address(void **state)
+{
+	struct outbound w;
+	struct out_result *r;
+	struct relay_host *h;
+	struct hole hole;
+
+	(void)state;
+	out_open(&w, "");
+	hole_open(&hole, "127.0.0.1");
+	h = out_host(&w, "mx.remote.test");
+	out_add_addr(h, hole.addr);
+	out_add_addr(h, refusing_addr("::1"));
+	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
+	assert_verdict(r, 0, QUEUE_TEMP, "4.4.1", "mx.remote.test: ");
+	assert_says(r->rcpts[0].text, ": no answer");
+	assert_says(r->rcpts[0].text, ": Connection refused");
+	assert_int_equal(r->reach, QUEUE_UNREACHED);
+	assert_false(r->hops[0].counted);
+	hole_close(&hole);
+	out_close(&w);
+}
+
+static void
+no_more_addresses_than_allowed_are_tried(void **state)
+{
+	struct outbound w;
+	struct out_result *r;
+	struct peer *last;
+
+	(void)state;
+	out_open(&w, "");
+	for (int i = 0; i < 2; i++) {
+		struct relay_host *h = out_host(&w, "mx.remote.test");
+
+		for (int k = 0; k < 4; k++)
+			out_add_addr(h, refusing_addr("127.0.0.1"));
+	}
+	last = out_server(&w, "mx3.remote.test", &good);
+	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
+	assert_verdict(r, 0, QUEUE_TEMP, "4.4.1", "Connection refused");
+	assert_int_equal(peer_connections(last), 0);
+	out_close(&w);
+}
+
+/* --- hosts that do not want us --- */
+
+static const struct {
+	struct peer_script script;
+	const char *status, *words;
+	enum queue_reach reach;
+} unwilling[] = {
+	{ { .banner = "421 4.3.2 too busy\r\n!close" }, "4.3.2", "421 4.3.2 too busy (in reply to connect)", QUEUE_UNREACHED },
+	{ { .banner = "554 5.7.1 go away\r\n!close" }, "4.7.1", "554 5.7.1 go away", QUEUE_UNREACHED },
+	{ { .banner = "!close" }, "4.4.2", "the connection broke (at connect)", QUEUE_UNREACHED },
+	{ { .ehlo = "!rst" }, "4.4.2", "the connection broke (at EHLO)", QUEUE_UNREACHED },
+	{ { .banner = "HTTP/1.1 400 Bad Request\r\n" }, "4.5.0", "at connect", QUEUE_UNREACHED },
+	{ { .ehlo = "421 4.7.0 no\r\n" }, "4.7.0", "in reply to EHLO", QUEUE_UNREACHED },
+	{ { .ehlo = "250-mx\r\n!endless" }, "4.5.0", "at EHLO", QUEUE_UNREACHED }, /* H13 */
+};
+
+static void
+an_unwilling_host_is_followed_by_the_next(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof unwilling / sizeof *unwilling; i++) {
+		struct outbound w;
+		struct out_result *r;
+
+		out_open(&w, "");
+		out_server(&w, "mx1.remote.test", &unwilling[i].script);
+		r = out_deliver(&w, &(struct out_mail){ .destination = "one.test" });
+		assert_verdict(r, 0, QUEUE_TEMP, unwilling[i].status, unwilling[i].words);
+		assert_int_equal(r->reach, unwilling[i].reach);
+		assert_says(r->why[0], unwilling[i].words);
+		out_server(&w, "mx2.remote.test", &good);
+		r = out_deliver(&w, &(struct out_mail){ .destination = "two.test" });
+		assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
+		assert_int_equal(r->nhops, 2);
+		assert_int_equal(r->rcpts[0].hop, 1);
+		out_close(&w);
+	}
+}
+
+/* RFC 7504 3: never, from anybody. */
+static void
+a_host_that_never_takes_mail_is_an_answer(void **state)
+{
+	struct outbound w;
+	struct out_result *r;
+
+	(void)state;
+	out_open(&w, "");
+	out_server(&w, "mx.remote.test", &(struct peer_script){ .banner = "521 5.3.2 no mail here\r\n!close" });
+	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
+	assert_verdict(r, 0, QUEUE_PERM, "5.3.2", "521 5.3.2 no mail here");
+	out_close(&w);
+}
+
+static void
+a_server_with_our_name_is_ourselves(void **state)
+{
+	struct outbound w;
+	struct out_result *r;
+	struct peer *p;
+
+	(void)state;
+	out_open(&w, "");
+	p = out_server(&w, "mx.remote.test", &(struct peer_script){ .ehlo = "250 MAIL.example.test greets you\r\n" });
+	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
+	assert_verdict(r, 0, QUEUE_PERM, "5.4.6", "our own name");
+	assert_null(strstr(peer_heard(p), "MAIL"));
+	out_server(&w, "mx2.remote.test", &good);
+	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
+	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
+	out_close(&w);
+}
+
+/* --- hosts that fail in the middle --- */
+
+/* H15: nobody knows whether it was taken. It is not sent to the next host in the same go. */
+static void
+a_reset_behind_the_dot_leaves_it_open(void **state)
+{
+	struct outbound w;
+	struct out_result *r;
+	struct peer *second;
+
+	(void)state;
+	out_open(&w, "");
+	out_server(&w, "mx1.remote.test", &(struct peer_script){ .end = "!rst" });
+	second = out_server(&w, "mx2.remote.test", &good);
+	r = out_deliver(&w, &(struct out_mail){ .rcpts = { "a@remote.test", "b@remote.test" } });
+	assert_verdict(r, 0, QUEUE_TEMP, "4.4.2", "it may have arrived, and will be sent again");
+	assert_verdict(r, 1, QUEUE_TEMP, "4.4.2", "it may have arrived");
+	assert_int_equal(peer_connections(second), 0);
+	out_close(&w);
+}
+
+static void
+a_250_counts_whatever_follows_it(void **state)
+{
+	struct outbound w;
+	struct out_result *r;
+
+	(void)state;
+	out_open(&w, "");
+	out_server(&w, "mx.remote.test", &(struct peer_script){ .end = "250 2.0.0 mine\r\n!rst" });
+	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
+	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250 2.0.0 mine");
+	out_close(&w);
+}
+
+static void
+a_connection_lost_before_the_end_is_tried_elsewhere(void **state)
+{
+	static const struct peer_script deaths[] = { { .mail = "!rst" }, { .rcpt = "!close" }, { .data = "!rst" },
+		{ .mail = "421 4.3.2 bye\r\n!close" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof deaths / sizeof *deaths; i++) {
+		struct outbound w;
+		struct out_result *r;
+
+		out_open(&w, "");
+		out_server(&w, "mx1.remote.test", &deaths[i]);
+		r = out_deliver(&w, &(struct out_mail){ .destination = "one.test" });
+		assert_verdict(r, 0, QUEUE_TEMP, i == 3 ? "4.3.2" : "4.4.2", i == 3 ? "421 4.3.2 bye" : "the connection broke");
+		assert_int_equal(r->reach, i == 3 ? QUEUE_CROWDED : QUEUE_REACHED);
+		out_server(&w, "mx2.remote.test", &good);
+		r = out_deliver(&w, &(struct out_mail){ .destination = "two.test" });
+		assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
+		out_close(&w);
+	}
+}
+
+/* The same in the middle of the content: the end did not go out, so nobody can have taken it. */
+static void
+half_a_message_is_none(void **state)
+{
+	enum { BYTES = 8 << 20 };
+	struct outbound w;
+	struct out_result *r;
+	char *body = mem_new(BYTES);
+
+	(void)state;
+	for (size_t i = 0; i < BYTES; i++)
+		body[i] = i % 72 == 70 ? '\r' : i % 72 == 71 ? '\n' : 'x';
+	out_open(&w, "");
+	out_server(&w, "mx1.remote.test", &(struct peer_script){ .ehlo = "250 mx1\r\n", .data = "354 go\r\n!rst" });
+	out_server(&w, "mx2.remote.test", &(struct peer_script){ .ehlo = "250 mx2\r\n" });
+	r = out_deliver(&w, &(struct out_mail){ .body = body, .body_n = BYTES });
+	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
+	assert_int_equal(r->rcpts[0].hop, 1);
+	free(body);
+	out_close(&w);
+}
+
+/* H13: single bytes buy no time. The session's deadlines have tests of their own; here they are kept. */
+static void
+a_server_that_takes_for_ever_is_left(void **state)
+{
+	struct outbound w;
+	struct out_result *r;
+	unsigned job;
+	struct peer *p;
+
+	(void)state;
+	out_open(&w, "");
+	clock_fake(mono_now(), wall_now());
+	p = out_server(&w, "mx.remote.test", &(struct peer_script){ .mail = "!hang" });
+	job = out_send(&w, &(struct out_mail){ .sender = NULL });
+	out_run(&w, 100);
+	clock_fake_step((SMTP_OUT_COMMAND_SECONDS - 1) * 1000);
+	peer_say(p, "2");
+	out_run(&w, 50);
+	assert_false(w.results[job].done);
+	clock_fake_step(1000);
+	peer_say(p, "5");
+	r = out_wait(&w, job);
+	clock_real();
+	assert_verdict(r, 0, QUEUE_TEMP, "4.4.2", "the server took too long (at MAIL FROM)");
+	out_close(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_refused_address_is_followed_by_the_next),
+		cmocka_unit_test(a_black_hole_does_not_hold_up_the_mail),
+		cmocka_unit_test(no_answer_at_all_names_each_address),
+		cmocka_unit_test(no_more_addresses_than_allowed_are_tried),
+		cmocka_unit_test(an_unwilling_host_is_followed_by_the_next),
+		cmocka_unit_test(a_host_that_never_takes_mail_is_an_answer),
+		cmocka_unit_test(a_server_with_our_name_is_ourselves),
+		cmocka_unit_test(a_reset_behind_the_dot_leaves_it_open),
+		cmocka_unit_test(a_250_counts_whatever_follows_it),
+		cmocka_unit_test(a_connection_lost_before_the_end_is_tried_elsewhere),
+		cmocka_unit_test(half_a_message_is_none),
+		cmocka_unit_test(a_server_that_takes_for_ever_is_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
