@@ -223,6 +223,9 @@ const struct conf_key conf_keys[] = {
 	    .help = "Connections to one destination at once. A few are used at first, more as they succeed." },
 	{ "relay", "connect_timeout", &type_time, "30s", SECOND, 10 * MINUTE, .roles = CONF_RELAY, AT(relay.connect_ms),
 	    .help = "How long a host may take to answer a connection." },
+	{ "relay", "source", &type_sources, "", .roles = CONF_RELAY, AT(relay.source),
+	    .help = "The addresses of this machine that connections to other hosts come from: the first of each family counts. "
+		    "Not set: the system chooses." },
 	{ "relay", "plain_after", &type_number, "1", 0, 1000, .roles = CONF_RELAY, AT(relay.plain_after), .rfc = "7435",
 	    .help = "After how many failed TLS handshakes with a destination that demands no TLS its mail goes without: 1 at "
 		    "once, 0 never." },

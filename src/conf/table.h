@@ -41,7 +41,7 @@ struct conf_type {
 };
 
 extern const struct conf_type type_domain, type_domains, type_address, type_match, type_server_name;
-extern const struct conf_type type_listen, type_servers, type_networks, type_host;
+extern const struct conf_type type_listen, type_servers, type_sources, type_networks, type_host;
 extern const struct conf_type type_path, type_string, type_choice, type_letter;
 extern const struct conf_type type_bool, type_number, type_size, type_time;
 

@@ -130,6 +130,30 @@ const struct conf_type type_servers = {
 };
 
 static bool
+source_parse(struct arena *a, const struct conf_key *k, struct str word, void *out, struct conf_why *w)
+{
+	struct conf_addr *addr = out;
+	char text[INET6_ADDRSTRLEN];
+
+	(void)k;
+	if (!sockaddr_make(word, 0, &addr->sa))
+		return conf_refuse(w, "\"%.*s\" is not an address, write 192.0.2.1 or 2001:db8::1, without a port",
+		    STR_ARG(conf_head(word)));
+	sockaddr_text(&addr->sa, text);
+	addr->text = arena_str(a, str_of(text));
+	return true;
+}
+
+const struct conf_type type_sources = {
+	.name = "list of addresses without port",
+	.syntax = "addresses in braces, like { \"192.0.2.1\", \"2001:db8::1\" }",
+	.size = sizeof(struct conf_addr),
+	.list = true,
+	.parse = source_parse,
+	.write = addr_write,
+};
+
+static bool
 host_parse(struct arena *a, const struct conf_key *k, struct str word, void *out, struct conf_why *w)
 {
 	struct conf_host *host = out;

@@ -13,8 +13,6 @@
 #include <postern/core/mem.h>
 #include <postern/relay/relay.h>
 
-enum { SOURCES_MAX = 8 };
-
 struct attempt {
 	struct connect *c;
 	struct addr addr;
@@ -28,7 +26,7 @@ struct connect {
 	struct loop_timer timer;
 	struct attempt tries[RELAY_ADDRESSES_MAX];
 	unsigned n, begun, open;
-	struct addr sources[SOURCES_MAX];
+	struct addr sources[CONNECT_SOURCES_MAX];
 	unsigned nsources;
 	int64_t timeout_ms;
 	struct mono next; /* when the next address is begun */
@@ -204,7 +202,7 @@ connect_new(struct loop *loop, const struct connect_query *q, void (*done)(void 
 	c->ctx = ctx;
 	for (unsigned i = 0; i < c->n; i++)
 		c->tries[i] = (struct attempt){ .c = c, .addr = q->addrs[i], .fd = -1 };
-	for (; c->nsources < q->nsources && c->nsources < SOURCES_MAX; c->nsources++)
+	for (; c->nsources < q->nsources && c->nsources < CONNECT_SOURCES_MAX; c->nsources++)
 		c->sources[c->nsources] = q->sources[c->nsources];
 	buf_init(&c->words, CONNECT_WORDS_SIZE - 1);
 	c->next = mono_now();

@@ -1,7 +1,7 @@
 /* connect.h - a TCP connection to one host that has several addresses: happy eyeballs (RFC 8305 5).
  *
- * The addresses are tried in their order, a new one RELAY_STAGGER_MS after the one before or as soon as that failed; the
- * first that answers wins, the others are given up. Names are never looked up: what was checked is connected to. */
+ * The addresses are tried in their order, a new one RELAY_STAGGER_MS after the one before or as soon as that failed;
+ * the first that answers wins, the others are given up. Names are never looked up: what was checked is connected to. */
 #ifndef RELAY_CONNECT_H
 #define RELAY_CONNECT_H
 
@@ -10,7 +10,7 @@
 
 struct connect;
 
-enum { CONNECT_WORDS_SIZE = 256 };
+enum { CONNECT_WORDS_SIZE = 256, CONNECT_SOURCES_MAX = 8 };
 
 struct connect_query {
 	const struct addr *addrs; /* at most RELAY_ADDRESSES_MAX; copied */

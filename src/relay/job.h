@@ -5,8 +5,8 @@
  *   job_mail.c   the message over a link, and what the replies mean for the recipients
  *   job_tell.c   hops and words: what the answer says
  *
- * A recipient is open until a server said something that counts for all servers: then the next host is not asked for him.
- * Who is still open when no host is left gets the last word of a server, or what kept us from one. */
+ * A recipient is open until a server said something that counts for all servers: then the next host is not asked for
+ * him. Who is still open when no host is left gets the last word of a server, or what kept us from one. */
 #ifndef RELAY_JOB_H
 #define RELAY_JOB_H
 

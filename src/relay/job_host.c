@@ -48,8 +48,8 @@ fail_tls(struct job *j, const char *words)
 	bool required = h->decision.requiretls;
 
 	j->own_fault = j->own_fault || j->class == TLS_MESSAGE_REQUIRES;
-	job_fail(j, JOB_TURNED_AWAY, required ? QUEUE_PERM : QUEUE_TEMP, required ? "5.7.10" : "4.7.5", "TLS is demanded (%s): %s",
-	    h->decision.why, words);
+	job_fail(j, JOB_TURNED_AWAY, required ? QUEUE_PERM : QUEUE_TEMP, required ? "5.7.10" : "4.7.5",
+	    "TLS is demanded (%s): %s", h->decision.why, words);
 }
 
 /* A plan's host that is not connected to. */
@@ -237,14 +237,27 @@ on_connected(void *ctx, const struct connect_result *r)
 		job_next_host(j);
 }
 
+static unsigned
+sources_of(const struct conf *c, struct addr out[static CONNECT_SOURCES_MAX])
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < c->relay.source.n && n < CONNECT_SOURCES_MAX; i++)
+		n += addr_from_sockaddr((const struct sockaddr *)&c->relay.source.v[i].sa, sizeof(struct sockaddr_storage),
+		    &out[n]);
+	return n;
+}
+
 void
 job_connect(struct job *j)
 {
 	const struct relay_host *h = host_of(j);
 	unsigned left = RELAY_ADDRESSES_MAX - j->addresses;
+	struct addr sources[CONNECT_SOURCES_MAX];
 	struct connect_query q = { .addrs = h->addrs, .n = h->naddrs < left ? h->naddrs : left,
-		.timeout_ms = j->conf->relay.connect_ms };
+		.timeout_ms = j->conf->relay.connect_ms, .sources = sources };
 
+	q.nsources = sources_of(j->conf, sources);
 	if (j->plain) {
 		q.addrs = &j->peer;
 		q.n = 1;

@@ -1,8 +1,8 @@
 /* job_mail.c - the message over a link, and what the replies mean for its recipients.
  *
- * A 5xx is final. A 4xx before the message was sent may be another at the next host, and so may what this server merely
- * cannot do (code 0: no 8-bit content, too large, no SMTPUTF8). After the end of the message nothing is tried twice in one
- * go: the server may have it. */
+ * A 5xx is final. A 4xx before the message was sent may be another at the next host, and so may what this server
+ * merely cannot do (code 0: no 8-bit content, too large, no SMTPUTF8). After the end of the message nothing is tried
+ * twice in one go: the server may have it. */
 #include <stdio.h>
 
 #include "idle.h"
@@ -131,7 +131,8 @@ on_result(void *ctx, size_t i, const struct smtp_out_result *r)
 	size_t at = j->which[i];
 	struct queue_relayed_rcpt *out = &j->rcpts[at];
 
-	*out = (struct queue_relayed_rcpt){ .verdict = verdict_of(r), .dsn_passed = r->dsn, .hop = (unsigned)j->nhops - 1 };
+	*out = (struct queue_relayed_rcpt){ .verdict = verdict_of(r), .dsn_passed = r->dsn };
+	out->hop = (unsigned)j->nhops - 1;
 	snprintf(out->status, sizeof out->status, "%s", r->enhanced);
 	write_words(out->text, r);
 	j->states[at] = (uint8_t)state_of(r);

@@ -251,7 +251,8 @@ is_graver(const struct job_failure *f, enum job_gravity gravity, enum queue_verd
 }
 
 void
-job_fail(struct job *j, enum job_gravity gravity, enum queue_verdict verdict, const char *status, const char *format, ...)
+job_fail(
+    struct job *j, enum job_gravity gravity, enum queue_verdict verdict, const char *status, const char *format, ...)
 {
 	struct job_failure *f = &j->failure;
 	struct str host = job_hop(j)->host;

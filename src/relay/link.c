@@ -1,10 +1,9 @@
-/* link.c - one connection: bytes between socket and session, the message from its file, time.
+/* link.c - one connection: bytes between socket and session, time, and who uses it.
  *
- * The session's ops only note what is wanted; settle() does it once the call into the session is over. So no call into
- * the session nests, and a user may free the link in any callback. */
+ * What the session wants is noted (link_session.c); link_settle() does it once the call into the session is over. So no
+ * call into the session nests, and a user may free the link in any callback. */
 #include "link.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <postern/core/log.h>
@@ -58,87 +57,6 @@ link_use(struct link *l, const struct link_ops *ops, void *ctx)
 	l->ctx = ctx;
 }
 
-/* --- what the session wants --- */
-
-static void
-on_write(void *ctx, struct str bytes)
-{
-	conn_write(((struct link *)ctx)->conn, bytes);
-}
-
-static void
-on_starttls(void *ctx)
-{
-	((struct link *)ctx)->want_tls = true;
-}
-
-static void
-on_ready(void *ctx)
-{
-	((struct link *)ctx)->ready = true;
-}
-
-static void
-on_body(void *ctx)
-{
-	((struct link *)ctx)->want_body = true;
-}
-
-static void
-on_result(void *ctx, size_t i, const struct smtp_out_result *r)
-{
-	struct link *l = ctx;
-
-	if (l->state == LINK_BUSY)
-		l->ops->result(l->ctx, i, r);
-}
-
-static void
-on_done(void *ctx)
-{
-	struct link *l = ctx;
-
-	l->finished = true;
-	l->want_body = false;
-}
-
-static void
-keep_end(struct link *l, const struct smtp_out_end *end)
-{
-	size_t n = end->words.n < sizeof(l->end_words) ? end->words.n : sizeof(l->end_words);
-
-	memcpy(l->end_words, end->words.p, n);
-	l->end = *end;
-	l->end.words = str_from(l->end_words, n);
-	l->closed = true;
-}
-
-static void
-on_close(void *ctx, const struct smtp_out_end *end)
-{
-	keep_end(ctx, end);
-}
-
-void
-link_end_with(
-    struct link *l, enum smtp_out_why why, enum smtp_out_stage stage, const char *enhanced, struct str words)
-{
-	struct smtp_out_end end = { .why = why, .stage = stage, .words = words };
-
-	snprintf(end.enhanced, sizeof(end.enhanced), "%s", enhanced);
-	keep_end(l, &end);
-}
-
-static const struct smtp_out_ops session_ops = {
-	.write = on_write,
-	.starttls = on_starttls,
-	.ready = on_ready,
-	.body = on_body,
-	.result = on_result,
-	.done = on_done,
-	.close = on_close,
-};
-
 /* --- settling --- */
 
 /* The deadline is the session's, or that of a rest. */
@@ -186,7 +104,8 @@ end(struct link *l)
 static void
 finish(struct link *l)
 {
-	static const struct smtp_out_end quit = { .why = SMTP_OUT_QUIT, .stage = SMTP_OUT_AT_QUIT, .enhanced = "2.0.0" };
+	static const struct smtp_out_end quit = {
+		.why = SMTP_OUT_QUIT, .stage = SMTP_OUT_AT_QUIT, .enhanced = "2.0.0" };
 	bool more = l->ready, busy = l->state == LINK_BUSY;
 
 	l->finished = l->ready = false;
@@ -208,26 +127,6 @@ greet(struct link *l)
 	l->ops->greeted(l->ctx);
 }
 
-/* The file is read here: a page that is not in memory costs a little of everybody's time, a thread more of it. */
-static void
-send_piece(struct link *l)
-{
-	struct buf *piece = &l->relay->piece;
-	const struct envelope_reader *m = l->message;
-	uint64_t total = m->prefix_n + m->body_n;
-	struct err e;
-
-	l->want_body = false;
-	buf_clear(piece);
-	if (!envelope_read_message(m, l->at, LINK_PIECE, piece, &e) || (piece->n == 0 && l->at < total)) {
-		log_say(LEVEL_ERROR, "error", "relay: cannot read a message: %s", e.log);
-		smtp_out_body_failed(l->out);
-		return;
-	}
-	l->at += piece->n;
-	smtp_out_body(l->out, buf_str(piece), l->at >= total ? SMTP_OUT_LAST : SMTP_OUT_MORE);
-}
-
 static bool
 step(struct link *l)
 {
@@ -242,7 +141,7 @@ step(struct link *l)
 	else if (l->ready)
 		greet(l);
 	else if (l->want_body && !conn_full(l->conn))
-		send_piece(l);
+		link_session_piece(l);
 	else
 		return false;
 	return true;
@@ -284,13 +183,6 @@ on_data(void *ctx, struct str bytes)
 }
 
 static void
-begin_session(struct link *l, const struct smtp_out_tls *tls)
-{
-	l->out = smtp_out_new(&session_ops, l, &l->out_conf, tls);
-	smtp_out_start(l->out);
-}
-
-static void
 on_secure(void *ctx)
 {
 	struct link *l = ctx;
@@ -299,7 +191,7 @@ on_secure(void *ctx)
 	link_tls_note(l);
 	tls.verified = l->tls.outcome.got >= TLS_LEVEL_VERIFY;
 	if (l->out == NULL)
-		begin_session(l, &tls);
+		link_session_begin(l, &tls);
 	else
 		smtp_out_tls_started(l->out, &tls);
 	link_settle(l);
@@ -426,7 +318,7 @@ link_new(struct relay *r, const struct link_query *q, const struct link_ops *ops
 	if (l->out_conf.starttls == SMTP_OUT_TLS_FIRST)
 		l->want_tls = true;
 	else
-		begin_session(l, NULL);
+		link_session_begin(l, NULL);
 	settle_soon(l);
 	return l;
 }

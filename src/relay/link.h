@@ -111,14 +111,20 @@ void link_rest(struct link *l, int64_t ms);
 /* Says QUIT and goes; its user hears nothing more. */
 void link_quit(struct link *l);
 
-/* --- between link.c and link_tls.c --- */
+/* --- between link*.c --- */
+/* Does what was noted. The link may be gone when it returns. */
+void link_settle(struct link *l);
+/* tls: the facts of a connection that began with it. */
+void link_session_begin(struct link *l, const struct smtp_out_tls *tls);
+/* Gives the session the next piece of the message. */
+void link_session_piece(struct link *l);
+/* The end of a session that did not begin. */
+void link_end_with(
+    struct link *l, enum smtp_out_why why, enum smtp_out_stage stage, const char *enhanced, struct str words);
 void link_tls_begin(struct link *l);
 /* The handshake is done: the outcome is known. */
 void link_tls_note(struct link *l);
 /* It failed: why in words, or NULL when OpenSSL knows. */
 void link_tls_fail(struct link *l, const char *why);
-/* The end of a session that did not begin. */
-void link_end_with(struct link *l, enum smtp_out_why why, enum smtp_out_stage stage, const char *enhanced, struct str words);
-void link_settle(struct link *l);
 
 #endif

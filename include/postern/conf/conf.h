@@ -163,6 +163,7 @@ struct conf_relay {
 	unsigned connections;                 /* at once, to all hosts together */
 	unsigned connections_per_destination;
 	int64_t connect_ms;                   /* until a host must have answered a connection */
+	struct conf_addrs source;             /* ports 0; not set: the kernel chooses */
 	unsigned plain_after; /* failed handshakes with a destination that demands nothing until plain text; 0: never */
 	struct str ca_file;   /* whom tls = verify and MTA-STS trust */
 	bool client_certificate; /* tls.certificate is shown to hosts that ask for one */

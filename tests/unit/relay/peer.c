@@ -27,7 +27,7 @@ struct client {
 struct peer {
 	struct loop *loop;
 	struct peer_script script;
-	struct addr addr;
+	struct addr addr, client;
 	int fd;
 	struct loop_io io;
 	SSL_CTX *ctx;
@@ -275,9 +275,13 @@ on_accept(void *ctx, int ready)
 	struct peer *p = ctx;
 	int fd = accept4(p->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct client *c = NEW(struct client);
+	struct sockaddr_storage ss;
+	socklen_t n = sizeof ss;
 
 	(void)ready;
 	assert_true(fd != -1 && p->connections < CLIENTS_MAX);
+	assert_int_equal(getpeername(fd, (struct sockaddr *)&ss, &n), 0);
+	assert_true(addr_from_sockaddr((struct sockaddr *)&ss, n, &p->client));
 	c->peer = p;
 	c->script = p->script.once && p->connections > 0 ? &good : &p->script;
 	buf_init(&c->line, 1 << 20);
@@ -353,6 +357,12 @@ struct addr
 peer_addr(const struct peer *p)
 {
 	return p->addr;
+}
+
+struct addr
+peer_client(const struct peer *p)
+{
+	return p->client;
 }
 
 unsigned

@@ -35,6 +35,9 @@ struct peer *peer_new(struct loop *l, const char *ip, const struct peer_script *
 void peer_free(struct peer *p);
 struct addr peer_addr(const struct peer *p);
 
+/* Where the last connection came from. */
+struct addr peer_client(const struct peer *p);
+
 unsigned peer_connections(const struct peer *p);
 unsigned peer_open(const struct peer *p);
 /* To everybody who is connected, without being asked. */

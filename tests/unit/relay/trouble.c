@@ -105,6 +105,29 @@ no_more_addresses_than_allowed_are_tried(void **state)
 	out_close(&w);
 }
 
+/* Of the family that fits; an address that is not ours is a failure with words, not a connection from elsewhere. */
+static void
+connections_come_from_the_configured_address(void **state)
+{
+	struct outbound w;
+	struct out_result *r;
+	struct peer *p;
+	struct addr source, from;
+
+	(void)state;
+	out_open(&w, "relay { source = { \"2001:db8::1\", \"127.0.0.2\", \"127.0.0.3\" } }");
+	p = out_server(&w, "mx.remote.test", &good);
+	assert_verdict(out_deliver(&w, &(struct out_mail){ .sender = NULL }), 0, QUEUE_DONE, "2.0.0", "250");
+	from = peer_client(p);
+	assert_true(addr_parse_ip(STR("127.0.0.2"), &source) && addr_eq_ip(&from, &source));
+	out_close(&w);
+	out_open(&w, "relay { source = { \"192.0.2.1\" } }");
+	out_server(&w, "mx.remote.test", &good);
+	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
+	assert_verdict(r, 0, QUEUE_TEMP, "4.4.1", "Cannot assign requested address");
+	out_close(&w);
+}
+
 /* --- hosts that do not want us --- */
 
 static const struct {
@@ -293,6 +316,7 @@ main(void)
 		cmocka_unit_test(a_black_hole_does_not_hold_up_the_mail),
 		cmocka_unit_test(no_answer_at_all_names_each_address),
 		cmocka_unit_test(no_more_addresses_than_allowed_are_tried),
+		cmocka_unit_test(connections_come_from_the_configured_address),
 		cmocka_unit_test(an_unwilling_host_is_followed_by_the_next),
 		cmocka_unit_test(a_host_that_never_takes_mail_is_an_answer),
 		cmocka_unit_test(a_server_with_our_name_is_ourselves),
