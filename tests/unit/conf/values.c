@@ -132,6 +132,10 @@ places(void **state)
 		{ H "listen { smtp = { \"[::1]25\" } }", "f:2: smtp: \"[::1]25\"" NOT_PLACE },
 		{ H "listen { smtp = { \"localhost:25\" } }", "f:2: smtp: \"localhost:25\"" NOT_PLACE },
 		{ H "listen { smtp = { \"127.1:25\" } }", "f:2: smtp: \"127.1:25\"" NOT_PLACE },
+		{ H "relay { source = { \"192.0.2.1:25\" } }", "f:2: source: \"192.0.2.1:25\" is not an address, write "
+							       "192.0.2.1 or 2001:db8::1, without a port\n" },
+		{ H "relay { source = { \"mx.test\" } }", "f:2: source: \"mx.test\" is not an address, write "
+							  "192.0.2.1 or 2001:db8::1, without a port\n" },
 		{ H "dns { forward = { \"*:53\" } }",
 		    "f:2: forward: \"*:53\" is not an address, write 192.0.2.53, 2001:db8::53 or one with a port\n" },
 	};
