@@ -1,7 +1,7 @@
 /* idle.h - open connections that wait for the next message, by what may go over them.
  *
- * A key names destination, policy and what the message asks of TLS (job.c makes it): nothing goes over a connection
- * that was made for another key, or under an older configuration. */
+ * A key names destination, policy and what the message asks of TLS (transfer.c makes it): nothing goes over a
+ * connection that was made for another key, or under an older configuration. */
 #ifndef RELAY_IDLE_H
 #define RELAY_IDLE_H
 

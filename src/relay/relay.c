@@ -7,7 +7,7 @@
 #include <postern/core/mem.h>
 
 #include "idle.h"
-#include "job.h"
+#include "transfer.h"
 
 /* --- connections --- */
 
@@ -42,15 +42,15 @@ relay_slot_free(struct relay *r)
 static void
 start_jobs(struct relay *r)
 {
-	struct job_queue jobs = TAILQ_HEAD_INITIALIZER(jobs);
-	struct job *j;
+	struct transfer_queue jobs = TAILQ_HEAD_INITIALIZER(jobs);
+	struct transfer *t;
 
 	TAILQ_CONCAT(&jobs, &r->starting, queued);
-	TAILQ_FOREACH(j, &jobs, queued)
-		j->queue = &jobs;
-	while ((j = TAILQ_FIRST(&jobs)) != NULL) {
-		job_wait(j, NULL);
-		job_start(j);
+	TAILQ_FOREACH(t, &jobs, queued)
+		t->queue = &jobs;
+	while ((t = TAILQ_FIRST(&jobs)) != NULL) {
+		transfer_wait(t, NULL);
+		transfer_start(t);
 	}
 }
 
@@ -58,11 +58,11 @@ start_jobs(struct relay *r)
 static void
 try_waiting(struct relay *r)
 {
-	struct job *j, *next;
+	struct transfer *t, *next;
 
-	for (j = TAILQ_FIRST(&r->waiting); j != NULL; j = next) {
-		next = TAILQ_NEXT(j, queued);
-		if (!job_try_again(j))
+	for (t = TAILQ_FIRST(&r->waiting); t != NULL; t = next) {
+		next = TAILQ_NEXT(t, queued);
+		if (!transfer_try_again(t))
 			idle_drop_one(r);
 	}
 }
@@ -71,11 +71,11 @@ try_waiting(struct relay *r)
 static void
 give_up(struct relay *r)
 {
-	struct job *j, *next;
+	struct transfer *t, *next;
 
-	for (j = LIST_FIRST(&r->jobs); r->draining && j != NULL; j = next) {
-		next = LIST_NEXT(j, entry);
-		job_give_up(j);
+	for (t = LIST_FIRST(&r->jobs); r->draining && t != NULL; t = next) {
+		next = LIST_NEXT(t, entry);
+		transfer_give_up(t);
 	}
 }
 
@@ -144,7 +144,7 @@ relay_free(struct relay *r)
 	if (r == NULL)
 		return;
 	while (!LIST_EMPTY(&r->jobs))
-		job_free(LIST_FIRST(&r->jobs));
+		transfer_free(LIST_FIRST(&r->jobs));
 	idle_fini(r);
 	while (!LIST_EMPTY(&r->links))
 		link_free(LIST_FIRST(&r->links));
@@ -160,7 +160,7 @@ void
 relay_send(struct relay *r, const struct queue_job *job, void (*done)(void *ctx, const struct queue_relayed *result),
     void *ctx)
 {
-	job_new(r, job, done, ctx);
+	transfer_new(r, job, done, ctx);
 }
 
 void

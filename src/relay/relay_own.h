@@ -1,4 +1,4 @@
-/* relay_own.h - what the files of the relay share: relay.c (the face), job*.c, link*.c, connect.c, idle.c. */
+/* relay_own.h - what the files of the relay share: relay.c (the face), transfer*.c, link*.c, connect.c, idle.c. */
 #ifndef RELAY_OWN_H
 #define RELAY_OWN_H
 
@@ -8,11 +8,11 @@
 #include <postern/core/map.h>
 #include <postern/relay/relay.h>
 
-struct job;
+struct transfer;
 struct link;
 
-LIST_HEAD(job_list, job);
-TAILQ_HEAD(job_queue, job);
+LIST_HEAD(transfer_list, transfer);
+TAILQ_HEAD(transfer_queue, transfer);
 LIST_HEAD(link_list, link);
 TAILQ_HEAD(link_queue, link);
 
@@ -23,9 +23,9 @@ struct relay {
 	const struct relay_ops *ops;
 	void *ctx;
 
-	struct job_list jobs;      /* all that are under way */
-	struct job_queue starting; /* of them: taken, not begun */
-	struct job_queue waiting;  /* of them: no connection may be opened now */
+	struct transfer_list jobs;      /* all that are under way */
+	struct transfer_queue starting; /* of them: taken, not begun */
+	struct transfer_queue waiting;  /* of them: no connection may be opened now */
 	struct link_list links;    /* all that are open */
 	struct map idle;           /* by key: a struct link_queue of those that wait for mail */
 	struct link_queue resting; /* the same, longest rest first */
