@@ -335,12 +335,13 @@ resolve_foreign(struct walk *w, const struct address *parsed)
 		settle(w, &bad_syntax);
 		return;
 	}
-	if (!login && !from_relay_net(w)) {
+	if (!login && !w->ask->ours && !from_relay_net(w)) {
 		note(w, "the domain is not ours, there is no login, and the client is not in relay_from");
 		settle(w, &foreign);
 		return;
 	}
-	note(w, "the domain is not ours; relayed for %s", login ? "a login" : "a client in relay_from");
+	note(w, "the domain is not ours; relayed for %s",
+	    login ? "a login" : w->ask->ours ? "ourselves" : "a client in relay_from");
 	add_target(w, (struct resolve_target){ .address = w->out->canonical });
 	settle(w, &taken);
 }

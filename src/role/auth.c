@@ -112,7 +112,7 @@ on_rcpt(void *ctx, struct ipc_question *q, const struct rcpt_ask *ask)
 {
 	struct auth *auth = ((struct env *)ctx)->role;
 	struct resolve_ask r = { .address = ask->address, .login = ask->login, .client = source_of(ask->client), .size = ask->size,
-		.smtputf8 = ask->smtputf8 != 0 };
+		.smtputf8 = ask->smtputf8 != 0, .ours = ipc_chan_peer(ipc_question_from(q)) == ROLE_QUEUE };
 	struct resolve_answer out;
 	struct arena a;
 

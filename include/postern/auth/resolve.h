@@ -37,6 +37,7 @@ struct resolve_ask {
 	struct source client;
 	uint64_t size; /* SIZE= of MAIL FROM, 0 when not given */
 	bool smtputf8; /* the transaction has SMTPUTF8 (RFC 6531) */
+	bool ours;     /* a notification of ours: it goes wherever its sender is */
 };
 
 struct resolve_target {

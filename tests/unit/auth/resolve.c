@@ -198,6 +198,9 @@ foreign(void **state)
 	q.client = site_source("192.0.3.77");
 	ask(&f, &q);
 	assert_int_equal(f.answer.code, 550);
+	q.ours = true; /* a bounce */
+	ask(&f, &q);
+	assert_true(f.answer.verdict == RESOLVE_TAKE && !f.answer.targets[0].local);
 	done(&f);
 }
 
