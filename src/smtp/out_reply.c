@@ -1,9 +1,9 @@
 /* out_reply.c - the reader of replies. */
+#include <postern/smtp/out_reply.h>
+
 #include <postern/core/cur.h>
 #include <postern/core/utf8.h>
 #include <postern/smtp/out.h>
-
-#include "out_reply.h"
 
 enum { DIGITS_MAX = 3 }; /* of subject and detail (RFC 3463 2) */
 

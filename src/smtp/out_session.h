@@ -14,9 +14,9 @@
 #include <postern/core/arena.h>
 #include <postern/core/buf.h>
 #include <postern/smtp/out.h>
+#include <postern/smtp/out_reply.h>
 
 #include "out_body.h"
-#include "out_reply.h"
 
 enum out_state {
 	OUT_NEW,       /* not started */

@@ -21,7 +21,13 @@ enum {
 	NAMED_CURVE = 3,
 };
 
-enum extension { EXT_EXTENDED_SECRET = 23, EXT_TICKET = 35, EXT_VERSIONS = 43, EXT_KEY_SHARE = 51, EXT_RENEGOTIATION = 0xff01 };
+enum extension {
+	EXT_EXTENDED_SECRET = 23,
+	EXT_TICKET = 35,
+	EXT_VERSIONS = 43,
+	EXT_KEY_SHARE = 51,
+	EXT_RENEGOTIATION = 0xff01
+};
 
 void
 tls_peek_init(struct tls_peek *p)
@@ -149,8 +155,8 @@ take_messages(struct tls_peek *p)
 			return TLS_PEEK_BROKEN;
 		if (p->messages.n < MESSAGE_HEAD + n)
 			break;
-		found = take_message(p, (unsigned char)p->messages.p[0],
-		    str_sub(buf_str(&p->messages), MESSAGE_HEAD, MESSAGE_HEAD + n));
+		found = take_message(
+		    p, (unsigned char)p->messages.p[0], str_sub(buf_str(&p->messages), MESSAGE_HEAD, MESSAGE_HEAD + n));
 		buf_drop(&p->messages, MESSAGE_HEAD + n);
 	}
 	return found;

@@ -30,8 +30,13 @@ tls_trial_groups(struct tls_trial *t, uint16_t version, struct str sni, const ui
 bool
 tls_trial_offer(const struct tls_trial *t, struct tls_peek_offer *o)
 {
-	*o = (struct tls_peek_offer){ .version = t->version, .suites = t->suites, .nsuites = t->nsuites,
-		.groups = t->groups, .ngroups = t->ngroups, .sni = t->sni, .compression = t->version != 0x0304 };
+	*o = (struct tls_peek_offer){ .version = t->version,
+		.suites = t->suites,
+		.nsuites = t->nsuites,
+		.groups = t->groups,
+		.ngroups = t->ngroups,
+		.sni = t->sni,
+		.compression = t->version != 0x0304 };
 	return t->step != TLS_TRIAL_OVER;
 }
 
@@ -68,9 +73,8 @@ eliminate(struct tls_trial *t, const struct tls_peek_answer *a)
 
 	if (t->nchosen == 0)
 		t->first = *a;
-	t->strange = a->version != t->version ||
-		     !(t->of == TLS_TRIAL_SUITES ? drop(t->suites, &t->nsuites, choice)
-						 : drop(t->groups, &t->ngroups, choice));
+	t->strange = a->version != t->version || !(t->of == TLS_TRIAL_SUITES ? drop(t->suites, &t->nsuites, choice)
+									     : drop(t->groups, &t->ngroups, choice));
 	if (t->strange) {
 		t->step = TLS_TRIAL_OVER;
 		return;

@@ -5,8 +5,7 @@
 #include <postern/core/mem.h>
 #include <postern/core/utf8.h>
 #include <postern/smtp/out.h>
-
-#include "out_reply.h"
+#include <postern/smtp/out_reply.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

@@ -15,9 +15,9 @@ enum {
 
 enum tls_worth {
 	TLS_WORTH_GOOD,
-	TLS_WORTH_OLD,    /* nothing is known against it but its age: CBC with HMAC */
-	TLS_WORTH_WEAK,   /* no forward secrecy, or a cipher of small blocks */
-	TLS_WORTH_ANON,   /* encrypts, and anybody may be at the other end */
+	TLS_WORTH_OLD, /* nothing is known against it but its age: CBC with HMAC */
+	TLS_WORTH_WEAK, /* no forward secrecy, or a cipher of small blocks */
+	TLS_WORTH_ANON, /* encrypts, and anybody may be at the other end */
 	TLS_WORTH_BROKEN, /* can be read or forged: RC4, DES, export, no encryption */
 	TLS_WORTHS,
 };

@@ -1,5 +1,5 @@
-/* trial.h - what a server accepts, found out by elimination: everything is offered, what it chooses is noted and offered
- * no more, until it refuses. Pure: offers come out, answers (peek.h) go in; who asks the server is not known here. */
+/* trial.h - what a server accepts, found out by elimination: everything is offered, what it chooses is noted and
+ * offered no more, until it refuses. Pure: offers come out, answers (peek.h) go in; who asks the server is not known here. */
 #ifndef POSTERN_TLS_TRIAL_H
 #define POSTERN_TLS_TRIAL_H
 
@@ -29,12 +29,12 @@ struct tls_trial {
 	uint16_t chosen[TLS_SUITES_MAX]; /* suites or groups, in the server's order */
 	size_t nchosen;
 	enum { TLS_TRIAL_ELIMINATES, TLS_TRIAL_REVERSED, TLS_TRIAL_OVER } step;
-	enum tls_order order;    /* SUITES: whose preference counts */
-	bool complete;           /* the server refused what was left: nothing is missing */
-	bool strange;            /* it chose what was not offered */
+	enum tls_order order; /* SUITES: whose preference counts */
+	bool complete; /* the server refused what was left: nothing is missing */
+	bool strange; /* it chose what was not offered */
 	struct tls_peek_answer first; /* of the first answer, when nchosen > 0 */
-	unsigned dh_bits;        /* the shortest field that was seen; 0: none */
-	uint16_t curve;          /* a curve that was seen on the way; 0: none */
+	unsigned dh_bits; /* the shortest field that was seen; 0: none */
+	uint16_t curve; /* a curve that was seen on the way; 0: none */
 };
 
 /* All suites of a version, or all groups with the suites given (those that were accepted, with an exchange that needs

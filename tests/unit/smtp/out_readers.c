@@ -12,9 +12,9 @@
 #include <postern/core/mem.h>
 #include <postern/core/utf8.h>
 #include <postern/smtp/out.h>
+#include <postern/smtp/out_reply.h>
 
 #include "out_body.h"
-#include "out_reply.h"
 
 /* --- replies --- */
 

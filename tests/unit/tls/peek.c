@@ -114,10 +114,12 @@ run_trial(struct tls_trial *t, SSL_CTX *ctx)
 	}
 }
 
-static const struct server modern = { "ECDHE+AESGCM:ECDHE+CHACHA20:DHE-RSA-AES128-SHA", "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256",
-	"X25519:P-384:P-256", TLS1_2_VERSION, TLS1_3_VERSION, true };
-static const struct server ancient = { "ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:AECDH-AES128-SHA:ADH-AES128-SHA:ECDHE-ECDSA-NULL-SHA:@SECLEVEL=0", "",
-	"P-256", TLS1_VERSION, TLS1_VERSION, false };
+static const struct server modern = { "ECDHE+AESGCM:ECDHE+CHACHA20:DHE-RSA-AES128-SHA",
+	"TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256", "X25519:P-384:P-256", TLS1_2_VERSION, TLS1_3_VERSION,
+	true };
+static const struct server ancient = { "ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:AECDH-AES128-SHA:ADH-AES128-SHA:"
+				       "ECDHE-ECDSA-NULL-SHA:@SECLEVEL=0",
+	"", "P-256", TLS1_VERSION, TLS1_VERSION, false };
 
 static void
 eliminates_suites(void **state)
@@ -227,7 +229,9 @@ read_hex(const char *hex, struct tls_peek_answer *a)
 	return found;
 }
 
-#define RANDOM32 "00000000000000000000000000000000" "00000000000000000000000000000000"
+#define RANDOM32                                                                                                       \
+	"00000000000000000000000000000000"                                                                             \
+	"00000000000000000000000000000000"
 
 static void
 reads_by_hand(void **state)
@@ -237,22 +241,54 @@ reads_by_hand(void **state)
 	(void)state;
 	assert_int_equal(read_hex("15030100020228", &a), TLS_PEEK_REFUSED);
 	assert_int_equal(a.alert, 40);
-	assert_int_equal(read_hex("15030100020170" "15030100020246", &a), TLS_PEEK_REFUSED); /* behind a warning */
+	assert_int_equal(read_hex("15030100020170"
+				  "15030100020246",
+			     &a),
+	    TLS_PEEK_REFUSED); /* behind a warning */
 	assert_int_equal(a.alert, 70);
-	assert_int_equal(read_hex("323230206f6b0d0a", &a), TLS_PEEK_BROKEN);             /* "220 ok" */
-	assert_int_equal(read_hex("1603010004" "0b000000", &a), TLS_PEEK_BROKEN);           /* no ServerHello first */
-	assert_int_equal(read_hex("1603ffffff", &a), TLS_PEEK_BROKEN);                     /* a record too long */
-	assert_int_equal(read_hex("1603000004" "02ffffff", &a), TLS_PEEK_BROKEN);           /* a message too long */
+	assert_int_equal(read_hex("323230206f6b0d0a", &a), TLS_PEEK_BROKEN); /* "220 ok" */
+	assert_int_equal(read_hex("1603010004"
+				  "0b000000",
+			     &a),
+	    TLS_PEEK_BROKEN); /* no ServerHello first */
+	assert_int_equal(read_hex("1603ffffff", &a), TLS_PEEK_BROKEN); /* a record too long */
+	assert_int_equal(read_hex("1603000004"
+				  "02ffffff",
+			     &a),
+	    TLS_PEEK_BROKEN); /* a message too long */
 	/* SSL 3, RC4, DEFLATE, no extensions */
-	assert_int_equal(read_hex("160300002a" "02000026" "0300" RANDOM32 "00" "0005" "01", &a), TLS_PEEK_CHOSEN);
+	assert_int_equal(read_hex("160300002a"
+				  "02000026"
+				  "0300" RANDOM32 "00"
+				  "0005"
+				  "01",
+			     &a),
+	    TLS_PEEK_CHOSEN);
 	assert_int_equal(a.version, 0x0300);
 	assert_int_equal(a.suite, 0x0005);
 	assert_true(a.compressed);
 	/* an extension longer than the list */
-	assert_int_equal(read_hex("1603030030" "0200002c" "0303" RANDOM32 "00" "002f" "00" "0004" "ff010009", &a), TLS_PEEK_BROKEN);
+	assert_int_equal(read_hex("1603030030"
+				  "0200002c"
+				  "0303" RANDOM32 "00"
+				  "002f"
+				  "00"
+				  "0004"
+				  "ff010009",
+			     &a),
+	    TLS_PEEK_BROKEN);
 	/* a field of 512 bits: p begins with a zero byte */
-	assert_int_equal(read_hex("160301002a" "02000026" "0301" RANDOM32 "00" "0033" "00"
-				  "1603010047" "0c000043" "0041" "00" "80" RANDOM32 "00000000000000000000000000000000000000000000000000000000000000", &a),
+	assert_int_equal(read_hex("160301002a"
+				  "02000026"
+				  "0301" RANDOM32 "00"
+				  "0033"
+				  "00"
+				  "1603010047"
+				  "0c000043"
+				  "0041"
+				  "00"
+				  "80" RANDOM32 "00000000000000000000000000000000000000000000000000000000000000",
+			     &a),
 	    TLS_PEEK_CHOSEN);
 	assert_int_equal(a.dh_bits, 512);
 }
