@@ -5,6 +5,7 @@
 #include "ask.h"
 #include "config.h"
 #include "init.h"
+#include "probe.h"
 #include "sendmail.h"
 #include "server.h"
 
@@ -73,6 +74,8 @@ const struct cli_command cli_commands[] = {
 	{ "store", "stat", "ADDRESS", 1, 1, JSON, do_store_run, "show what the store holds of a user", NULL,
 	    &show_store },
 
+	{ "tls", "probe", "HOST[:PORT]", 1, 1, JSON, do_tls_probe,
+	    "look at a mail server's TLS from outside: findings and a grade", NULL, NULL },
 	{ "dns", "lookup", "TYPE NAME", 2, 2, JSON, cli_run_asked,
 	    "look a name up as the server does: records and whether DNSSEC proves them", &cli_dns, &show_lookup },
 	{ "dns", "records", "", 0, 0, 0, dns_records, "print the DNS records to publish", NULL, NULL },
