@@ -78,7 +78,7 @@ shuffle(const struct dns_record *order[], uint32_t n)
 static void
 take_records(struct relay_planning *p, struct plan_found *f, const struct dns_answer *a)
 {
-	const struct dns_record *order[DNS_RECORDS_MAX];
+	const struct dns_record *order[DNS_RECORDS_MAX] = { NULL };
 	uint32_t n = a->nrecords < DNS_RECORDS_MAX ? a->nrecords : DNS_RECORDS_MAX;
 
 	for (uint32_t i = 0; i < n; i++)

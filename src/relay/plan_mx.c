@@ -89,7 +89,7 @@ before_us(const struct relay_planning *p, const struct choice *choices, unsigned
 static void
 take_mx(struct relay_planning *p, const struct dns_answer *a)
 {
-	struct choice choices[DNS_RECORDS_MAX];
+	struct choice choices[DNS_RECORDS_MAX] = { 0 };
 	unsigned n = sort(a, choices), before = before_us(p, choices, n);
 
 	if (n == 0)

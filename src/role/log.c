@@ -226,7 +226,7 @@ take_piece(struct log_role *r, size_t n)
 	memmove(r->piece, r->piece + whole, r->kept);
 }
 
-/* Nothing follows for now: not one of our lines, those come whole. */
+/* Nothing follows yet: not one of our lines, those come whole. */
 static void
 take_kept(struct log_role *r)
 {

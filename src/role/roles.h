@@ -11,6 +11,7 @@ extern const struct role_ops fetch_ops; /* fetch.c */
 extern const struct role_ops auth_ops;  /* auth.c */
 extern const struct role_ops smtp_ops;  /* smtp.c */
 extern const struct role_ops imap_ops;  /* imap.c */
+extern const struct role_ops relay_ops; /* relay.c */
 extern const struct role_ops queue_ops; /* queue.c */
 extern const struct role_ops store_ops; /* store.c */
 

@@ -23,6 +23,12 @@ imap_count(const struct conf *conf)
 }
 
 static unsigned
+relay_processes(const struct conf *conf)
+{
+	return conf->relay.processes;
+}
+
+static unsigned
 store_count(const struct conf *conf)
 {
 	return conf->store.processes;
@@ -36,6 +42,7 @@ static const struct role_row rows[] = {
 	{ ROLE_FETCH, CONF_FETCH, "_postern-net", NULL, CALLS_NETWORK, one, false, &fetch_ops, 2 },
 	{ ROLE_AUTH, CONF_AUTH, "_postern-auth", "auth", CALLS_FILES | CALLS_THREADS, one, false, &auth_ops, 2 },
 	{ ROLE_STORE, CONF_STORE, "_postern-mail", "mail", CALLS_FILES | CALLS_THREADS, store_count, true, &store_ops, 2 },
+	{ ROLE_RELAY, CONF_RELAY, "_postern-net", NULL, CALLS_NETWORK, relay_processes, true, &relay_ops, 1 },
 	{ ROLE_QUEUE, CONF_QUEUE, "_postern-queue", "queue", CALLS_FILES | CALLS_THREADS, one, false, &queue_ops, 1 },
 	{ ROLE_SMTP, CONF_SMTP, "_postern-net", NULL, CALLS_ACCEPT, smtp_count, true, &smtp_ops, 0 },
 	{ ROLE_IMAP, CONF_IMAP, "_postern-net", NULL, CALLS_ACCEPT, imap_count, true, &imap_ops, 0 },
@@ -78,6 +85,10 @@ const struct role_link role_links[] = {
 	{ ROLE_QUEUE, ROLE_DNS, false },
 	{ ROLE_QUEUE, ROLE_FETCH, false },
 	{ ROLE_FETCH, ROLE_DNS, false },
+	{ ROLE_QUEUE, ROLE_RELAY, false },
+	{ ROLE_RELAY, ROLE_DNS, false },
+	{ ROLE_RELAY, ROLE_KEYS, false },
+	{ ROLE_RELAY, ROLE_KEYS, true },
 	{ ROLE_AUTH, ROLE_STORE, false },
 };
 const size_t role_nlinks = sizeof role_links / sizeof *role_links;

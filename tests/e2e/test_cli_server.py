@@ -56,7 +56,7 @@ def asked(site, *words):
 def test_status_reload_stop(server):
     state = asked(server, "status")
     assert state["healthy"]
-    assert {p["role"] for p in state["processes"]} == {"log", "keys", "dns", "fetch", "auth", "store", "queue", "smtp", "imap"}
+    assert {p["role"] for p in state["processes"]} == {"log", "keys", "dns", "fetch", "auth", "store", "relay", "queue", "smtp", "imap"}
     assert postern("status", "--health", conf=server) == (0, "", "")
     shown = postern("status", conf=server)[1]
     assert "healthy   yes" in shown and "draining" not in shown and "ROLE" in shown

@@ -283,7 +283,7 @@ MX = {"users": ("alice", "bob")}
 def test_status(mx):
     status = mx.json("status")
     assert status["healthy"] is True and status["hostname"] == mx.hostname
-    assert {p["role"] for p in status["processes"]} == {"log", "keys", "dns", "fetch", "auth", "smtp", "imap", "queue", "store"}
+    assert {p["role"] for p in status["processes"]} == {"log", "keys", "dns", "fetch", "auth", "smtp", "imap", "queue", "relay", "store"}
     assert all(p["ready"] for p in status["processes"])
     assert mx.postern("status", "--health").returncode == 0
     assert mx.hostname in mx.postern("status").stdout
