@@ -73,23 +73,27 @@ ask_page(const struct source *s, struct str after, struct arena *a, struct contr
 }
 
 /* Lists grow page by page; anything else comes in one. */
-static void
-add_page(json_t **all, json_t *page)
+static bool
+add_page(void *ctx, json_t *page)
 {
+	json_t **all = ctx;
+
 	if (*all == NULL) {
 		*all = page;
-		return;
+		return true;
 	}
 	if (json_is_array(*all) && json_is_array(page))
 		json_array_extend(*all, page);
 	json_decref(page);
+	return true;
 }
 
 static int
-ask_pages(const struct source *s, json_t **json)
+ask_pages(const struct source *s, bool (*take)(void *ctx, json_t *json), void *ctx)
 {
 	struct control_answer page = { .more = STR("") };
 	struct arena a;
+	bool enough;
 	int status;
 
 	arena_init(&a);
@@ -97,30 +101,37 @@ ask_pages(const struct source *s, json_t **json)
 		status = ask_page(s, page.more, &a, &page);
 		if (status != CLI_DONE)
 			break;
-		add_page(json, page.json);
+		enough = !take(ctx, page.json);
 		if (page.status != ADMIN_DONE)
 			status = cli_say((int)page.status, "%.*s", STR_ARG(page.why));
-	} while (status == CLI_DONE && page.more.n > 0);
+	} while (status == CLI_DONE && page.more.n > 0 && !enough);
 	arena_fini(&a);
 	return status;
 }
 
 int
-cli_ask(const struct conf *conf, const struct cli_owner *owner, const struct strs *words, json_t **json)
+cli_ask_each(const struct conf *conf, const struct cli_owner *owner, const struct strs *words, bool (*page)(void *ctx, json_t *json),
+    void *ctx)
 {
 	struct source s = { .conf = conf, .owner = owner, .words = words };
 	int status;
 
-	*json = NULL;
 	s.fd = cli_connect(conf, owner->socket, SOCK_SEQPACKET);
 	if (s.fd == -1 && !no_server(errno))
 		return cli_say(CLI_FAILED, "%s/run/%s: %m, run this as root or as the server's user", conf->state.p,
 		    owner->socket);
 	if (s.fd == -1 && owner->alone == NULL)
 		return cli_say(CLI_LATER, "no server runs on %s, start it with `postern serve'", conf->state.p);
-	status = ask_pages(&s, json);
+	status = ask_pages(&s, page, ctx);
 	io_close(&s.fd);
 	return status;
+}
+
+int
+cli_ask(const struct conf *conf, const struct cli_owner *owner, const struct strs *words, json_t **json)
+{
+	*json = NULL;
+	return cli_ask_each(conf, owner, words, add_page, json);
 }
 
 static void

@@ -15,11 +15,15 @@ struct cli_owner {
 	    struct control_answer *out);
 };
 
-extern const struct cli_owner cli_auth, cli_dns, cli_parent, cli_queue;
+extern const struct cli_owner cli_auth, cli_dns, cli_log, cli_parent, cli_queue;
 
 /* Asks, page by page. The exit status; unless it is CLI_DONE, why is on standard error. *json (perhaps NULL, also with
  * another status) is the caller's. */
 int cli_ask(const struct conf *conf, const struct cli_owner *owner, const struct strs *words, json_t **json);
+/* The same for who wants the pages one by one: page gets each (NULL: none came with it; its own from then on) until it returns
+ * false. */
+int cli_ask_each(const struct conf *conf, const struct cli_owner *owner, const struct strs *words, bool (*page)(void *ctx, json_t *json),
+    void *ctx);
 /* A connection to the owner's socket: the descriptor, or -1 with errno. */
 int cli_connect(const struct conf *conf, const char *socket, int type);
 

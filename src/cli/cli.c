@@ -21,6 +21,7 @@ const struct cli_option_row cli_options[OPT_COUNT] = {
 	    "read a hash of another system from standard input: {SHA512-CRYPT}$6$…" },
 	[OPT_ALL] = { "--all", NULL, "all messages" },
 	[OPT_TO] = { "--to", "DOMAIN", "messages to this domain" },
+	[OPT_DAYS] = { "--days", "N", "look no further back than so many days" },
 	[OPT_HEALTH] = { "--health", NULL, "print nothing; status 0 when all is well, else 1" },
 };
 

@@ -8,6 +8,7 @@
 #include "probe.h"
 #include "sendmail.h"
 #include "server.h"
+#include "trace.h"
 
 #define JSON ALLOW(OPT_JSON)
 #define SECRET (ALLOW(OPT_PASSWORD_STDIN) | ALLOW(OPT_HASH_STDIN))
@@ -64,6 +65,9 @@ const struct cli_command cli_commands[] = {
 	    NULL },
 	{ "queue", "delete", "ID…|--all|--to DOMAIN", 0, IDS_MAX, CHOOSE, do_queue_act,
 	    "delete messages without a bounce", NULL, NULL },
+
+	{ "trace", NULL, "ID|ADDRESS|MESSAGE-ID|@DOMAIN", 1, 1, JSON | ALLOW(OPT_DAYS), do_trace,
+	    "tell the life of messages: taken, delayed, delivered, given up, refused, and why", NULL, NULL },
 
 	{ "session", "list", "", 0, 0, JSON, do_session_list, "show who is connected", NULL, &show_sessions },
 	{ "session", "end", "ID|ADDRESS", 1, 1, 0, do_session_end, "end a session, or all sessions of an account", NULL, NULL },

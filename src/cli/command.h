@@ -22,6 +22,7 @@ enum cli_option {
 	OPT_ALL,
 	OPT_TO,
 	OPT_HEALTH,
+	OPT_DAYS,
 	OPT_COUNT
 };
 #define ALLOW(option) (1u << (option))

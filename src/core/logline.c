@@ -4,7 +4,8 @@
  *   JSON   {"time":"2026-…","level":"info","role":"smtp","event":"accept","sid":"…","size":12} */
 #include <postern/core/logline.h>
 
-#include <postern/core/clock.h>
+#include <time.h>
+
 #include <postern/core/cur.h>
 
 static bool
@@ -204,6 +205,59 @@ logline_parse(struct str line, struct arena *a, struct logline *out)
 	take_fields(&c, json, a, out);
 	if (json)
 		cur_want(&c, "}");
+	return cur_end(&c);
+}
+
+static int
+number(struct cur *c, size_t digits)
+{
+	uint64_t n = 0;
+	struct str s = cur_bytes(c, digits);
+
+	if (cur_ok(c) && !str_u64(s, 9999, &n))
+		cur_fail(c, "digits");
+	return (int)n;
+}
+
+/* "Z", "+02:00": seconds to take off. */
+static int64_t
+offset(struct cur *c)
+{
+	bool west = cur_take_char(c, '-');
+	int64_t s;
+
+	if (!west && !cur_take_char(c, '+')) {
+		cur_want(c, "Z");
+		return 0;
+	}
+	s = number(c, 2) * 3600;
+	cur_want(c, ":");
+	s += number(c, 2) * 60;
+	return west ? -s : s;
+}
+
+bool
+logline_time(struct str time, struct wall *t)
+{
+	struct cur c = cur_init(time);
+	struct tm tm = { 0 };
+	int ms;
+
+	tm.tm_year = number(&c, 4) - 1900;
+	cur_want(&c, "-");
+	tm.tm_mon = number(&c, 2) - 1;
+	cur_want(&c, "-");
+	tm.tm_mday = number(&c, 2);
+	cur_want(&c, "T");
+	tm.tm_hour = number(&c, 2);
+	cur_want(&c, ":");
+	tm.tm_min = number(&c, 2);
+	cur_want(&c, ":");
+	tm.tm_sec = number(&c, 2);
+	cur_want(&c, ".");
+	ms = number(&c, 3);
+	t->us = -offset(&c) * 1000000;
+	t->us += (int64_t)timegm(&tm) * 1000000 + (int64_t)ms * 1000;
 	return cur_end(&c);
 }
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <postern/core/buf.h>
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
@@ -43,6 +44,26 @@ control_fail(struct control_answer *out, struct arena *a, unsigned status, const
 	out->status = status;
 	out->why = arena_str(a, str_from(text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1));
 	return true;
+}
+
+json_t *
+control_text(struct str s)
+{
+	json_t *j = json_stringn(s.p != NULL ? s.p : "", s.n);
+	struct buf b;
+
+	if (j != NULL)
+		return j;
+	buf_init(&b, s.n * 3 + 1);
+	for (size_t i = 0; i < s.n; i++) {
+		if ((unsigned char)s.p[i] < 0x80)
+			buf_add_char(&b, s.p[i]);
+		else
+			buf_add(&b, STR("\xef\xbf\xbd"));
+	}
+	j = json_stringn(buf_cstr(&b), b.n);
+	buf_fini(&b);
+	return j;
 }
 
 /* The one command that control_run waits for. */

@@ -2,7 +2,7 @@
  *
  * It reads in large pieces and rests a moment between two, so that a busy server's lines cost few calls. Standard error is
  * written only as far as it takes: a terminal that stands still holds nobody up; what finds no room is counted, and told when there is
- * room again. It hears the others' last words: it ends when the pipe has no writer left, not with the parent. */
+ * room again. Lines that tell of messages also go into the record that `postern trace' reads (trace.h). It hears the others' last words: it ends when the pipe has no writer left, not with the parent. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -13,8 +13,11 @@
 #include <postern/core/logline.h>
 #include <postern/core/mem.h>
 
+#include <postern/role/verbs.h>
+
 #include "env.h"
 #include "roles.h"
+#include "trace.h"
 
 enum {
 	PIECE_BYTES = 256 * 1024,
@@ -22,6 +25,7 @@ enum {
 	UNWRITTEN_MAX = 4 * 1024 * 1024,
 	AGAIN_MS = 50,               /* until standard error is tried again */
 	END_MS = 2000,               /* for it to take what is left */
+	TRIM_MS = 60 * 60 * 1000,    /* between looks at what is too old, when no line brings one */
 };
 
 struct log_role {
@@ -31,11 +35,13 @@ struct log_role {
 	char *piece;
 	size_t kept; /* at the beginning of piece: a line whose end has not come */
 	struct buf unwritten;
+	struct trace_store trace;
 	uint64_t untold; /* lines that found no room there since that was last told */
 	struct loop_io io;
 	struct loop_timer rest;
 	struct loop_timer again;
 	struct loop_timer limit;
+	struct loop_timer trim;
 
 	uint64_t lines;
 	uint64_t bytes;
@@ -183,10 +189,13 @@ static bool
 take_line(struct log_role *r, struct str line)
 {
 	struct logline_head head;
+	enum trace_kind kind;
 
 	r->lines++;
 	if (!logline_head_parse(line, &head))
 		return true; /* a sanitizer's or a library's word */
+	if (trace_wants(line, &head, &kind))
+		trace_add(&r->trace, kind, line);
 	if (str_eq(head.event, STR("lost")))
 		count_lost(r, line);
 	return head.level >= r->env->conf->log.level;
@@ -222,6 +231,7 @@ take_piece(struct log_role *r, size_t n)
 	if (whole > n)
 		whole = n > LOG_LINE_MAX ? n : 0;
 	take_lines(r, str_from(r->piece, whole));
+	trace_flush(&r->trace);
 	r->kept = n - whole;
 	memmove(r->piece, r->piece + whole, r->kept);
 }
@@ -318,9 +328,19 @@ take_descriptor(struct env *env, struct str service, struct str address, int fd)
 }
 
 static void
+on_trim(void *ctx)
+{
+	struct log_role *r = ctx;
+
+	trace_trim(&r->trace);
+	loop_timer_start(&r->trim, TRIM_MS);
+}
+
+static void
 start(struct env *env)
 {
 	struct log_role *r = role_of(env);
+	struct err e;
 
 	r->env = env;
 	r->piece = mem_new(PIECE_BYTES);
@@ -328,8 +348,26 @@ start(struct env *env)
 	loop_timer_init(&r->rest, env->loop, on_rested, r);
 	loop_timer_init(&r->again, env->loop, on_again, r);
 	loop_timer_init(&r->limit, env->loop, on_limit, r);
+	loop_timer_init(&r->trim, env->loop, on_trim, r);
+	loop_timer_start(&r->trim, TRIM_MS);
+	if (!trace_open(&r->trace, env->root, &e))
+		log_fatal("%s", e.log);
+	trace_limit(&r->trace, env->conf->trace.days, env->conf->trace.size);
 	loop_io_init(&r->io, env->loop, r->lines_fd, on_lines, r);
 	loop_io_watch(&r->io, LOOP_READ);
+}
+
+static void
+reload(struct env *env, const struct conf *was)
+{
+	(void)was;
+	trace_limit(&role_of(env)->trace, env->conf->trace.days, env->conf->trace.size);
+}
+
+static void *
+admin(struct env *env)
+{
+	return &role_of(env)->trace.dir;
 }
 
 /* The parent still has something to say; it writes that out itself. */
@@ -361,11 +399,16 @@ counters(struct env *env, struct counters_out *out)
 	counter_add(out, "lost", r->lost);
 	counter_add(out, "dropped", r->dropped);
 	counter_add(out, "unwritten", r->unwritten.n);
+	counter_add(out, "trace_lines", r->trace.lines);
+	counter_add(out, "trace_failed", r->trace.failed);
 }
 
 const struct role_ops log_ops = {
+	.verbs = trace_verbs,
+	.admin = admin,
 	.listen = take_descriptor,
 	.start = start,
+	.reload = reload,
 	.drain = drain,
 	.parent_gone = parent_gone,
 	.counters = counters,

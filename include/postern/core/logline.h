@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include <postern/core/arena.h>
+#include <postern/core/clock.h>
 #include <postern/core/log.h>
 #include <postern/core/str.h>
 
@@ -37,6 +38,9 @@ bool logline_head_parse(struct str line, struct logline_head *h);
 /* The whole line, without or with its newline. Values lose their quotes and the backslashes before `"` and `\`; what was escaped
  * because it could harm a terminal stays escaped. They point into the line or into a. Fields beyond the limit are left out. */
 bool logline_parse(struct str line, struct arena *a, struct logline *out);
+
+/* What its time says; false when it is none. */
+bool logline_time(struct str time, struct wall *t);
 
 /* The value of a field; .p is NULL when there is none. */
 struct str logline_get(const struct logline *l, const char *key);

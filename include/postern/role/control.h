@@ -53,6 +53,9 @@ struct control;
 struct control *control_open(struct loop *l, enum role me, int fd, uid_t owner, const struct control_verb *verbs, void *ctx);
 void control_close(struct control *c);
 
+/* A JSON string of bytes that may not be UTF-8: those that are not become U+FFFD. */
+json_t *control_text(struct str s);
+
 void control_reply(struct ipc_question *q, struct control_answer *answer);
 /* Fills *out with a failure; true, so that `return control_fail(out, …)` reads well. why lives in a. */
 bool control_fail(struct control_answer *out, struct arena *a, unsigned status, const char *format, ...)

@@ -46,6 +46,16 @@ struct dns_admin {
 };
 extern const struct control_verb dns_verbs[];
 
+/* admin_trace.c: the lines of the log that tell of messages, the newest first; ctx points to the descriptor of <state>/trace.
+ *
+ *   trace KIND SINCE WORD… → [{time, level, role, event, and the line's fields}]; KIND: all, mail (lines with a
+ *                       queue id) or refused; SINCE in seconds since the epoch; lines in which one of the words is the whole value
+ *                       of a field that names a message, a session or an address */
+extern const struct control_verb trace_verbs[];
+/* The same without a server: the files are only read. */
+void trace_run_alone(const struct conf *conf, const struct strs *words, struct str after, struct arena *a,
+    struct control_answer *out);
+
 /* `store' and `mailbox' (admin_store.c), for the command line without a server. As root the process becomes the user of
  * the store. */
 void store_run_alone(const struct conf *conf, const struct strs *words, struct str after, struct arena *a,
