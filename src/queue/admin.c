@@ -8,19 +8,49 @@
 #include <postern/core/mem.h>
 
 #include "change.h"
+#include "job.h"
 #include "schedule.h"
 
 /* --- looking ------------------------------------------------------------------------------------------------------ */
 
-static void
-show_recipient(struct id qid, uint32_t number, const struct row_recipient *r, const struct queue_view *v, void *ctx)
+/* What waits for another host waits for its destination, too. */
+static struct wall
+next_try(struct queue *q, const struct row_recipient *r)
 {
-	const struct queue_recipient_info info = { .qid = qid, .number = number, .state = r->state,
+	const struct destination *d;
+	struct wall next = r->next_try;
+
+	if (r->kind != ROW_REMOTE || r->state != QUEUE_WAITING)
+		return (struct wall){ row_due(r) };
+	d = destination_find(q, r->destination);
+	if (d != NULL && d->rest_until.us > next.us)
+		next = d->rest_until;
+	return next;
+}
+
+/* Mail that was never tried says why its destination rests. */
+static void
+say_why(struct queue *q, const struct row_recipient *r, struct record *known, struct queue_recipient_info *info)
+{
+	if (r->kind != ROW_REMOTE || r->state != QUEUE_WAITING || r->attempts > 0)
+		return;
+	if (!destination_record(q, r->destination, known) || known->text[0] == '\0')
+		return;
+	info->status = str_of(known->status);
+	info->reason = str_of(known->text);
+}
+
+static void
+show_recipient(struct queue *q, struct ledger_key k, const struct row_recipient *r, const struct queue_view *v, void *ctx)
+{
+	struct queue_recipient_info info = { .qid = k.qid, .number = k.number, .state = r->state,
 		.address = r->address, .target = r->kind == ROW_RESOLVE ? STR("") : r->target,
 		.local = r->kind == ROW_LOCAL,
-		.attempts = r->attempts, .next_try = { row_due(r) }, .last_try = r->last_try, .status = r->status,
-		.reason = r->reason };
+		.attempts = r->attempts, .next_try = next_try(q, r), .last_try = r->last_try, .status = r->status,
+		.reason = r->reason, .destination = r->destination, .under_way = job_has(q, k), .last = r->last };
+	struct record known;
 
+	say_why(q, r, &known, &info);
 	v->recipient(ctx, &info);
 }
 
@@ -35,7 +65,7 @@ show_message(struct queue *q, MDB_txn *t, struct id qid, const struct row_messag
 
 	v->message(ctx, &info);
 	for (uint32_t at = 0; ledger_next_recipient(&q->ledger, t, qid, &at, &r) == 0; at++)
-		show_recipient(qid, at, &r, v, ctx);
+		show_recipient(q, (struct ledger_key){ qid, at }, &r, v, ctx);
 }
 
 bool

@@ -25,6 +25,8 @@ struct job {
 	size_t bytes; /* of their texts */
 	bool *relayed; /* of each: to be reported as relayed */
 	struct queue_answer temporary; /* the first failure that may pass; text "": there is none */
+	struct wall next; /* the next try of those with that many failures */
+	uint32_t failures;
 	unsigned rests_begun; /* of the destination, when it began */
 	struct wall began;
 };

@@ -9,6 +9,8 @@
 #include "schedule.h"
 #include "tell.h"
 
+enum { SOON_FIRST_MS = 1000, SOON_LAST_MS = 900000 }; /* what failed for our own reasons */
+
 #define GONE_STATUS "4.3.0"
 #define GONE_TEXT "the relay process ended; trying again"
 
@@ -108,13 +110,30 @@ set(struct job *j, uint32_t i, enum row_update_kind kind, struct wall next_try, 
 	u->reason = arena_str(&j->mem, str_of(text));
 }
 
+/* The same for all that failed as often: they stay together. */
 static struct wall
-next_try(const struct job *j, uint32_t i)
+next_try(struct job *j, uint32_t i, int64_t first_ms, int64_t last_ms)
+{
+	uint32_t failures = j->rows[i].attempts + 1;
+
+	if (failures != j->failures)
+		j->next.us = wall_now().us + schedule_pause_ms(first_ms, last_ms, failures) * 1000;
+	j->failures = failures;
+	return j->next;
+}
+
+static struct wall
+next_usual(struct job *j, uint32_t i)
 {
 	const struct queue_limits *limits = &j->q->options.limits;
-	int64_t ms = schedule_pause_ms(limits->retry_first_s * 1000, limits->retry_last_s * 1000, j->rows[i].attempts + 1);
 
-	return (struct wall){ wall_now().us + ms * 1000 };
+	return next_try(j, i, limits->retry_first_s * 1000, limits->retry_last_s * 1000);
+}
+
+static struct wall
+next_soon(struct job *j, uint32_t i)
+{
+	return next_try(j, i, SOON_FIRST_MS, SOON_LAST_MS);
 }
 
 /* A failure that may pass, until it has lasted too long. */
@@ -182,7 +201,7 @@ set_result(struct job *j, uint32_t i, const struct queue_relayed *r)
 	case QUEUE_PREPARED: /* nonsense */
 		if (j->temporary.text[0] == '\0')
 			j->temporary = answer;
-		set_failure(j, i, next_try(j, i), answer.status, answer.text, hop);
+		set_failure(j, i, next_usual(j, i), answer.status, answer.text, hop);
 		break;
 	}
 }
@@ -200,7 +219,7 @@ static void
 set_gone(struct job *j)
 {
 	for (uint32_t i = 0; i < j->n; i++)
-		set_failure(j, i, schedule_next_try(wall_now(), j->rows[i].attempts + 1), GONE_STATUS, GONE_TEXT, &no_hop);
+		set_failure(j, i, next_soon(j, i), GONE_STATUS, GONE_TEXT, &no_hop);
 	destination_gone(j->destination, j->rests_begun);
 }
 
@@ -234,7 +253,7 @@ job_without_content(struct job *j, const struct err *e)
 			set(j, i, UPDATE_HOLD, wall_now(), "5.3.0", e->log);
 			tell(j, i, "hold", &no_hop);
 		} else {
-			set_failure(j, i, schedule_next_try(wall_now(), j->rows[i].attempts + 1), GONE_STATUS, e->say, &no_hop);
+			set_failure(j, i, next_soon(j, i), GONE_STATUS, e->say, &no_hop);
 		}
 	}
 	job_write(j);

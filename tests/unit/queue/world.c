@@ -36,7 +36,8 @@ static void
 put_text(char *out, size_t size, struct str s)
 {
 	assert_true(s.n < size);
-	memcpy(out, s.p, s.n);
+	if (s.n > 0)
+		memcpy(out, s.p, s.n);
 	out[s.n] = '\0';
 }
 
@@ -535,14 +536,28 @@ turn(struct world *w)
 	loop_once(w->loop);
 }
 
+static bool
+under_way(const struct world *w)
+{
+	const struct queue *q = w->q;
+
+	return q->busy.n > w->held_rows || q->changing > 0 || q->accepting > 0 || q->loading || q->sorting;
+}
+
 void
 world_idle(struct world *w)
 {
-	loop_turn(w->loop);
-	while (w->q->busy.n > w->held_rows || w->q->changing > 0 || w->q->accepting > 0 || w->q->loading || w->q->sorting) {
-		turn(w);
+	unsigned before;
+
+	do {
+		before = w->asked;
 		loop_turn(w->loop);
-	}
+		while (under_way(w)) {
+			turn(w);
+			loop_turn(w->loop);
+		}
+		schedule_run(w->q);
+	} while (under_way(w) || w->asked != before);
 	loop_timer_stop(&w->guard);
 }
 
