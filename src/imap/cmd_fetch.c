@@ -170,9 +170,7 @@ next_message(struct imap_session *s, struct fetch *f, struct store_scan *scan)
 	f->seq = f->next;
 	if (f->letter.tree != NULL && f->letter.uid == uid)
 		return true;
-	if (scan->from != uid)
-		store_scan_seek(scan, uid);
-	if (!store_scan_next(scan, &f->m) || f->m.uid != uid)
+	if (!store_scan_find(scan, uid, &f->m))
 		return false;
 	letter_begin(&f->letter, &f->m);
 	return true;
@@ -259,6 +257,21 @@ walk_step(struct imap_session *s, struct command *c)
 
 /* --- \Seen --- */
 
+/* RFC 9394 3.3: positions among the messages of the set, before anything else is looked at. */
+static void
+cut(struct uidset *seqs, const struct partial *partial)
+{
+	struct numbers all = { 0 };
+	struct numbers part = { 0 };
+
+	numbers_add_set(&all, seqs);
+	numbers_cut(&all, partial, &part);
+	uidset_clear(seqs);
+	numbers_set(&part, seqs);
+	numbers_fini(&all);
+	numbers_fini(&part);
+}
+
 /* The numbers of the messages meant; CHANGEDSINCE: only of those that may have changed. */
 static bool
 find_messages(struct imap_session *s, struct command *c)
@@ -269,6 +282,8 @@ find_messages(struct imap_session *s, struct command *c)
 
 	uidset_clear(&f->seqs);
 	ok = view_apply(&s->box->view, &f->set, c->uid ? SEQ_UIDS : SEQ_NUMBERS, &s->box->saved, &f->seqs);
+	if (f->partial.given)
+		cut(&f->seqs, &f->partial);
 	if (f->looked) {
 		uidset_init(&changed);
 		view_seqs(&s->box->view, &f->resync.changed, &changed);

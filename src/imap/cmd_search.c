@@ -1,172 +1,19 @@
-/* cmd_search.c - SEARCH and UID SEARCH: the walk over the messages and the answer (RFC 9051 6.4.4, 7.3.4; SEARCH
- * response: RFC 3501 7.2.5; "$": RFC 5182).
+/* cmd_search.c - SEARCH and UID SEARCH: the walk over the messages (RFC 9051 6.4.4). SORT and THREAD begin with it, too.
  *
  *   walk    from message to message: the record may be enough
  *   parse   a message without cache row whose envelope is asked for
  *   deepen  more of one message is fetched, level by level, until the answer is known
- *   tell    the answer is written in steps */
+ *   then    what comes of what was found: the answer (search_tell.c), or sorting first */
 #include "search.h"
 
 #include "commands.h"
 
 enum {
 	MATCHES_PER_STEP = 8000, /* keys asked, messages together */
-	RANGES_PER_STEP = 1000,
 };
 
 static enum step walk_step(struct imap_session *s, struct command *c);
 static enum step deepen_step(struct imap_session *s, struct command *c);
-
-/* --- the answer --- */
-
-static enum step
-finish(struct command *c)
-{
-	const struct search *q = c->args;
-
-	if (q->failed)
-		return done_no(c, "SERVERBUG", "some messages could not be searched");
-	return done_ok(c, "done");
-}
-
-/* RFC 4731 3.2: MIN and MAX alone tell the mod-sequences of what they name. */
-static uint64_t
-told_modseq(const struct search *q)
-{
-	unsigned ends = q->returns & (RETURN_MIN | RETURN_MAX);
-
-	if (ends == 0 || q->returns & (RETURN_ALL | RETURN_COUNT))
-		return q->highest;
-	if (ends == RETURN_MIN)
-		return q->first_modseq;
-	if (ends == RETURN_MAX || q->last_modseq > q->first_modseq)
-		return q->last_modseq;
-	return q->first_modseq;
-}
-
-static void
-write_modseq(struct imap_session *s, const struct search *q, const char *before, const char *after)
-{
-	if (!q->modseq || uidset_empty(&q->found))
-		return;
-	buf_add_cstr(&s->out, before);
-	buf_add_u64(&s->out, told_modseq(q));
-	buf_add_cstr(&s->out, after);
-}
-
-static enum step
-end_esearch(struct imap_session *s, struct command *c)
-{
-	write_modseq(s, c->args, " MODSEQ ", "");
-	buf_add_cstr(&s->out, "\r\n");
-	return finish(c);
-}
-
-/* "* SEARCH n n n": some ranges at a time. */
-static enum step
-tell_numbers_step(struct imap_session *s, struct command *c)
-{
-	struct search *q = c->args;
-
-	for (unsigned n = 0; n < RANGES_PER_STEP; n++) {
-		uint32_t number = q->next != 0 ? uidset_next(&q->told, q->next) : 0;
-
-		if (number == 0) {
-			write_modseq(s, q, " (MODSEQ ", ")");
-			buf_add_cstr(&s->out, "\r\n");
-			return finish(c);
-		}
-		buf_addf(&s->out, " %u", number);
-		q->next = number < UINT32_MAX ? number + 1 : 0;
-	}
-	return STEP_MORE;
-}
-
-/* The ranges of ALL. */
-static enum step
-tell_ranges_step(struct imap_session *s, struct command *c)
-{
-	struct search *q = c->args;
-
-	for (unsigned n = 0; n < RANGES_PER_STEP && q->next < q->told.n; n++, q->next++) {
-		const struct uid_range *r = &q->told.p[q->next];
-
-		buf_addf(&s->out, q->next > 0 ? ",%u" : "%u", r->first);
-		if (r->last != r->first)
-			buf_addf(&s->out, ":%u", r->last);
-	}
-	return q->next < q->told.n ? STEP_MORE : end_esearch(s, c);
-}
-
-/* RFC 9051 7.3.4; without a match only COUNT is left. */
-static enum step
-tell_esearch(struct imap_session *s, struct command *c)
-{
-	struct search *q = c->args;
-	bool any = !uidset_empty(&q->told);
-
-	buf_add_cstr(&s->out, "* ESEARCH (TAG ");
-	out_quoted(&s->out, str_from(c->tag, c->tag_size));
-	buf_add_cstr(&s->out, c->uid ? ") UID" : ")");
-	if (any && q->returns & RETURN_MIN)
-		buf_addf(&s->out, " MIN %u", uidset_first(&q->told));
-	if (any && q->returns & RETURN_MAX)
-		buf_addf(&s->out, " MAX %u", uidset_last(&q->told));
-	if (q->returns & RETURN_COUNT)
-		buf_addf(&s->out, " COUNT %u", (unsigned)uidset_count(&q->told));
-	if (!any || !(q->returns & RETURN_ALL))
-		return end_esearch(s, c);
-	buf_add_cstr(&s->out, " ALL ");
-	q->next = 0;
-	c->step = tell_ranges_step;
-	return STEP_MORE;
-}
-
-/* RFC 9051 6.4.4.1, table 4: MIN and MAX alone save only what they tell; what ends in NO saves nothing. */
-static void
-save(struct imap_session *s, const struct search *q)
-{
-	struct uidset *saved = &s->box->saved;
-	struct uidset uids;
-
-	if (!(q->returns & RETURN_SAVE))
-		return;
-	uidset_init(&uids);
-	uidset_clear(saved);
-	if (!q->failed)
-		view_uids(&s->box->view, &q->found, &uids);
-	if (!(q->returns & (RETURN_MIN | RETURN_MAX)) || q->returns & (RETURN_ALL | RETURN_COUNT))
-		uidset_copy(saved, &uids);
-	if (q->returns & RETURN_MIN)
-		uidset_add(saved, uidset_first(&uids), uidset_first(&uids));
-	if (q->returns & RETURN_MAX)
-		uidset_add(saved, uidset_last(&uids), uidset_last(&uids));
-	uidset_fini(&uids);
-}
-
-static enum step
-tell_step(struct imap_session *s, struct command *c)
-{
-	struct search *q = c->args;
-
-	save(s, q);
-	if (c->uid)
-		view_uids(&s->box->view, &q->found, &q->told);
-	else
-		uidset_copy(&q->told, &q->found);
-	if (q->returns == (RETURN_GIVEN | RETURN_SAVE))
-		return finish(c);
-	if (q->returns & RETURN_GIVEN)
-		return tell_esearch(s, c);
-	if (s->rev2) {
-		q->returns = RETURN_ALL;
-		return tell_esearch(s, c);
-	}
-	buf_add_cstr(&s->out, "* SEARCH");
-	q->next = 1;
-	c->step = tell_numbers_step;
-	return STEP_MORE;
-}
 
 /* --- one message --- */
 
@@ -296,12 +143,9 @@ walk(struct search *q, struct command *c, struct store_view *v)
 
 	store_scan_open(&scan, v, q->s->box->mailbox, view_uid(&q->s->box->view, q->next));
 	for (unsigned n = 0; n < MATCHES_PER_STEP && q->next != 0 && c->step == walk_step; n += q->nkeys) {
-		uint32_t uid = view_uid(&q->s->box->view, q->next);
 		enum truth t = TRUTH_NO;
 
-		if (scan.from != uid)
-			store_scan_seek(&scan, uid);
-		if (store_scan_next(&scan, &q->m) && q->m.uid == uid)
+		if (store_scan_find(&scan, view_uid(&q->s->box->view, q->next), &q->m))
 			t = search_match(q);
 		if (t == TRUTH_OPEN)
 			step = deepen(q, c, v);
@@ -321,7 +165,7 @@ walk_step(struct imap_session *s, struct command *c)
 	enum step step;
 
 	if (q->next == 0) {
-		c->step = tell_step;
+		c->step = q->then;
 		return STEP_MORE;
 	}
 	v = store_view_open(s->setup.user, &e);
@@ -391,7 +235,7 @@ refuse_charset(struct imap_session *s, struct command *c)
 }
 
 enum step
-cmd_search_run(struct imap_session *s, struct command *c)
+search_begin(struct imap_session *s, struct command *c)
 {
 	struct search *q = c->args;
 	struct str keywords[STORE_KEYWORDS_MAX];
@@ -409,4 +253,14 @@ cmd_search_run(struct imap_session *s, struct command *c)
 	q->next = s->box->view.count > 0 ? 1 : 0;
 	c->step = walk_step;
 	return STEP_MORE;
+}
+
+enum step
+cmd_search_run(struct imap_session *s, struct command *c)
+{
+	struct search *q = c->args;
+
+	q->then = search_tell_step;
+	q->response = s->rev2 ? NULL : "SEARCH";
+	return search_begin(s, c);
 }

@@ -32,6 +32,9 @@ static const struct verb verbs[] = {
 	    "RFC 9051 6.4.9" },
 	{ STR_INIT("SEARCH"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE, cmd_search_parse, cmd_search_run, NULL,
 	    "RFC 9051 6.4.4" },
+	{ STR_INIT("SORT"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE, cmd_sort_parse, cmd_sort_run, "SORT", "RFC 5256 3" },
+	{ STR_INIT("THREAD"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE, cmd_thread_parse, cmd_thread_run, NULL,
+	    "RFC 5256 3" },
 	{ STR_INIT("FETCH"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE, cmd_fetch_parse, cmd_fetch_run, NULL, "RFC 9051 6.4.5" },
 	{ STR_INIT("STORE"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE | VERB_WRITES, cmd_store_parse, cmd_store_run, NULL,
 	    "RFC 9051 6.4.6" },
@@ -89,6 +92,8 @@ commands_write_capabilities(struct buf *out)
 	list_capabilities(&names);
 	status_capabilities(&names);
 	search_capabilities(&names);
+	sort_capabilities(&names);
+	thread_capabilities(&names);
 	fetch_capabilities(&names);
 	buf_add(out, buf_str(&names));
 	buf_fini(&names);

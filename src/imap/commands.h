@@ -42,6 +42,8 @@ enum step cmd_move_run(struct imap_session *s, struct command *c);
 VERB(store);
 VERB(fetch);
 VERB(search);
+VERB(sort);
+VERB(thread);
 
 /* " NAME" unless out has it already; NULL is nothing. */
 void commands_add_capability(struct buf *out, const char *name);
@@ -51,5 +53,7 @@ void fetch_capabilities(struct buf *out);
 void list_capabilities(struct buf *out);
 void status_capabilities(struct buf *out);
 void search_capabilities(struct buf *out);
+void sort_capabilities(struct buf *out);
+void thread_capabilities(struct buf *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include <postern/message/mime.h>
 
 #include "letter.h"
+#include "numbers.h"
 #include "qresync.h"
 #include "sess.h"
 
@@ -91,6 +92,7 @@ struct fetch {
 	bool changedsince;     /* only messages with a higher mod-sequence than resync.since (RFC 7162 3.1.4.1) … */
 	bool vanished;         /* … and the UIDs that are gone since (RFC 7162 3.2.6) */
 	struct resync resync;
+	struct partial partial; /* of the messages in the set (RFC 9394 3.3) */
 	bool looked;           /* resync is filled */
 	struct uidset seqs;    /* messages meant */
 	uint32_t next;         /* sequence number of the next message, 0: none */

@@ -266,12 +266,15 @@ order_items(struct fetch *f, struct arena *arena)
 	f->items = sorted;
 }
 
-/* "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" */
+/* "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" / "PARTIAL" SP partial-range */
 static void
 modifier(struct lex *l, struct fetch *f)
 {
 	if (lex_word(l, "VANISHED")) {
 		f->vanished = true;
+	} else if (lex_word(l, "PARTIAL")) {
+		lex_sp(l);
+		lex_partial(l, &f->partial);
 	} else if (!f->changedsince && lex_word(l, "CHANGEDSINCE")) {
 		f->changedsince = true;
 		lex_sp(l);
@@ -292,6 +295,8 @@ modifiers(struct lex *l, const struct command *c, struct fetch *f)
 	lex_want(l, ')');
 	if (lex_ok(l) && f->vanished && (!c->uid || !f->changedsince))
 		lex_fail(l, "VANISHED needs UID FETCH and CHANGEDSINCE");
+	if (lex_ok(l) && f->partial.given && !c->uid)
+		lex_fail(l, "PARTIAL needs UID FETCH");
 }
 
 static void

@@ -1,5 +1,6 @@
 /* search.h - the parts of SEARCH: search_parse.c (grammar), search_key.c (the table of keys), search_text.c
- * (looking into headers and bodies), cmd_search.c (the walk and the answer).
+ * (looking into headers and bodies), cmd_search.c (the walk), search_tell.c (the answer). SORT and THREAD are a struct
+ * search with more behind it.
  *
  * A key says yes, no, or "not yet": each message is asked with what is at hand (the record), and only while the
  * answer is open more is fetched: envelope, header, text. */
@@ -10,6 +11,7 @@
 #include <postern/message/encoding.h>
 
 #include "letter.h"
+#include "numbers.h"
 #include "sess.h"
 
 enum {
@@ -31,7 +33,8 @@ enum search_return {
 	RETURN_ALL = 1 << 2,
 	RETURN_COUNT = 1 << 3,
 	RETURN_SAVE = 1 << 4,
-	RETURN_GIVEN = 1 << 5, /* RETURN was there: the answer is ESEARCH */
+	RETURN_PARTIAL = 1 << 5,
+	RETURN_GIVEN = 1 << 6, /* RETURN was there: the answer is ESEARCH */
 };
 
 struct search;
@@ -44,6 +47,7 @@ struct search_row {
 	enum search_level level; /* where its answer is known */
 	uint32_t flag;           /* for keys that ask for one */
 	const char *rfc;
+	const char *capability;
 };
 
 struct search_key {
@@ -54,6 +58,7 @@ struct search_key {
 	struct str word;          /* field name or keyword as sent */
 	uint64_t number;
 	int64_t day;
+	int64_t second;           /* OLDER, YOUNGER: since the epoch */
 	struct seq_set set;
 	struct uidset *seqs;      /* the set applied to the view */
 	unsigned text;            /* BODY, TEXT: bit in struct search_text.found */
@@ -85,6 +90,7 @@ struct search_folded {
 
 struct search {
 	unsigned returns;
+	struct partial partial;
 	struct str charset;
 	bool bad_charset;
 	bool numbers;              /* sequence numbers are among the keys */
@@ -107,9 +113,20 @@ struct search {
 	struct uidset found;       /* sequence numbers */
 	bool modseq;               /* a MODSEQ key: the answer tells mod-sequences (RFC 7162 3.1.5) */
 	uint64_t highest;          /* of what was found, … */
-	uint64_t first_modseq;     /* … of the first message … */
+	uint64_t first_modseq;     /* … of the first result … */
 	uint64_t last_modseq;      /* … and the last */
-	struct uidset told;        /* numbers or UIDs still to be written */
+	/* SORT and THREAD */
+	void (*each)(struct search *q, const struct mime_envelope *e); /* q->m and its envelope; NULL unless asked for */
+	bool envelopes;
+	enum step (*after_each)(struct imap_session *s, struct command *c);
+	/* the answer */
+	enum step (*then)(struct imap_session *s, struct command *c); /* after the walk */
+	const char *response;      /* SEARCH, SORT; NULL: ESEARCH without being asked for (rev2) */
+	bool ordered;              /* seqs and told are filled already */
+	struct numbers seqs;       /* the results in their order, as sequence numbers … */
+	struct numbers told;       /* … and as the client wants them */
+	size_t at;                 /* the next range of told to be written … */
+	uint32_t at_number;        /* … and the next number in it */
 	bool failed;               /* some message could not be read */
 };
 
@@ -121,6 +138,7 @@ void search_parse_header(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_keyword(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_modseq(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_date(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_age(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_number(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_uid(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_set(struct lex *l, struct search *q, struct search_key *k);
@@ -130,7 +148,30 @@ void search_parse_list(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_key(struct lex *l, struct search *q, struct search_key *k);
 struct search_key *search_new_key(struct lex *l, struct search *q);
 
+/* "RETURN (…) " if it is there. charset: the name, which search_begin() checks. Then the keys up to the end. */
+void search_parse_returns(struct lex *l, struct search *q);
+void search_parse_charset(struct lex *l, struct search *q);
+void search_parse_keys(struct lex *l, struct command *c, struct search *q);
+void search_init(struct search *q);
+void search_fini(struct search *q);
+
+/* cmd_search.c */
+/* Begins the walk of c->args, a struct search; ends in q->then. */
+enum step search_begin(struct imap_session *s, struct command *c);
+
+/* search_each.c: a q->then that calls q->each for every result and goes on with q->after_each. */
+enum step search_each_step(struct imap_session *s, struct command *c);
+/* RFC 5256 2.2: the Date field as an instant, else INTERNALDATE. */
+int64_t search_sent_date(const struct store_message *m, const struct mime_envelope *e);
+
+/* search_tell.c */
+/* Saves what is to be saved and writes the answer. */
+enum step search_tell_step(struct imap_session *s, struct command *c);
+/* The tagged answer. */
+enum step search_finish(struct command *c);
+
 /* search_key.c */
+void search_key_capabilities(struct buf *out);
 const struct search_row *search_find(struct str name);
 /* The row of "(…)" and of a bare sequence set, which have no name. */
 const struct search_row *search_list_row(void);

@@ -3,6 +3,8 @@
 
 #include <postern/message/date.h>
 
+#include "commands.h"
+
 enum {
 	DAY = 86400,
 };
@@ -155,6 +157,19 @@ match_since(struct search *q, const struct search_key *k)
 	return truth(internal_day(q) >= k->day);
 }
 
+/* RFC 5032 2: to the second, both with the one they name. */
+static enum truth
+match_older(struct search *q, const struct search_key *k)
+{
+	return truth(q->m.internal_date <= k->second);
+}
+
+static enum truth
+match_younger(struct search *q, const struct search_key *k)
+{
+	return truth(q->m.internal_date >= k->second);
+}
+
 static enum truth
 match_larger(struct search *q, const struct search_key *k)
 {
@@ -263,10 +278,11 @@ match_text(struct search *q, const struct search_key *k)
 	return truth(q->text.found >> k->text & 1);
 }
 
-#define FLAG(name, flag) { STR_INIT(name), search_parse_nothing_more, match_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4" }
-#define NO_FLAG(name, flag) { STR_INIT(name), search_parse_nothing_more, match_no_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4" }
-#define KEY(name, parse, match, level) { STR_INIT(name), parse, match, level, 0, "RFC 9051 6.4.4" }
-#define OLD_KEY(name, match) { STR_INIT(name), search_parse_nothing_more, match, LEVEL_RECORD, 0, "RFC 3501 6.4.4" }
+#define ROW(name, parse, match, level, flag, rfc, capability) { STR_INIT(name), parse, match, level, flag, rfc, capability }
+#define FLAG(name, flag) ROW(name, search_parse_nothing_more, match_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4", NULL)
+#define NO_FLAG(name, flag) ROW(name, search_parse_nothing_more, match_no_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4", NULL)
+#define KEY(name, parse, match, level) ROW(name, parse, match, level, 0, "RFC 9051 6.4.4", NULL)
+#define OLD_KEY(name, match) ROW(name, search_parse_nothing_more, match, LEVEL_RECORD, 0, "RFC 3501 6.4.4", NULL)
 
 static const struct search_row rows[] = {
 	KEY("ALL", search_parse_nothing_more, match_all, LEVEL_RECORD),
@@ -282,10 +298,11 @@ static const struct search_row rows[] = {
 	KEY("HEADER", search_parse_header, match_header, LEVEL_HEADER),
 	KEY("KEYWORD", search_parse_keyword, match_keyword, LEVEL_RECORD),
 	KEY("LARGER", search_parse_number, match_larger, LEVEL_RECORD),
-	{ STR_INIT("MODSEQ"), search_parse_modseq, match_modseq, LEVEL_RECORD, 0, "RFC 7162 3.1.5" },
+	ROW("MODSEQ", search_parse_modseq, match_modseq, LEVEL_RECORD, 0, "RFC 7162 3.1.5", "CONDSTORE"),
 	OLD_KEY("NEW", match_new),
 	KEY("NOT", search_parse_not, match_not, LEVEL_RECORD),
 	OLD_KEY("OLD", match_old),
+	ROW("OLDER", search_parse_age, match_older, LEVEL_RECORD, 0, "RFC 5032 2", "WITHIN"),
 	KEY("ON", search_parse_date, match_on, LEVEL_RECORD),
 	KEY("OR", search_parse_or, match_or, LEVEL_RECORD),
 	OLD_KEY("RECENT", match_recent),
@@ -305,9 +322,17 @@ static const struct search_row rows[] = {
 	NO_FLAG("UNFLAGGED", STORE_FLAGGED),
 	KEY("UNKEYWORD", search_parse_keyword, match_no_keyword, LEVEL_RECORD),
 	NO_FLAG("UNSEEN", STORE_SEEN),
+	ROW("YOUNGER", search_parse_age, match_younger, LEVEL_RECORD, 0, "RFC 5032 2", "WITHIN"),
 };
 static const struct search_row list_row = KEY("(", search_parse_list, match_list, LEVEL_RECORD);
 static const struct search_row set_row = KEY("*", search_parse_set, match_set, LEVEL_RECORD);
+
+void
+search_key_capabilities(struct buf *out)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		commands_add_capability(out, rows[i].capability);
+}
 
 const struct search_row *
 search_find(struct str name)

@@ -1,6 +1,8 @@
 /* search_parse.c - the grammar of SEARCH (RFC 9051 9: search, search-return-opts, search-program). */
 #include "search.h"
 
+#include <postern/core/clock.h>
+
 #include "commands.h"
 
 static const struct {
@@ -14,6 +16,7 @@ static const struct {
 	{ "ALL", RETURN_ALL, "ESEARCH", "RFC 4731 3.1" },
 	{ "COUNT", RETURN_COUNT, "ESEARCH", "RFC 4731 3.1" },
 	{ "SAVE", RETURN_SAVE, "SEARCHRES", "RFC 5182 2.1" },
+	{ "PARTIAL", RETURN_PARTIAL, "PARTIAL", "RFC 9394 3.1" },
 };
 enum { RETURNS = sizeof(returns) / sizeof(*returns) };
 
@@ -22,10 +25,11 @@ search_capabilities(struct buf *out)
 {
 	for (size_t i = 0; i < RETURNS; i++)
 		commands_add_capability(out, returns[i].capability);
+	search_key_capabilities(out);
 }
 
 static unsigned
-return_option(struct lex *l)
+return_name(struct lex *l)
 {
 	struct str name = lex_atom(l);
 
@@ -36,32 +40,46 @@ return_option(struct lex *l)
 	return 0;
 }
 
-/* SP "(" [option *(SP option)] ")"; none means ALL (RFC 9051 6.4.4). */
 static void
-return_options(struct lex *l, struct search *q)
+return_option(struct lex *l, struct search *q)
+{
+	unsigned option = return_name(l);
+
+	q->returns |= option;
+	if (option == RETURN_PARTIAL) {
+		lex_sp(l);
+		lex_partial(l, &q->partial);
+	}
+	if (q->returns & RETURN_ALL && q->partial.given)
+		lex_fail(l, "PARTIAL and ALL exclude each other");
+}
+
+/* SP "(" [option *(SP option)] ")"; none means ALL (RFC 9051 6.4.4). */
+void
+search_parse_returns(struct lex *l, struct search *q)
 {
 	unsigned n = 0;
 
+	if (!lex_word(l, "RETURN"))
+		return;
 	lex_sp(l);
 	lex_want(l, '(');
 	while (lex_ok(l) && cur_peek(&l->c) != ')') {
 		if (n++ > 0)
 			lex_sp(l);
-		q->returns |= return_option(l);
+		return_option(l, q);
 	}
 	lex_want(l, ')');
+	lex_sp(l);
 	if (q->returns == 0)
 		q->returns = RETURN_ALL;
 	q->returns |= RETURN_GIVEN;
 }
 
-/* "CHARSET" SP charset SP; an unknown one is answered when the command runs, for the rest has to be well-formed. */
-static void
-charset(struct lex *l, struct search *q)
+/* An unknown one is answered when the command runs, for the rest has to be well-formed. */
+void
+search_parse_charset(struct lex *l, struct search *q)
 {
-	if (!lex_word(l, "CHARSET"))
-		return;
-	lex_sp(l);
 	q->charset = lex_astring(l);
 	q->bad_charset = lex_ok(l) && !charset_known(q->charset);
 	lex_sp(l);
@@ -178,6 +196,15 @@ search_parse_date(struct lex *l, struct search *q, struct search_key *k)
 	k->day = lex_date(l);
 }
 
+/* SP nz-number: seconds before now (RFC 5032 3). */
+void
+search_parse_age(struct lex *l, struct search *q, struct search_key *k)
+{
+	(void)q;
+	lex_sp(l);
+	k->second = wall_seconds(wall_now()) - lex_nz_number(l);
+}
+
 void
 search_parse_number(struct lex *l, struct search *q, struct search_key *k)
 {
@@ -251,38 +278,12 @@ search_parse_list(struct lex *l, struct search *q, struct search_key *k)
 	lex_want(l, ')');
 }
 
-/* --- the command --- */
-
-static void
-search_fini(struct command *c)
+/* search-key *(SP search-key) */
+void
+search_parse_keys(struct lex *l, struct command *c, struct search *q)
 {
-	struct search *q = c->args;
-
-	letter_fini(&q->letter);
-	arena_fini(&q->folds);
-	search_text_fini(&q->text);
-	uidset_fini(&q->found);
-	uidset_fini(&q->told);
-}
-
-bool
-cmd_search_parse(struct lex *l, struct command *c)
-{
-	struct search *q = ARENA_NEW(&c->arena, struct search);
 	struct search_key **tail = &q->keys;
 
-	letter_init(&q->letter);
-	arena_init(&q->folds);
-	buf_init(&q->text.window, SIZE_MAX);
-	q->charset = STR("UTF-8");
-	c->args = q;
-	c->fini = search_fini;
-	lex_sp(l);
-	if (lex_word(l, "RETURN")) {
-		return_options(l, q);
-		lex_sp(l);
-	}
-	charset(l, q);
 	do {
 		*tail = search_new_key(l, q);
 		search_parse_key(l, q, *tail);
@@ -290,5 +291,50 @@ cmd_search_parse(struct lex *l, struct command *c)
 	} while (lex_ok(l) && lex_take(l, ' '));
 	c->condstore = q->modseq;
 	c->numbers = q->numbers;
+}
+
+/* --- the command --- */
+
+void
+search_init(struct search *q)
+{
+	letter_init(&q->letter);
+	arena_init(&q->folds);
+	buf_init(&q->text.window, SIZE_MAX);
+	q->charset = STR("UTF-8");
+}
+
+void
+search_fini(struct search *q)
+{
+	letter_fini(&q->letter);
+	arena_fini(&q->folds);
+	search_text_fini(&q->text);
+	uidset_fini(&q->found);
+	numbers_fini(&q->seqs);
+	numbers_fini(&q->told);
+}
+
+static void
+args_fini(struct command *c)
+{
+	search_fini(c->args);
+}
+
+bool
+cmd_search_parse(struct lex *l, struct command *c)
+{
+	struct search *q = ARENA_NEW(&c->arena, struct search);
+
+	search_init(q);
+	c->args = q;
+	c->fini = args_fini;
+	lex_sp(l);
+	search_parse_returns(l, q);
+	if (lex_word(l, "CHARSET")) {
+		lex_sp(l);
+		search_parse_charset(l, q);
+	}
+	search_parse_keys(l, c, q);
 	return lex_ok(l);
 }

@@ -77,6 +77,7 @@ put_envelope(struct buf *out, const struct mime_envelope *e)
 	put_addresses(out, &e->bcc);
 	put_str(out, e->in_reply_to);
 	put_str(out, e->message_id);
+	put_str(out, e->references);
 }
 
 static size_t
@@ -241,6 +242,7 @@ get_envelope(struct reading *r)
 	get_addresses(r, &e->bcc);
 	e->in_reply_to = get_str(r);
 	e->message_id = get_str(r);
+	e->references = get_str(r);
 	return e;
 }
 
@@ -321,20 +323,42 @@ get_tree(struct reading *r, struct mime_part *parent, unsigned depth)
 	return part;
 }
 
+static bool
+get_begin(struct reading *r)
+{
+	uint64_t flags;
+
+	if (get_number(r, UINT32_MAX) != IMAPDATA_VERSION)
+		return false;
+	flags = get_number(r, FLAGS);
+	r->m->has_nul = flags & FLAG_NUL;
+	r->m->has_8bit = flags & FLAG_8BIT;
+	r->m->has_bare_lf = flags & FLAG_BARE_LF;
+	r->m->limited = flags & FLAG_LIMITED;
+	r->m->size = get_number(r, INT64_MAX);
+	return true;
+}
+
+const struct mime_envelope *
+imapdata_read_envelope(struct arena *a, struct str record)
+{
+	struct reading r = { .c = cur_init(record), .a = a, .m = ARENA_NEW(a, struct mime) };
+	const struct mime_part *root;
+	size_t n;
+
+	if (!get_begin(&r))
+		return NULL;
+	root = get_part(&r, &n);
+	return cur_ok(&r.c) ? root->envelope : NULL;
+}
+
 const struct mime *
 imapdata_read(struct arena *a, struct str record)
 {
 	struct reading r = { .c = cur_init(record), .a = a, .m = ARENA_NEW(a, struct mime) };
-	uint64_t flags;
 
-	if (get_number(&r, UINT32_MAX) != IMAPDATA_VERSION)
+	if (!get_begin(&r))
 		return NULL;
-	flags = get_number(&r, FLAGS);
-	r.m->has_nul = flags & FLAG_NUL;
-	r.m->has_8bit = flags & FLAG_8BIT;
-	r.m->has_bare_lf = flags & FLAG_BARE_LF;
-	r.m->limited = flags & FLAG_LIMITED;
-	r.m->size = get_number(&r, INT64_MAX);
 	r.m->root = get_tree(&r, NULL, 1);
 	if (!r.m->root->is_message)
 		cur_fail(&r.c, "a message");

@@ -143,6 +143,7 @@ static const struct mime_field rows[] = {
 	ROW("bcc", add_addresses, ENVELOPE(bcc)),
 	ROW("in-reply-to", set_text, ENVELOPE(in_reply_to)),
 	ROW("message-id", set_text, ENVELOPE(message_id)),
+	ROW("references", set_text, ENVELOPE(references)),
 };
 
 static const struct mime_field *

@@ -164,7 +164,7 @@ fill(struct store_message *out, uint32_t uid, const struct row_message *r)
 void
 store_scan_open(struct store_scan *s, struct store_view *v, uint32_t mailbox, uint32_t from)
 {
-	*s = (struct store_scan){ snap_cursor(&v->s, T_MESSAGE), v, mailbox, from > 0 ? from : 1 };
+	*s = (struct store_scan){ snap_cursor(&v->s, T_MESSAGE), v, mailbox, from > 0 ? from : 1, 0 };
 }
 
 void
@@ -192,8 +192,18 @@ store_scan_next(struct store_scan *s, struct store_message *m)
 	}
 	if (!found || !key_uid(key, s->mailbox, &uid) || !message_decode(&s->view->s, value, &row))
 		return false;
+	s->at = uid;
 	fill(m, uid, &row);
 	return true;
+}
+
+bool
+store_scan_find(struct store_scan *s, uint32_t uid, struct store_message *m)
+{
+	if (s->from == 0 && uid > s->at && store_scan_next(s, m) && m->uid == uid)
+		return true;
+	store_scan_seek(s, uid);
+	return store_scan_next(s, m) && m->uid == uid;
 }
 
 void

@@ -112,6 +112,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	m = imapdata_read(&a, str_from(p + 1, n - 1));
 	if (m != NULL)
 		check_grammar(m);
+	imapdata_read_envelope(&a, str_from(p + 1, n - 1));
 	arena_fini(&a);
 	return 0;
 }

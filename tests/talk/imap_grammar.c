@@ -368,11 +368,28 @@ search(struct say *s)
 	}
 }
 
+/* ret-data-partial of RFC 9394 4, behind its "(". */
+static void
+partial(struct say *s)
+{
+	bool minus = cur_take(&s->c, "-");
+
+	say_nz_number(s);
+	say_want(s, minus ? ":-" : ":");
+	say_nz_number(s);
+	say_sp(s);
+	if (!say_nil(s))
+		number_set(s);
+	say_want(s, ")");
+}
+
 static void
 esearch_item(struct say *s)
 {
 	if (cur_take(&s->c, "ALL ")) {
 		number_set(s);
+	} else if (cur_take(&s->c, "PARTIAL (")) {
+		partial(s);
 	} else if (cur_take(&s->c, "COUNT ")) {
 		say_number(s);
 	} else if (cur_take(&s->c, "MODSEQ")) {
@@ -426,6 +443,42 @@ enabled(struct say *s)
 		s->g->rev2 = true;
 }
 
+/* thread-list of RFC 5256 5: "(" (thread-members / thread-nested) ")"; nested lists are at least two. */
+static void
+thread_list(struct say *s)
+{
+	unsigned depth = 0;
+	unsigned lists[200] = { 0 };
+
+	do {
+		say_want(s, "(");
+		depth++;
+		if (depth == 200) {
+			say_fail(s, "threads that are not so deep");
+			return;
+		}
+		lists[depth] = 0;
+		while (cur_ok(&s->c) && cur_peek(&s->c) != '(' && cur_peek(&s->c) != ')') {
+			say_nz_number(s);
+			if (cur_peek(&s->c) != ')')
+				say_sp(s);
+		}
+		for (; depth > 0 && cur_take(&s->c, ")"); depth--, lists[depth]++)
+			if (lists[depth] == 1)
+				say_fail(s, "no or several lists in a list");
+	} while (depth > 0 && cur_ok(&s->c));
+}
+
+static void
+thread(struct say *s)
+{
+	if (!cur_take(&s->c, " "))
+		return;
+	do
+		thread_list(s);
+	while (cur_peek(&s->c) == '(');
+}
+
 /* RFC 7162 3.2.10: without EARLIER each UID is one message less. */
 static void
 vanished(struct say *s)
@@ -450,7 +503,7 @@ static const struct {
 	{ "OK", resp_text }, { "NO", resp_text }, { "BAD", resp_text }, { "BYE", resp_text }, { "CAPABILITY", words },
 	{ "ENABLED", enabled }, { "FLAGS", flags }, { "LIST", list }, { "LSUB", list }, { "STATUS", status },
 	{ "SEARCH", search }, { "ESEARCH", esearch }, { "NAMESPACE", namespaces }, { "ID", id },
-	{ "VANISHED", vanished },
+	{ "VANISHED", vanished }, { "SORT", search }, { "THREAD", thread },
 };
 
 static void

@@ -2,9 +2,9 @@
  *
  * Live clients and deliveries change a mailbox at random. Clients lose their connection at any line of an answer and
  * keep what they had: UIDs, flags, and the mod-sequence that RFC 7162 6 lets them believe in. Later such a state
- * comes back by SELECT (QRESYNC …) or UID FETCH … (CHANGEDSINCE … VANISHED), with or without known UIDs and match data, takes
- * in what is new, and must be equal to the mailbox. Arguments: rounds, seed, sync threads; the same arguments give the
- * same run, which is what a failure prints. */
+ * comes back by SELECT (QRESYNC …) or UID FETCH … (CHANGEDSINCE … VANISHED), with or without known UIDs and match
+ * data, takes in what is new, and must be equal to the mailbox. Arguments: rounds, seed, sync threads; the same
+ * arguments give the same run, which is what a failure prints. */
 #include "imap_peer.h"
 
 #include <stdio.h>

@@ -12,12 +12,14 @@
 #include <postern/core/str.h>
 #include <postern/message/mime.h>
 
-enum { IMAPDATA_VERSION = 1 };
+enum { IMAPDATA_VERSION = 2 };
 
 /* Adds the record of the tree. */
 void imapdata_write(struct buf *out, const struct mime *m);
 /* Builds the tree again; its strings are views into the record, its nodes are in the arena. NULL: other version or
  * damaged (every byte string is safe to read). */
 const struct mime *imapdata_read(struct arena *a, struct str record);
+/* The same, but only the envelope of the message itself, without looking at its parts. NULL: as above, or none. */
+const struct mime_envelope *imapdata_read_envelope(struct arena *a, struct str record);
 
 #endif

@@ -34,8 +34,8 @@ enum {
 	MIME_MEMORY_MAX = 8 * 1024 * 1024, /* arena bytes of a tree; beyond it fields are left out */
 };
 
-/* The fields of ENVELOPE (RFC 9051 7.5.2), unfolded, encoded words as they are. p is NULL where the field is absent.
- * The defaults for sender and reply-to are made by the writer. */
+/* The fields of ENVELOPE (RFC 9051 7.5.2) and what threading needs besides, unfolded, encoded words as they are. p is
+ * NULL where the field is absent. The defaults for sender and reply-to are made by the writer. */
 struct mime_envelope {
 	struct str date;
 	struct str subject;
@@ -47,6 +47,7 @@ struct mime_envelope {
 	struct addrlist bcc;
 	struct str in_reply_to;
 	struct str message_id;
+	struct str references; /* RFC 5322 3.6.4; not part of ENVELOPE */
 };
 
 /* A list of strings (Content-Language). */

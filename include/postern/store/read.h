@@ -103,7 +103,8 @@ struct store_scan {
 	void *cursor;
 	struct store_view *view;
 	uint32_t mailbox;
-	uint32_t from; /* where the next step begins */
+	uint32_t from; /* where the next step begins; 0: behind `at` */
+	uint32_t at;   /* the message under the cursor */
 };
 /* Starts at the first UID >= from. */
 void store_scan_open(struct store_scan *s, struct store_view *v, uint32_t mailbox, uint32_t from);
@@ -111,6 +112,8 @@ void store_scan_open(struct store_scan *s, struct store_view *v, uint32_t mailbo
 bool store_scan_next(struct store_scan *s, struct store_message *m);
 /* Goes on at the first UID >= from, which is what a UID set with gaps needs. */
 void store_scan_seek(struct store_scan *s, uint32_t from);
+/* The message with this UID, false when it does not exist. Cheap when it is the next one. */
+bool store_scan_find(struct store_scan *s, uint32_t uid, struct store_message *m);
 void store_scan_close(struct store_scan *s);
 /* One message; false when it does not exist. */
 bool store_message(struct store_view *v, uint32_t mailbox, uint32_t uid, struct store_message *m);

@@ -60,6 +60,22 @@ round_trip(void **state)
 	assert_true(back->has_nul && back->has_8bit && !back->has_bare_lf && !back->limited);
 	assert_int_equal(back->parts, 5);
 	check_grammar(back);
+	ASSERT_STR(imapdata_read_envelope(&a, record)->subject, m->root->envelope->subject, "subject");
+	arena_fini(&a);
+}
+
+/* For threading; ENVELOPE has no place for it. */
+static void
+references(void **state)
+{
+	struct arena a;
+	struct str record;
+
+	(void)state;
+	arena_init(&a);
+	record = tree_record(&a, mime_parse(&a, STR("References: <a@b>\r\n <c@d>\r\n\r\n"), 0));
+	ASSERT_STR(imapdata_read(&a, record)->root->envelope->references, STR("<a@b> <c@d>"), "references");
+	ASSERT_STR(imapdata_read_envelope(&a, record)->references, STR("<a@b> <c@d>"), "references");
 	arena_fini(&a);
 }
 
@@ -85,6 +101,7 @@ damaged(void **state)
 			m = imapdata_read(&scratch, str_from(copy, record.n));
 			if (m != NULL)
 				check_grammar(m);
+			imapdata_read_envelope(&scratch, str_from(copy, record.n));
 			arena_reset(&scratch);
 		}
 		free(copy);
@@ -148,6 +165,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip),
+		cmocka_unit_test(references),
 		cmocka_unit_test(damaged),
 		cmocka_unit_test(strings),
 		cmocka_unit_test(missing),

@@ -1,0 +1,168 @@
+/* cmd_sort.c - SORT and UID SORT (RFC 5256 3; RETURN: RFC 5267 3): a SEARCH whose results are put in order.
+ *
+ *   search  cmd_search.c finds them
+ *   each    search_each.c gives each with its envelope; its values are kept
+ *   order   sorting, in steps (order.c)
+ *   take    the order becomes numbers
+ *   tell    search_tell.c */
+#include "sort.h"
+
+#include <stdlib.h>
+
+#include "commands.h"
+
+enum {
+	COMPARISONS_PER_STEP = 20000,
+	NUMBERS_PER_STEP = 20000,
+};
+
+/* --- grammar --- */
+
+/* ["REVERSE" SP] sort-key */
+static void
+criterion(struct lex *l, struct sort *o)
+{
+	struct sort_criterion k = { .reverse = lex_word(l, "REVERSE") };
+
+	if (k.reverse)
+		lex_sp(l);
+	k.row = sort_find(lex_atom(l));
+	if (k.row == NULL)
+		lex_fail(l, "unknown sort criterion");
+	if (o->nby == SORT_CRITERIA_MAX)
+		lex_fail(l, "too many sort criteria");
+	if (!lex_ok(l))
+		return;
+	o->by[o->nby++] = k;
+	o->search.envelopes |= k.row->envelope;
+}
+
+static void
+args_fini(struct command *c)
+{
+	struct sort *o = c->args;
+
+	search_fini(&o->search);
+	free(o->seq);
+	free(o->values);
+	buf_fini(&o->text);
+	order_fini(&o->order);
+}
+
+/* SP [search-return-opts SP] "(" criteria ")" SP charset 1*(SP search-key) */
+bool
+cmd_sort_parse(struct lex *l, struct command *c)
+{
+	struct sort *o = ARENA_NEW(&c->arena, struct sort);
+
+	search_init(&o->search);
+	buf_init(&o->text, SORT_TEXT_MAX);
+	c->args = o;
+	c->fini = args_fini;
+	lex_sp(l);
+	search_parse_returns(l, &o->search);
+	lex_want(l, '(');
+	do
+		criterion(l, o);
+	while (lex_ok(l) && lex_take(l, ' '));
+	lex_want(l, ')');
+	lex_sp(l);
+	search_parse_charset(l, &o->search);
+	search_parse_keys(l, c, &o->search);
+	return lex_ok(l);
+}
+
+/* --- steps --- */
+
+/* MIN and MAX name the first and the last in the order asked for (RFC 5267 3.1). */
+static void
+find_ends(struct imap_session *s, struct sort *o, struct store_view *v)
+{
+	struct search *q = &o->search;
+	struct store_message m;
+
+	if (store_message(v, s->box->mailbox, view_uid(&s->box->view, numbers_first(&q->seqs)), &m))
+		q->first_modseq = m.modseq;
+	if (store_message(v, s->box->mailbox, view_uid(&s->box->view, numbers_last(&q->seqs)), &m))
+		q->last_modseq = m.modseq;
+}
+
+static enum step
+ends_step(struct imap_session *s, struct command *c)
+{
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	find_ends(s, c->args, v);
+	store_view_close(v);
+	c->step = search_tell_step;
+	return STEP_MORE;
+}
+
+static enum step
+take_step(struct imap_session *s, struct command *c)
+{
+	struct sort *o = c->args;
+	struct search *q = &o->search;
+
+	for (unsigned n = 0; n < NUMBERS_PER_STEP && o->at < o->n; n++, o->at++) {
+		uint32_t seq = o->seq[o->order.p[o->at]];
+		uint32_t number = c->uid ? view_uid(&s->box->view, seq) : seq;
+
+		numbers_add(&q->seqs, seq, seq);
+		numbers_add(&q->told, number, number);
+	}
+	if (o->at < o->n)
+		return STEP_MORE;
+	q->ordered = true;
+	c->step = q->modseq && o->n > 0 ? ends_step : search_tell_step;
+	return STEP_MORE;
+}
+
+static enum step
+order_one_step(struct imap_session *s, struct command *c)
+{
+	struct sort *o = c->args;
+
+	(void)s;
+	if (order_step(&o->order, sort_compare, o, COMPARISONS_PER_STEP))
+		c->step = take_step;
+	return STEP_MORE;
+}
+
+static enum step
+begin_order_step(struct imap_session *s, struct command *c)
+{
+	struct sort *o = c->args;
+
+	(void)s;
+	if (o->text.over)
+		return done_no(c, "LIMIT", "too much to sort");
+	order_init(&o->order, o->n);
+	c->step = order_one_step;
+	return STEP_MORE;
+}
+
+/* Beyond the limit nothing is kept any more; the end of the walk tells. */
+static void
+keep(struct search *q, const struct mime_envelope *e)
+{
+	struct sort *o = (struct sort *)q;
+
+	if (!o->text.over)
+		sort_add(o, &q->m, e, q->next);
+}
+
+enum step
+cmd_sort_run(struct imap_session *s, struct command *c)
+{
+	struct search *q = c->args;
+
+	q->then = search_each_step;
+	q->each = keep;
+	q->after_each = begin_order_step;
+	q->response = "SORT";
+	return search_begin(s, c);
+}

@@ -1,0 +1,61 @@
+/* sort.h - SORT: cmd_sort.c (grammar and steps), sort_key.c (the table of criteria and their values). RFC 5256, 5957. */
+#ifndef IMAP_SORT_H
+#define IMAP_SORT_H
+
+#include "order.h"
+#include "search.h"
+
+enum {
+	SORT_CRITERIA_MAX = 8,
+	SORT_TEXT_MAX = 256 * 1024 * 1024, /* octets of all texts that are sorted by */
+};
+
+struct sort;
+struct sort_row;
+
+struct sort_criterion {
+	const struct sort_row *row;
+	bool reverse;
+};
+
+struct sort_text {
+	uint32_t at; /* in sort.text */
+	uint32_t size;
+};
+
+union sort_value {
+	int64_t number;
+	struct sort_text text;
+};
+
+/* What SORT needs of its messages. */
+struct sort {
+	struct search search; /* first: c->args is both */
+	struct sort_criterion by[SORT_CRITERIA_MAX];
+	size_t nby;
+	uint32_t *seq;        /* of each message found, ascending */
+	union sort_value *values; /* nby for each */
+	size_t n;
+	size_t cap;
+	struct buf text;      /* folded */
+	struct order order;
+	size_t at;            /* results that are taken over */
+};
+
+/* A criterion is a row. */
+struct sort_row {
+	struct str name;
+	bool text;     /* compared by octets of folded text (i;unicode-casemap), else as numbers */
+	bool envelope; /* needs the envelope */
+	int64_t (*number)(const struct store_message *m, const struct mime_envelope *e);
+	void (*write)(struct buf *out, const struct mime_envelope *e);
+	const char *capability;
+	const char *rfc;
+};
+
+const struct sort_row *sort_find(struct str name);
+/* Adds a message: its values by all criteria. False when SORT_TEXT_MAX is passed. */
+bool sort_add(struct sort *o, const struct store_message *m, const struct mime_envelope *e, uint32_t seq);
+order_compare sort_compare;
+
+#endif

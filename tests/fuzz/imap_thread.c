@@ -1,0 +1,65 @@
+/* imap_thread.c - base subjects, Message-IDs and threads of any messages. Each four lines of the input are a message:
+ * Message-ID, References, In-Reply-To, Subject. The first byte chooses the algorithm; each message has to come out once. */
+#include <stdlib.h>
+
+#include <postern/core/log.h>
+#include <postern/message/charset.h>
+
+#include "thread.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+static struct str
+line(struct str *rest)
+{
+	struct str one = { 0 };
+
+	str_cut(rest, '\n', &one);
+	return one;
+}
+
+static size_t
+count_numbers(struct str out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < out.n; i++)
+		n += ascii_is_digit(out.p[i]) && (i + 1 == out.n || !ascii_is_digit(out.p[i + 1]));
+	return n;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	static bool ready;
+	struct str rest = str_from(p + 1, n > 0 ? n - 1 : 0);
+	struct threads t;
+	struct buf out;
+	uint32_t number = 0;
+
+	if (!ready)
+		charset_init();
+	ready = true;
+	if (n == 0)
+		return 0;
+	threads_init(&t, p[0] & 1 ? THREAD_REFERENCES : THREAD_ORDEREDSUBJECT);
+	buf_init(&out, SIZE_MAX);
+	while (rest.n > 0) {
+		struct thread_message m = { .number = ++number, .date = p[0] >> (number % 8) & 1 };
+
+		m.message_id = line(&rest);
+		m.references = line(&rest);
+		m.in_reply_to = line(&rest);
+		m.subject = line(&rest);
+		threads_add(&t, &m);
+	}
+	while (!threads_step(&t, 2))
+		;
+	while (!threads_write(&t, &out, 2))
+		;
+	if (count_numbers(buf_str(&out)) != number)
+		log_panic("%u messages went in", number);
+	buf_fini(&out);
+	threads_fini(&t);
+	return 0;
+}
