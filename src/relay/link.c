@@ -59,16 +59,24 @@ link_use(struct link *l, const struct link_ops *ops, void *ctx)
 
 /* --- settling --- */
 
-/* The deadline is the session's, or that of a rest. */
+static bool
+has_due(const struct link *l)
+{
+	return l->due.ns != 0 && (l->state == LINK_READY || l->state == LINK_BUSY);
+}
+
+/* The session's deadline, or ours. */
 static void
 arm(struct link *l)
 {
-	struct mono when = l->rest_until;
-	bool any = l->state == LINK_READY && l->rest_until.ns != 0;
+	struct mono when = l->due, session;
+	bool any = has_due(l);
 	int64_t ms;
 
-	if (l->out != NULL && !any)
-		any = smtp_out_deadline(l->out, &when);
+	if (l->out != NULL && smtp_out_deadline(l->out, &session)) {
+		when = !any || mono_before(session, when) ? session : when;
+		any = true;
+	}
 	ms = any ? mono_ms_between(when, mono_now()) : 0;
 	if (any)
 		loop_timer_start(&l->tick, ms > 0 ? ms : 0);
@@ -254,19 +262,16 @@ settle_soon(struct link *l)
 		loop_timer_start(&l->tick, 0);
 }
 
-static bool
-has_rested(const struct link *l)
-{
-	return l->state == LINK_READY && l->rest_until.ns != 0 && !mono_before(mono_now(), l->rest_until);
-}
-
 static void
 on_tick(void *ctx)
 {
 	struct link *l = ctx;
+	bool late = has_due(l) && !mono_before(mono_now(), l->due);
 
-	if (has_rested(l))
+	if (late && l->state == LINK_READY)
 		smtp_out_quit(l->out);
+	else if (late)
+		smtp_out_eof(l->out); /* as if it had hung up */
 	else if (l->out != NULL)
 		smtp_out_tick(l->out);
 	link_settle(l);
@@ -323,14 +328,20 @@ link_new(struct relay *r, const struct link_query *q, const struct link_ops *ops
 	return l;
 }
 
+static int64_t
+mail_ms(const struct envelope_reader *m)
+{
+	return (LINK_MAIL_SECONDS + (int64_t)((m->prefix_n + m->body_n) / LINK_BYTES_PER_SECOND)) * 1000;
+}
+
 bool
 link_send(struct link *l, const struct smtp_out_mail *mail, const struct envelope_reader *message)
 {
 	ASSERT(l->state == LINK_READY);
 	l->state = LINK_BUSY;
-	l->rest_until = (struct mono){ 0 };
 	l->message = message;
 	l->at = 0;
+	l->due = mono_add_ms(mono_now(), mail_ms(message));
 	if (!smtp_out_send(l->out, mail))
 		l->state = LINK_LEAVING;
 	settle_soon(l);
@@ -341,7 +352,7 @@ void
 link_rest(struct link *l, int64_t ms)
 {
 	ASSERT(l->state == LINK_READY);
-	l->rest_until = mono_add_ms(mono_now(), ms);
+	l->due = mono_add_ms(mono_now(), ms);
 	settle_soon(l);
 }
 

@@ -17,7 +17,10 @@
 enum {
 	LINK_HANDSHAKE_MS = 30000,
 	LINK_PIECE = 32 << 10, /* of a message, read at a time */
-	LINK_PASSWORD_MAX = 1024,
+	/* a message has this long, and a second for so many bytes: who reads a byte a minute does not keep a connection
+	 * for days */
+	LINK_MAIL_SECONDS = SMTP_OUT_ENVELOPE_SECONDS + SMTP_OUT_END_SECONDS,
+	LINK_BYTES_PER_SECOND = 4096,
 };
 
 /* What came of TLS. */
@@ -92,7 +95,7 @@ struct link {
 
 	const struct envelope_reader *message;
 	uint64_t at; /* the next byte of it to send */
-	struct mono rest_until;
+	struct mono due; /* when it must be over: the message, or the rest */
 	struct link_about about;
 };
 

@@ -65,6 +65,7 @@ struct transfer {
 	struct str used;             /* its host: not to be asked again */
 	bool alone;                  /* there is no other */
 	bool plain;                  /* the fallback of `may' */
+	bool v4_only;                /* IPv6 led nowhere */
 	struct addr peer;            /* of the connection before the fallback */
 	bool has_slot;               /* for a connection that is not a link yet */
 	struct mono began, sent;
@@ -108,6 +109,8 @@ bool transfer_is_open(const struct transfer *t);
 void transfer_next(struct transfer *t);
 /* The same behind the one under way. */
 void transfer_next_host(struct transfer *t);
+/* After the end of a session: the same host by its IPv4 addresses, if that may help. False: it goes on elsewhere. */
+bool transfer_use_v4(struct transfer *t, const struct smtp_out_end *end);
 extern const struct link_ops transfer_greeting_ops;
 /* The connection that the job waited for may be made. */
 void transfer_connect(struct transfer *t);
@@ -139,6 +142,8 @@ void transfer_fail(struct transfer *t, enum transfer_gravity gravity, enum queue
     const char *format, ...) __attribute__((format(printf, 5, 6)));
 /* The same words for every recipient that is open. */
 void transfer_answer_open(struct transfer *t, enum queue_verdict verdict, const char *status, const char *text);
+/* What fits, with whole characters. */
+void transfer_copy(char out[static QUEUE_TEXT_SIZE], struct str words);
 /* A server's words: "550 5.1.1 no such user (in reply to RCPT TO)". */
 void transfer_words(char out[static QUEUE_TEXT_SIZE], unsigned code, const char *enhanced, struct str words,
     enum smtp_out_stage stage);

@@ -34,8 +34,25 @@ void
 transfer_next_host(struct transfer *t)
 {
 	t->at++;
-	t->plain = false;
+	t->plain = t->v4_only = false;
 	transfer_next(t);
+}
+
+/* What of the host under way may still be tried, into out unless that is NULL. */
+static unsigned
+addresses_of(const struct transfer *t, struct addr *out, bool v4_only)
+{
+	const struct relay_host *h = host_of(t);
+	unsigned left = RELAY_ADDRESSES_MAX - t->addresses, n = 0;
+
+	for (unsigned i = 0; i < h->naddrs && n < left; i++) {
+		if (v4_only && !addr_is_v4(&h->addrs[i]))
+			continue;
+		if (out != NULL)
+			out[n] = h->addrs[i];
+		n++;
+	}
+	return n;
 }
 
 /* --- failures --- */
@@ -48,6 +65,7 @@ fail_tls(struct transfer *t, const char *words)
 	bool required = h->decision.requiretls;
 
 	t->own_fault = t->own_fault || t->class == TLS_MESSAGE_REQUIRES;
+	t->greeted += !required; /* else every host is to be asked */
 	transfer_fail(t, TRANSFER_TURNED_AWAY, required ? QUEUE_PERM : QUEUE_TEMP, required ? "5.7.10" : "4.7.5",
 	    "TLS is demanded (%s): %s", h->decision.why, words);
 }
@@ -83,20 +101,51 @@ what_now(const struct transfer *t, const struct smtp_out_end *end, enum tls_next
 	}
 }
 
-/* The same address again, on a new connection without TLS. */
+/* Another connection to the same host. */
 static void
-fall_back(struct transfer *t, const char *words)
+connect_again(struct transfer *t)
 {
-	transfer_hop(t)->plain = true;
-	transfer_hop_say(t, "%s; plain text instead, as nothing forbids", words);
 	t->link = NULL;
-	t->plain = true;
 	if (relay_slot_take(t->relay)) {
 		t->has_slot = true;
 		transfer_connect(t);
 	} else {
 		transfer_wait(t, &t->relay->waiting);
 	}
+}
+
+/* The same address, without TLS. */
+static void
+fall_back(struct transfer *t, const char *words)
+{
+	transfer_hop_say(t, "%s; plain text instead, as nothing forbids", words);
+	t->plain = true;
+	connect_again(t);
+}
+
+/* It answered, and then fell silent or broke: so half-broken IPv6 looks, which connects and loses large packets. */
+static bool
+is_broken_path(const struct transfer *t, const struct smtp_out_end *end)
+{
+	bool quiet = end->why == SMTP_OUT_LOST || end->why == SMTP_OUT_SLOW ||
+	    (end->why == SMTP_OUT_TLS_FAILED && t->link->tls.outcome.failure == TLS_FAILURE_HANDSHAKE);
+
+	return quiet && !t->v4_only && t->greeted < RELAY_SESSIONS_MAX && !addr_is_v4(&t->peer) &&
+	    addresses_of(t, NULL, true) > 0;
+}
+
+bool
+transfer_use_v4(struct transfer *t, const struct smtp_out_end *end)
+{
+	char words[QUEUE_TEXT_SIZE];
+
+	if (!is_broken_path(t, end))
+		return false;
+	transfer_copy(words, end->words);
+	transfer_hop_say(t, "%s; IPv4 instead of IPv6", words);
+	t->v4_only = true;
+	connect_again(t);
+	return true;
 }
 
 /* 521: this host never takes mail (RFC 7504 3). Other 5xx of a greeting say that it does not want us now. */
@@ -111,6 +160,7 @@ fail_session(struct transfer *t, const struct smtp_out_end *end)
 	transfer_words(text, end->code, end->enhanced, end->words, end->stage);
 	t->crowded = t->crowded || end->why == SMTP_OUT_GOING ||
 	    (end->why == SMTP_OUT_REFUSED && end->code >= 400 && end->code < 500);
+	t->greeted += end->stage > SMTP_OUT_AT_BANNER;
 	transfer_hop_say(t, "%s", text);
 	transfer_fail(t, TRANSFER_TURNED_AWAY, never ? QUEUE_PERM : QUEUE_TEMP, status, "%s", text);
 }
@@ -122,21 +172,21 @@ on_over(void *ctx, const struct smtp_out_end *end)
 	char words[QUEUE_TEXT_SIZE];
 	enum tls_next next;
 
+	transfer_copy(words, end->words);
+	if (transfer_use_v4(t, end))
+		return;
 	transfer_hop_tls(t, &host_of(t)->decision, end);
 	if (!what_now(t, end, &next)) {
 		fail_session(t, end);
 		next = TLS_NEXT_HOST;
 	} else if (next == TLS_NEXT_PLAIN && !t->plain) {
-		snprintf(words, sizeof words, "%.*s", STR_ARG(end->words));
 		fall_back(t, words);
 		return;
 	} else {
-		snprintf(words, sizeof words, "%.*s", STR_ARG(end->words));
 		transfer_hop_say(t, "%s", words);
 		fail_tls(t, words);
 	}
 	t->link = NULL;
-	t->greeted += end->stage > SMTP_OUT_AT_BANNER && t->failure.verdict != QUEUE_PERM;
 	if (next == TLS_NEXT_WAIT)
 		transfer_finish(t);
 	else
@@ -195,6 +245,7 @@ on_greeted(void *ctx)
 		transfer_next_host(t);
 		return;
 	}
+	transfer_hop(t)->plain = t->plain;
 	describe_link(t);
 	transfer_send(t);
 }
@@ -224,10 +275,11 @@ on_connected(void *ctx, const struct connect_result *r)
 
 	t->addresses += t->plain ? 0 : r->tried;
 	transfer_hop_peer(t, &r->peer);
+	if (r->words[0] != '\0')
+		transfer_hop_say(t, "%s", r->words);
 	if (r->fd != -1) {
 		greet(t, r);
 	} else {
-		transfer_hop_say(t, "%s", r->words);
 		transfer_fail(t, TRANSFER_UNREACHABLE, QUEUE_TEMP, "4.4.1", "%s", r->words);
 		t->has_slot = false;
 		relay_slot_free(t->relay);
@@ -252,19 +304,13 @@ sources_of(const struct conf *c, struct addr out[static CONNECT_SOURCES_MAX])
 void
 transfer_connect(struct transfer *t)
 {
-	const struct relay_host *h = host_of(t);
-	unsigned left = RELAY_ADDRESSES_MAX - t->addresses;
-	struct addr sources[CONNECT_SOURCES_MAX];
-	struct connect_query q = { .addrs = h->addrs, .n = h->naddrs < left ? h->naddrs : left,
+	struct addr addrs[RELAY_ADDRESSES_MAX] = { t->peer }, sources[CONNECT_SOURCES_MAX];
+	struct connect_query q = { .addrs = addrs, .n = t->plain ? 1 : addresses_of(t, addrs, t->v4_only),
 		.timeout_ms = t->conf->relay.connect_ms, .sources = sources };
 
 	q.nsources = sources_of(t->conf, sources);
-	if (t->plain) {
-		q.addrs = &t->peer;
-		q.n = 1;
-	} else {
+	if (!t->plain && !t->v4_only)
 		t->began = mono_now();
-	}
 	t->connect = connect_new(t->relay->loop, &q, on_connected, t);
 }
 

@@ -160,12 +160,13 @@ on_done(void *ctx, const struct smtp_out_end *end)
 
 	t->link = NULL;
 	transfer_hop(t)->transfer_ms = (uint32_t)mono_ms_between(mono_now(), t->sent);
-	t->crowded = t->crowded || (end != NULL && end->why == SMTP_OUT_GOING);
+	t->crowded = end != NULL ? t->crowded || end->why == SMTP_OUT_GOING : t->crowded && !t->answered;
+	t->greeted -= end == NULL && !t->answered; /* it could not do what the message needs: nothing was asked of it */
 	if (end == NULL)
 		idle_put(t->relay, l);
 	if (end != NULL && t->old && !t->answered)
 		lose_old(t);
-	else
+	else if (end == NULL || t->old || !transfer_is_open(t) || t->relay->draining || !transfer_use_v4(t, end))
 		go_on(t);
 }
 

@@ -21,6 +21,13 @@ cut_clean(char *text)
 	text[n] = '\0';
 }
 
+void
+transfer_copy(char out[static QUEUE_TEXT_SIZE], struct str words)
+{
+	snprintf(out, QUEUE_TEXT_SIZE, "%.*s", STR_ARG(words));
+	cut_clean(out);
+}
+
 __attribute__((format(printf, 3, 0))) static void
 add_words(char *text, size_t size, const char *format, va_list args)
 {

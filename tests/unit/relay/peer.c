@@ -21,7 +21,7 @@ struct client {
 	const struct peer_script *script;
 	const char *taken[4];
 	unsigned ntaken, nmails;
-	bool tls, hangs, endless, secure_next, deaf;
+	bool tls, hangs, endless, slow, secure_next, deaf;
 };
 
 struct peer {
@@ -90,6 +90,8 @@ say(struct client *c, const char *reply)
 		conn_close(c->conn);
 	else if (strcmp(deed, "!hang") == 0)
 		c->hangs = true;
+	else if (strcmp(deed, "!slow") == 0)
+		c->slow = true;
 	else if (strcmp(deed, "!endless") == 0)
 		c->endless = true;
 	go_on_for_ever(c);
@@ -221,6 +223,8 @@ on_data(void *ctx, struct str bytes)
 		conn_write(c->conn, STR("500 this is no TLS, whatever was said before\r\n"));
 	if (c->hangs || c->deaf)
 		return n;
+	if (c->slow)
+		conn_pause(c->conn);
 	buf_add(&c->line, bytes);
 	while (!c->secure_next && !c->hangs && str_has(buf_str(&c->line), '\n')) {
 		size_t end = str_find(buf_str(&c->line), '\n') + 1;
@@ -387,6 +391,14 @@ peer_say(struct peer *p, const char *text)
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		if (p->clients[i] != NULL)
 			conn_write(p->clients[i]->conn, str_of(text));
+}
+
+void
+peer_read(struct peer *p)
+{
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		if (p->clients[i] != NULL)
+			conn_resume(p->clients[i]->conn);
 }
 
 const char *

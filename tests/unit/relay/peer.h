@@ -8,7 +8,8 @@
 #include <postern/net/addr.h>
 
 /* What it says; NULL: what a good server says. Behind a reply may stand what it does then:
- *   "!close" "!rst" "!hang" (says nothing any more) "!endless" (goes on with the reply for ever) */
+ *   "!close" "!rst" "!hang" (says nothing any more) "!endless" (goes on with the reply for ever)
+ *   "!slow" (reads one piece for each peer_read) */
 struct peer_script {
 	const char *banner;
 	const char *ehlo;     /* before TLS, and without it */
@@ -42,6 +43,7 @@ unsigned peer_connections(const struct peer *p);
 unsigned peer_open(const struct peer *p);
 /* To everybody who is connected, without being asked. */
 void peer_say(struct peer *p, const char *text);
+void peer_read(struct peer *p);
 /* All that it was told, inside TLS too; NUL-terminated. */
 const char *peer_heard(struct peer *p);
 unsigned peer_mails(const struct peer *p);

@@ -273,6 +273,7 @@ tls_first_needs_tls(void **state)
 
 /* --- RFC 8689 --- */
 
+/* All hosts are asked (RFC 8689 4.2.1). */
 static void
 requiretls_goes_where_it_is_kept(void **state)
 {
@@ -283,9 +284,11 @@ requiretls_goes_where_it_is_kept(void **state)
 	(void)state;
 	open_world(&w, "");
 	p[0] = out_server(&w, "mx1.remote.test", &(struct peer_script){ .cert = &mx });
+	out_server(&w, "mx2.remote.test", &(struct peer_script){ .cert = &other });
+	out_server(&w, "mx3.remote.test", &(struct peer_script){ .banner = NULL });
 	p[1] = out_server(&w, "mx.remote.test",
 	    &(struct peer_script){ .cert = &mx, .ehlo_tls = "250-mx.remote.test\r\n250 REQUIRETLS\r\n" });
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 4; i++) {
 		out_demand(&w.hosts[i], TLS_LEVEL_VERIFY);
 		w.hosts[i].decision.names[0] = STR("mx.remote.test");
 		w.hosts[i].decision.requiretls = true;

@@ -128,6 +128,34 @@ connections_come_from_the_configured_address(void **state)
 	out_close(&w);
 }
 
+/* It connects, and then nothing comes of it: so IPv6 looks on a path that loses large packets. */
+static void
+broken_ipv6_is_left_for_ipv4(void **state)
+{
+	static const struct peer_script broken[] = { { .banner = "!rst" }, { .ehlo = "!close" }, { .data = "!rst" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+		struct outbound w;
+		struct out_result *r;
+		struct relay_host *h;
+
+		out_open(&w, "");
+		h = out_host(&w, "mx.remote.test");
+		w.peers[w.npeers++] = peer_new(w.loop, "::1", &broken[i]);
+		w.peers[w.npeers++] = peer_new(w.loop, "127.0.0.1", &good);
+		out_add_addr(h, peer_addr(w.peers[0]));
+		out_add_addr(h, peer_addr(w.peers[1]));
+		r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
+		assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
+		assert_int_equal(peer_connections(w.peers[0]), 1);
+		assert_int_equal(r->nhops, 1);
+		assert_says(r->ip[0], "127.0.0.1:");
+		assert_says(r->why[0], i == 0 ? "[::1]" : "IPv4 instead of IPv6");
+		out_close(&w);
+	}
+}
+
 /* --- hosts that do not want us --- */
 
 static const struct {
@@ -163,6 +191,7 @@ an_unwilling_host_is_followed_by_the_next(void **state)
 		assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
 		assert_int_equal(r->nhops, 2);
 		assert_int_equal(r->rcpts[0].hop, 1);
+		assert_int_equal(r->reach, QUEUE_REACHED);
 		out_close(&w);
 	}
 }
@@ -308,6 +337,36 @@ a_server_that_takes_for_ever_is_left(void **state)
 	out_close(&w);
 }
 
+/* One that reads a little before each deadline of the session still has only so long for the whole message. */
+static void
+a_server_that_reads_for_ever_is_left(void **state)
+{
+	enum { BYTES = 32 << 20, STEP_S = 170, ALLOWED_S = 2400 + BYTES / 4096 };
+	struct outbound w;
+	struct peer *p;
+	unsigned job, steps = 0;
+	char *body = mem_new(BYTES);
+
+	(void)state;
+	memset(body, 'x', BYTES);
+	for (size_t i = 100; i < BYTES; i += 100)
+		memcpy(body + i, "\r\n", 2);
+	out_open(&w, "");
+	clock_fake(mono_now(), wall_now());
+	p = out_server(&w, "mx.remote.test", &(struct peer_script){ .ehlo = "250 mx\r\n", .data = "354 go\r\n!slow" });
+	job = out_send(&w, &(struct out_mail){ .body = body, .body_n = BYTES });
+	while (!w.results[job].done && steps++ < 200) {
+		clock_fake_step(STEP_S * 1000);
+		peer_read(p);
+		out_run(&w, 5);
+	}
+	clock_real();
+	assert_verdict(&w.results[job], 0, QUEUE_TEMP, "4.4.2", "the connection broke (at message)");
+	assert_in_range(steps, ALLOWED_S / STEP_S, ALLOWED_S / STEP_S + 15); /* its timer is looked at when bytes move */
+	free(body);
+	out_close(&w);
+}
+
 int
 main(void)
 {
@@ -317,6 +376,7 @@ main(void)
 		cmocka_unit_test(no_answer_at_all_names_each_address),
 		cmocka_unit_test(no_more_addresses_than_allowed_are_tried),
 		cmocka_unit_test(connections_come_from_the_configured_address),
+		cmocka_unit_test(broken_ipv6_is_left_for_ipv4),
 		cmocka_unit_test(an_unwilling_host_is_followed_by_the_next),
 		cmocka_unit_test(a_host_that_never_takes_mail_is_an_answer),
 		cmocka_unit_test(a_server_with_our_name_is_ourselves),
@@ -325,6 +385,7 @@ main(void)
 		cmocka_unit_test(a_connection_lost_before_the_end_is_tried_elsewhere),
 		cmocka_unit_test(half_a_message_is_none),
 		cmocka_unit_test(a_server_that_takes_for_ever_is_left),
+		cmocka_unit_test(a_server_that_reads_for_ever_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
