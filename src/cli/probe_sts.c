@@ -24,7 +24,7 @@ parse(struct probe_sts *s, const struct fetch_result *r, char words[static ERR_L
 	else if (!tls_sts_is_text(r->content_type))
 		snprintf(words, ERR_LOG_MAX, "https://%.*s: the policy is not text/plain", STR_ARG(s->host));
 	else if (!tls_sts_parse_policy(arena_str(&s->arena, r->body), &s->policy, &e))
-		snprintf(words, ERR_LOG_MAX, "the policy: %s", e.log);
+		snprintf(words, ERR_LOG_MAX, "the policy: %.*s", ERR_LOG_MAX - 16, e.log);
 	else
 		s->has_policy = true;
 	return words;
@@ -79,7 +79,7 @@ sts_ask(struct probe_sts *s, struct loop *l, struct dns *dns, struct str ca_file
 	arena_init(&s->arena);
 	s->fetch = fetch_open(l, ca_file, &e);
 	if (s->fetch == NULL) {
-		snprintf(s->words, sizeof s->words, "the policy cannot be fetched: %s", e.log);
+		snprintf(s->words, sizeof s->words, "the policy cannot be fetched: %.*s", ERR_LOG_MAX - 64, e.log);
 		return false;
 	}
 	s->host = arena_strf(&s->arena, "mta-sts.%.*s", STR_ARG(domain));
