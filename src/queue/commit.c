@@ -9,7 +9,7 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
-enum { GROUP_MAX = 256 }; /* operations in a transaction: of 64 KiB each, 4096 pages */
+enum { GROUP_MAX = 256 }; /* operations in a transaction: of 256 KiB each, 16 640 of the 131 071 pages that LMDB takes */
 
 struct list {
 	struct commit_op *first;

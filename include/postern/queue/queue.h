@@ -213,7 +213,7 @@ void queue_answer_gone(struct queue_ask *ask);
 /* --- the queue ---------------------------------------------------------------------------------------------------- */
 
 enum {
-	QUEUE_INLINE_MAX = 64 << 10, /* message files up to this live in LMDB, larger ones in spool/ */
+	QUEUE_INLINE_MAX = 256 << 10, /* message files up to this live in LMDB, larger ones in spool/ */
 	QUEUE_RETURN_MAX = 32 << 10, /* a bounce returns whole messages up to this, else the header (cut at this) */
 };
 

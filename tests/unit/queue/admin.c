@@ -82,7 +82,7 @@ pages(void **state)
 static void
 show(void **state)
 {
-	static const size_t sizes[] = { 100, 100000, 300000 }; /* in the ledger, copied, a file from the start */
+	static const size_t sizes[] = { 100, 100000, 300000 }; /* in the ledger, small and large; a file */
 	struct world w;
 	struct buf header;
 	struct id qid;
@@ -197,7 +197,7 @@ delete_by_domain(void **state)
 	start(&w);
 	for (int i = 0; i < 450; i++)
 		submit(&w, two, 10, NULL);
-	submit(&w, two, 100000, NULL);
+	submit(&w, two, 300000, NULL);
 	assert_int_equal(act(&w, QUEUE_ACT_DELETE, NULL, "two.test"), 451); /* several slices */
 	assert_int_equal(act(&w, QUEUE_ACT_DELETE, NULL, "none.test"), 0);
 	while (queue_list(w.q, &at, 100, &view, &s))

@@ -117,7 +117,7 @@ lost_file_comes_back(void **state)
 	world_init(&w);
 	world_open(&w);
 	w.down = true;
-	world_submit(&w, world_message(&w, SENDER, bob, 100000, &qid));
+	world_submit(&w, world_message(&w, SENDER, bob, 300000, &qid));
 	path_of(&w, qid, path);
 	snprintf(away, sizeof away, "%s/away", w.dir);
 	assert_int_equal(rename(path, away), 0);
