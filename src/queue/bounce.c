@@ -212,8 +212,7 @@ write_returned(struct writer *w)
 	else
 		part(w, global ? "message/global-headers" : "text/rfc822-headers", w->returns8);
 	buf_add(w->out, r);
-	if (!str_ends(r, STR("\r\n")))
-		buf_add_cstr(w->out, "\r\n");
+	buf_add_cstr(w->out, "\r\n"); /* the boundary's own, RFC 2046 5.1.1 */
 }
 
 static bool

@@ -81,7 +81,7 @@ two_recipients(void **state)
 	assert_true(str_search(f.value, STR("report-type=delivery-status;")) < f.value.n);
 	assert_true(str_eq(d.type[1], STR("message/delivery-status")));
 	assert_true(str_eq(d.type[2], STR("message/rfc822")));
-	assert_true(str_eq(d.body[2], STR("Subject: x\r\n\r\nbody")));
+	assert_true(str_eq(d.body[2], STR("Subject: x\r\n\r\nbody\r\n")));
 	assert_field(&d, 0, "Reporting-MTA", "dns; mx.example.test");
 	assert_field(&d, 0, "Original-Envelope-Id", "QQ314159");
 	assert_field(&d, 0, "Received-From-MTA", "dns; client.test (192.0.2.1)");
