@@ -265,10 +265,15 @@ class Server:
                 return
             plain.settimeout(IDLE_SECONDS)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            script = self.scripts[min(len(self.sessions), len(self.scripts) - 1)] if self.scripts else self.script
-            session = Session(self, plain, peer[0], script)
-            self.sessions.append(session)
+            session = Session(self, plain, peer[0], self.script_for(plain))
+            self.remember(session)
             threading.Thread(target=session.serve, daemon=True).start()
+
+    def script_for(self, _):
+        return self.scripts[min(len(self.sessions), len(self.scripts) - 1)] if self.scripts else self.script
+
+    def remember(self, session):
+        self.sessions.append(session)
 
     def context(self, on_name):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -291,10 +296,11 @@ class Server:
         return [line for s in self.sessions for line in s.heard if line.upper().startswith(verb)]
 
     def stop(self):
-        """Nobody is there any more: connections are refused."""
+        """Nobody is there any more: connections end, new ones are refused."""
         self.stopping.set()
-        with contextlib.suppress(OSError):
-            self.listening.shutdown(socket.SHUT_RDWR)
+        for ended in (self.listening, *(s.socket for s in self.sessions)):
+            with contextlib.suppress(OSError):
+                ended.shutdown(socket.SHUT_RDWR)
         self.listening.close()
         self.thread.join()
 

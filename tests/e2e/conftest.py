@@ -60,5 +60,14 @@ def world():
             site.end_well()
 
 
+@pytest.fixture
+def hosts(world):
+    """Played servers with domains, for one test."""
+    from elsewhere import Hosts
+    hosts = Hosts(world)
+    yield hosts
+    hosts.close()
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "queues: the test leaves the queue as it found it by itself")

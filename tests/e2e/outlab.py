@@ -8,7 +8,8 @@ runs, a certificate authority, and postern inside it.
         site = world.site()                      # mx.example.test, in DNS and with a TLSA record of its own
         site.start()
 
-Zones have a TTL of one second; a change is there when zone() returns, for whoever has nothing in a cache. All of
+Zones have a TTL of one second, and what is not there is not remembered: a change is there when zone() returns, for whoever has
+nothing in a cache, and two seconds later for everybody. All of
 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/25 and 2001:db8::/48 is here; packets to 203.0.113.128/25 and
 2001:db8:dead::/48 get no answer of any kind."""
 import ctypes
@@ -31,7 +32,7 @@ HERE = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/25")
 DEAD, DEAD6 = "203.0.113.128/25", "2001:db8:dead::/48"
 CLONE_NEWNET = 0x40000000
 
-SOA = "@ IN SOA ns.{origin} hostmaster.{origin} {serial} 3600 600 86400 1\n@ IN NS ns.{origin}\nns.{origin} IN A {server}\n"
+SOA = "@ IN SOA ns.{origin} hostmaster.{origin} {serial} 3600 600 86400 0\n@ IN NS ns.{origin}\nns.{origin} IN A {server}\n"
 
 
 def missing():
@@ -122,7 +123,7 @@ class Server:
             self.process.wait(20)
             self.process = None
 
-    def publish(self, zone):
+    def publish(self, zone, loads=True):
         """The zone as it is now, in a server that runs."""
         zone.write()
         known = zone.name in self.zones
@@ -131,7 +132,8 @@ class Server:
             return
         self.write()
         self.world.run("/usr/sbin/nsd-control", "-c", str(self.conf), *(("reload", zone.name) if known else ("reconfig",)))
-        self.wait_for(zone)
+        if loads:
+            self.wait_for(zone)
 
     def wait_for(self, zone):
         """Until it answers with the zone as it is now."""
@@ -207,9 +209,9 @@ class World(Lab):
             self.servers[address] = Server(self, address)
         return self.servers[address]
 
-    def zone(self, name, records, signed=True, vouched=True, wrecked=None, server=LEAVES, served=True):
+    def zone(self, name, records, signed=True, vouched=True, wrecked=None, server=LEAVES, served=True, loads=True):
         """Makes the zone name (below test., or below a zone that delegates it itself), or changes it. served=False: delegated to an
-        address where nobody answers for it."""
+        address where nobody answers for it; loads=False: to a server that knows it and cannot read it (SERVFAIL)."""
         name = name.rstrip(".") + "."
         zone = self.leaves.get(name)
         if zone is None:
@@ -217,7 +219,7 @@ class World(Lab):
         before = zone.delegation() if zone.keys else ""
         zone.change(records, signed, vouched, wrecked)
         if served:
-            self.server(zone.server).publish(zone)
+            self.server(zone.server).publish(zone, loads)
             if self.server(zone.server).process is None:
                 self.server(zone.server).start()
         if zone.delegation() != before and name.count(".") == 2:
@@ -227,15 +229,15 @@ class World(Lab):
 
     # --- postern
 
-    def site(self, extra="", start=False, limits="retry_first = 1s\nretry_last = 3s", relay="", dns="", **options):
-        """postern as mx.example.test: on 25 of its public addresses and on ports of loopback for the clients of class Site. limits: of
-        section queue; relay, dns: more of those sections. options: of class Site."""
+    def site(self, extra="", start=False, limits="retry_first = 1s\nretry_last = 3s", relay="", dns="", public=True, **options):
+        """postern as mx.example.test: on 25 of its public addresses (one site at a time) and on ports of loopback for the clients of
+        class Site. limits: of section queue; relay, dns: more of those sections. options: of class Site."""
         cert = self.authority.issue("mx.example.test")
         self.zone("example.test", f"@ MX 10 mx\nmx A {POSTERN}\nmx AAAA {POSTERN6}\n_25._tcp.mx TLSA {cert.tlsa()}\n")
         text = (f'{CHEAP_HASHES}\ntls {{ certificate = "{cert.chain}"\nkey = "{cert.key}" }}\n'
                 f'dns {{ trust_anchor = "{self.anchor}"\nroot_hints = "{self.hints}"\n{dns} }}\n'
                 f'queue {{ {limits} }}\nrelay {{ ca_file = "{self.authority.certificate.alone}"\n{relay} }}\n{extra}')
-        site = Site(extra=text, listen={"smtp": (f"{POSTERN}:25", f"[{POSTERN6}]:25")}, **options)
+        site = Site(extra=text, listen={"smtp": (f"{POSTERN}:25", f"[{POSTERN6}]:25")} if public else None, **options)
         site.certificate = self.authority.certificate.alone
         self.sites.append(site)
         return site.start() if start else site

@@ -194,7 +194,8 @@ class Site:
         if not self.log_path.exists():
             return ""
         self.settle_log()
-        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-n:])
+        lines = [l for l in self.log_path.read_text(errors="replace").splitlines() if " event=mark " not in l]
+        return "\n".join(lines[-n:])
 
     def settle_log(self, seconds=2):
         """Waits until all that the server has said is in the log: what goes into its pipe last comes out last."""
