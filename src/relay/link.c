@@ -113,7 +113,8 @@ static void
 finish(struct link *l)
 {
 	static const struct smtp_out_end quit = {
-		.why = SMTP_OUT_QUIT, .stage = SMTP_OUT_AT_QUIT, .enhanced = "2.0.0" };
+		.why = SMTP_OUT_QUIT, .stage = SMTP_OUT_AT_QUIT, .enhanced = "2.0.0"
+	};
 	bool more = l->ready, busy = l->state == LINK_BUSY;
 
 	l->finished = l->ready = false;

@@ -65,8 +65,7 @@ on_close(void *ctx, const struct smtp_out_end *end)
 }
 
 void
-link_end_with(
-    struct link *l, enum smtp_out_why why, enum smtp_out_stage stage, const char *enhanced, struct str words)
+link_end_with(struct link *l, enum smtp_out_why why, enum smtp_out_stage stage, const char *enhanced, struct str words)
 {
 	struct smtp_out_end end = { .why = why, .stage = stage, .words = words };
 

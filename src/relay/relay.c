@@ -47,7 +47,7 @@ start_jobs(struct relay *r)
 
 	TAILQ_CONCAT(&jobs, &r->starting, queued);
 	TAILQ_FOREACH(t, &jobs, queued)
-		t->queue = &jobs;
+	t->queue = &jobs;
 	while ((t = TAILQ_FIRST(&jobs)) != NULL) {
 		transfer_wait(t, NULL);
 		transfer_start(t);

@@ -27,7 +27,8 @@ copy_job(struct transfer *t, const struct queue_job *from)
 	t->what.fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 0);
 	for (size_t i = 0; i < from->n; i++)
 		rcpts[i] = (struct queue_job_rcpt){ .address = arena_str(a, from->rcpts[i].address),
-			.notify = from->rcpts[i].notify, .orcpt = arena_str(a, from->rcpts[i].orcpt) };
+			.notify = from->rcpts[i].notify,
+			.orcpt = arena_str(a, from->rcpts[i].orcpt) };
 	t->what.rcpts = rcpts;
 }
 
@@ -101,8 +102,8 @@ has_others(const struct transfer *t)
 	const struct transfer *other;
 
 	LIST_FOREACH(other, &t->relay->jobs, entry)
-		if (other != t && other->reached && str_eq(other->what.destination, t->what.destination))
-			return true;
+	if (other != t && other->reached && str_eq(other->what.destination, t->what.destination))
+		return true;
 	return false;
 }
 
@@ -135,8 +136,9 @@ transfer_finish(struct transfer *t)
 	transfer_close(t);
 	t->own_fault = t->own_fault || t->relay->draining;
 	answer_open(t);
-	result = (struct queue_relayed){ .reach = reach_of(t), .rcpts = t->rcpts, .n = t->what.n, .hops = t->hops,
-		.nhops = t->nhops };
+	result = (struct queue_relayed){
+		.reach = reach_of(t), .rcpts = t->rcpts, .n = t->what.n, .hops = t->hops, .nhops = t->nhops
+	};
 	t->done(t->ctx, &result);
 	relay_turn_soon(t->relay); /* a drain may be over */
 	transfer_free(t);
@@ -206,7 +208,10 @@ on_plan(void *ctx, const struct relay_plan *p)
 void
 transfer_plan(struct transfer *t)
 {
-	const struct relay_plan_query q = { .conf = t->conf, .route = t->route, .sts = t->what.sts, .message = t->class,
+	const struct relay_plan_query q = { .conf = t->conf,
+		.route = t->route,
+		.sts = t->what.sts,
+		.message = t->class,
 		.handshakes_failed = t->what.handshakes_failed };
 
 	t->planning = relay_plan_ask(t->relay->ops, t->relay->ctx, t->relay->loop, &q, on_plan, t);
@@ -226,8 +231,8 @@ transfer_start(struct transfer *t)
 		fail_early(t, "4.3.5", "the route of this mail is not configured any more");
 	} else {
 		t->class = class_of(&t->what);
-		t->key = arena_strf(&t->mem, "%.*s\n%d\n%.*s", STR_ARG(t->what.destination), (int)t->class,
-		    STR_ARG(t->what.sts));
+		t->key = arena_strf(
+		    &t->mem, "%.*s\n%d\n%.*s", STR_ARG(t->what.destination), (int)t->class, STR_ARG(t->what.sts));
 		t->link = idle_take(t->relay, t->key, t->conf);
 		if (t->link != NULL)
 			transfer_send(t);

@@ -78,8 +78,8 @@ forbid(struct transfer *t, const struct relay_host *h)
 
 	transfer_hop_refused(t, h);
 	t->own_fault = t->own_fault || required;
-	transfer_fail(t, TRANSFER_FORBIDDEN, required ? QUEUE_PERM : QUEUE_TEMP, required ? "5.7.10" : "4.7.5", "%s",
-	    h->words);
+	transfer_fail(
+	    t, TRANSFER_FORBIDDEN, required ? QUEUE_PERM : QUEUE_TEMP, required ? "5.7.10" : "4.7.5", "%s", h->words);
 }
 
 /* What the decision says about a session that ended without the TLS it asks for; false: TLS was not why. */
@@ -128,10 +128,10 @@ static bool
 is_broken_path(const struct transfer *t, const struct smtp_out_end *end)
 {
 	bool quiet = end->why == SMTP_OUT_LOST || end->why == SMTP_OUT_SLOW ||
-	    (end->why == SMTP_OUT_TLS_FAILED && t->link->tls.outcome.failure == TLS_FAILURE_HANDSHAKE);
+		     (end->why == SMTP_OUT_TLS_FAILED && t->link->tls.outcome.failure == TLS_FAILURE_HANDSHAKE);
 
 	return quiet && !t->v4_only && t->greeted < RELAY_SESSIONS_MAX && !addr_is_v4(&t->peer) &&
-	    addresses_of(t, NULL, true) > 0;
+	       addresses_of(t, NULL, true) > 0;
 }
 
 bool
@@ -159,7 +159,7 @@ fail_session(struct transfer *t, const struct smtp_out_end *end)
 	status[0] = never ? '5' : '4';
 	transfer_words(text, end->code, end->enhanced, end->words, end->stage);
 	t->crowded = t->crowded || end->why == SMTP_OUT_GOING ||
-	    (end->why == SMTP_OUT_REFUSED && end->code >= 400 && end->code < 500);
+		     (end->why == SMTP_OUT_REFUSED && end->code >= 400 && end->code < 500);
 	t->greeted += end->stage > SMTP_OUT_AT_BANNER;
 	transfer_hop_say(t, "%s", text);
 	transfer_fail(t, TRANSFER_TURNED_AWAY, never ? QUEUE_PERM : QUEUE_TEMP, status, "%s", text);
@@ -256,8 +256,12 @@ static void
 greet(struct transfer *t, const struct connect_result *r)
 {
 	const struct conf_route *login = t->route.login;
-	struct link_query q = { .conf = t->conf, .fd = r->fd, .peer = r->peer, .decision = &host_of(t)->decision,
-		.protocol = t->route.protocol, .plain = t->plain };
+	struct link_query q = { .conf = t->conf,
+		.fd = r->fd,
+		.peer = r->peer,
+		.decision = &host_of(t)->decision,
+		.protocol = t->route.protocol,
+		.plain = t->plain };
 
 	if (login != NULL) {
 		q.user = login->user;
@@ -305,8 +309,10 @@ void
 transfer_connect(struct transfer *t)
 {
 	struct addr addrs[RELAY_ADDRESSES_MAX] = { t->peer }, sources[CONNECT_SOURCES_MAX];
-	struct connect_query q = { .addrs = addrs, .n = t->plain ? 1 : addresses_of(t, addrs, t->v4_only),
-		.timeout_ms = t->conf->relay.connect_ms, .sources = sources };
+	struct connect_query q = { .addrs = addrs,
+		.n = t->plain ? 1 : addresses_of(t, addrs, t->v4_only),
+		.timeout_ms = t->conf->relay.connect_ms,
+		.sources = sources };
 
 	q.nsources = sources_of(t->conf, sources);
 	if (!t->plain && !t->v4_only)
@@ -359,7 +365,7 @@ static bool
 may_go_on(const struct transfer *t)
 {
 	return !t->relay->draining && transfer_is_open(t) && t->at < t->plan->nhosts &&
-	    t->greeted < RELAY_SESSIONS_MAX && t->addresses < RELAY_ADDRESSES_MAX;
+	       t->greeted < RELAY_SESSIONS_MAX && t->addresses < RELAY_ADDRESSES_MAX;
 }
 
 void

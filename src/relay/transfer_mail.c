@@ -78,8 +78,12 @@ transfer_send(struct transfer *t)
 	t->reached = true;
 	t->answered = false;
 	t->sent = mono_now();
-	t->mail = (struct smtp_out_mail){ .sender = t->what.sender, .ret = t->what.ret, .envid = t->what.envid,
-		.flags = t->what.flags, .size = t->message.prefix_n + t->message.body_n, .rcpts = t->sending,
+	t->mail = (struct smtp_out_mail){ .sender = t->what.sender,
+		.ret = t->what.ret,
+		.envid = t->what.envid,
+		.flags = t->what.flags,
+		.size = t->message.prefix_n + t->message.body_n,
+		.rcpts = t->sending,
 		.nrcpts = choose(t) };
 	if (!link_send(t->link, &t->mail, &t->message))
 		lose(t);
@@ -90,8 +94,10 @@ transfer_send(struct transfer *t)
 static enum queue_verdict
 verdict_of(const struct smtp_out_result *r)
 {
-	static const enum queue_verdict verdicts[] = { [SMTP_OUT_DELIVERED] = QUEUE_DONE, [SMTP_OUT_TEMP] = QUEUE_TEMP,
-		[SMTP_OUT_PERM] = QUEUE_PERM, [SMTP_OUT_CONVERT] = QUEUE_PERM };
+	static const enum queue_verdict verdicts[] = { [SMTP_OUT_DELIVERED] = QUEUE_DONE,
+		[SMTP_OUT_TEMP] = QUEUE_TEMP,
+		[SMTP_OUT_PERM] = QUEUE_PERM,
+		[SMTP_OUT_CONVERT] = QUEUE_PERM };
 
 	return verdicts[r->outcome];
 }

@@ -38,8 +38,8 @@ add_words(char *text, size_t size, const char *format, va_list args)
 }
 
 void
-transfer_words(char out[static QUEUE_TEXT_SIZE], unsigned code, const char *enhanced, struct str words,
-    enum smtp_out_stage stage)
+transfer_words(
+    char out[static QUEUE_TEXT_SIZE], unsigned code, const char *enhanced, struct str words, enum smtp_out_stage stage)
 {
 	enum { ROOM = QUEUE_TEXT_SIZE - 64 }; /* for code and stage */
 

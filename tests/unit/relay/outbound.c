@@ -114,8 +114,7 @@ parse(const char *more)
 	struct conf_errors e;
 	const struct conf *c;
 
-	snprintf(text, sizeof text,
-	    "hostname = \"mail.example.test\"\ndomains = { \"example.test\" }\n%s\n%s\n",
+	snprintf(text, sizeof text, "hostname = \"mail.example.test\"\ndomains = { \"example.test\" }\n%s\n%s\n",
 	    strstr(more, "relay {") == NULL ? "relay { connect_timeout = 1s }" : "", more);
 	conf_errors_init(&e);
 	c = conf_parse(str_of(text), "test.conf", &e);
@@ -170,14 +169,19 @@ static int
 write_message(const struct out_mail *m)
 {
 	struct envelope_writer w;
-	struct envelope e = { .qid = id_new(), .received = wall_now(), .sid = STR("sid"), .helo = STR("h"),
-		.protocol = STR("ESMTP"), .sender = str_of(m->sender) };
+	struct envelope e = { .qid = id_new(),
+		.received = wall_now(),
+		.sid = STR("sid"),
+		.helo = STR("h"),
+		.protocol = STR("ESMTP"),
+		.sender = str_of(m->sender) };
 	struct envelope_recipient r = { .address = STR("b@remote.test") };
 	struct envelope_target t = { .kind = ENVELOPE_REMOTE, .address = STR("b@remote.test") };
 	const char *body = m->body != NULL ? m->body : "Subject: hi\r\n\r\n.dot\r\nbody\r\n";
 	int fd = envelope_memfd();
 
-	assert_true(envelope_write_begin(&w, fd, &e) && envelope_write_recipient(&w, &r) && envelope_write_target(&w, &t));
+	assert_true(
+	    envelope_write_begin(&w, fd, &e) && envelope_write_recipient(&w, &r) && envelope_write_target(&w, &t));
 	assert_true(envelope_write_body(&w, str_from(body, m->body_n > 0 ? m->body_n : strlen(body))));
 	assert_true(envelope_write_prefix(&w, STR("Received: from here\r\n")));
 	assert_true(envelope_write_finish(&w, m->flags));
@@ -228,7 +232,9 @@ out_send(struct outbound *w, const struct out_mail *m)
 	struct out_mail mail = *m;
 	struct out_result *r = &w->results[w->njobs];
 	struct queue_job_rcpt rcpts[OUT_RCPTS_MAX];
-	struct queue_job job = { .qid = id_new(), .sid = STR("sid"), .flags = m->flags, .rcpts = rcpts, .sts = str_of(m->sts) };
+	struct queue_job job = {
+		.qid = id_new(), .sid = STR("sid"), .flags = m->flags, .rcpts = rcpts, .sts = str_of(m->sts)
+	};
 
 	assert_true(w->njobs < OUT_JOBS_MAX);
 	mail.sender = m->sender != NULL ? m->sender : "a@example.test";

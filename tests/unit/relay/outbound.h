@@ -71,7 +71,8 @@ struct out_result *out_deliver(struct outbound *w, const struct out_mail *m);
 /* Runs for so long. */
 void out_run(struct outbound *w, int ms);
 
-void assert_verdict(const struct out_result *r, size_t i, enum queue_verdict verdict, const char *status, const char *words);
+void assert_verdict(
+    const struct out_result *r, size_t i, enum queue_verdict verdict, const char *status, const char *words);
 /* The text holds the words. */
 void assert_says(const char *text, const char *words);
 

@@ -42,8 +42,7 @@ static const struct peer_script good = { .banner = NULL };
 
 /* --- doing as told --- */
 
-static const char *
-or(const char *told, const char *usual)
+static const char * or (const char *told, const char *usual)
 {
 	return told != NULL ? told : usual;
 }
@@ -110,7 +109,8 @@ static const char *
 usual_ehlo(const struct client *c)
 {
 	if (c->script->cert != NULL && !c->tls)
-		return "250-mx.remote.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-DSN\r\n250-STARTTLS\r\n250 SIZE 1000000\r\n";
+		return "250-mx.remote.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-DSN\r\n250-STARTTLS\r\n250 SIZE "
+		       "1000000\r\n";
 	return "250-mx.remote.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-DSN\r\n250 SIZE 1000000\r\n";
 }
 
@@ -119,13 +119,13 @@ on_hello(struct client *c)
 {
 	if (c->tls && c->script->ehlo_tls != NULL)
 		return c->script->ehlo_tls;
-	return c->tls ? usual_ehlo(c) : or(c->script->ehlo, usual_ehlo(c));
+	return c->tls ? usual_ehlo(c) : or (c->script->ehlo, usual_ehlo(c));
 }
 
 static const char *
 on_rcpt(struct client *c, struct str line)
 {
-	const char *reply = or(c->script->rcpt, "250 2.1.5 ok\r\n");
+	const char *reply = or (c->script->rcpt, "250 2.1.5 ok\r\n");
 
 	for (int i = 0; i < 4 && c->script->rcpts[i].address != NULL; i++)
 		if (str_search(line, str_of(c->script->rcpts[i].address)) < line.n)
@@ -138,7 +138,7 @@ on_rcpt(struct client *c, struct str line)
 static const char *
 on_data_verb(struct client *c)
 {
-	const char *reply = or(c->script->data, c->ntaken > 0 ? "354 go on\r\n" : "554 5.5.1 no valid recipients\r\n");
+	const char *reply = or (c->script->data, c->ntaken > 0 ? "354 go on\r\n" : "554 5.5.1 no valid recipients\r\n");
 
 	if (reply[0] == '3') {
 		assert_true(c->peer->mails < PEER_MAILS_MAX);
@@ -150,7 +150,7 @@ on_data_verb(struct client *c)
 static const char *
 on_starttls(struct client *c)
 {
-	const char *reply = or(c->script->starttls, "220 go ahead\r\n");
+	const char *reply = or (c->script->starttls, "220 go ahead\r\n");
 
 	c->secure_next = reply[0] == '2' && strchr(reply, '!') == NULL;
 	return reply;
@@ -169,7 +169,7 @@ answer(struct client *c, struct str line)
 		c->ntaken = 0;
 		if (c->nmails++ > 0 && c->script->mail_again != NULL)
 			return c->script->mail_again;
-		return or(c->script->mail, "250 2.1.0 ok\r\n");
+		return or (c->script->mail, "250 2.1.0 ok\r\n");
 	}
 	if (str_starts(line, STR("RCPT")))
 		return on_rcpt(c, line);
@@ -184,9 +184,9 @@ end_of_mail(struct client *c)
 	c->mail = NULL;
 	c->peer->mails++;
 	if (!c->script->lmtp)
-		return say(c, or(c->script->end, "250 2.0.0 accepted\r\n"));
+		return say(c, or (c->script->end, "250 2.0.0 accepted\r\n"));
 	for (unsigned i = 0; i < c->ntaken; i++)
-		if (!say(c, or(c->script->ends[i], "250 2.0.0 stored\r\n")))
+		if (!say(c, or (c->script->ends[i], "250 2.0.0 stored\r\n")))
 			return false;
 	return true;
 }
@@ -251,7 +251,7 @@ on_secure(void *ctx)
 	snprintf(c->peer->sni, sizeof c->peer->sni, "%s", name != NULL ? name : "");
 	c->tls = true;
 	if (c->script->tls_first)
-		say(c, or(c->script->banner, "220 mx.remote.test ESMTP\r\n"));
+		say(c, or (c->script->banner, "220 mx.remote.test ESMTP\r\n"));
 }
 
 static void
@@ -294,7 +294,7 @@ on_accept(void *ctx, int ready)
 	if (c->script->tls_first)
 		secure(c);
 	else
-		say(c, or(c->script->banner, "220 mx.remote.test ESMTP\r\n"));
+		say(c, or (c->script->banner, "220 mx.remote.test ESMTP\r\n"));
 }
 
 static void

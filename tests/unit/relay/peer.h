@@ -1,4 +1,4 @@
-/* peer.h - a mail server that does as it is told, in the loop of the test: real sockets, TLS, and every way to misbehave. */
+/* peer.h - a mail server that does as it is told, in the loop of the test: real sockets, TLS, every way to misbehave. */
 #ifndef TESTS_UNIT_RELAY_PEER_H
 #define TESTS_UNIT_RELAY_PEER_H
 

@@ -205,7 +205,8 @@ what_an_open_connection_puts_off_goes_to_the_next_host(void **state)
 
 	(void)state;
 	out_open(&w, "");
-	p[0] = out_server(&w, "mx1.remote.test", &(struct peer_script){ .rcpts = { { "grey@", "450 4.2.0 grey\r\n" } } });
+	p[0] =
+	    out_server(&w, "mx1.remote.test", &(struct peer_script){ .rcpts = { { "grey@", "450 4.2.0 grey\r\n" } } });
 	p[1] = out_server(&w, "mx2.remote.test", &good);
 	out_deliver(&w, &(struct out_mail){ .sender = NULL });
 	r = out_deliver(&w, &(struct out_mail){ .rcpts = { "b@remote.test", "grey@remote.test" } });

@@ -69,12 +69,13 @@ odd_line_ends_cannot_end_the_message(void **state)
 	(void)state;
 	out_open(&w, "");
 	p = out_server(&w, "mx.remote.test", &good);
-	r = out_deliver(&w,
-	    &(struct out_mail){ .body = "Subject: x\n\na\n.\nMAIL FROM:<evil@test>\r.\rRCPT\r\n.\r\n..\nend" });
+	r = out_deliver(
+	    &w, &(struct out_mail){ .body = "Subject: x\n\na\n.\nMAIL FROM:<evil@test>\r.\rRCPT\r\n.\r\n..\nend" });
 	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
 	assert_int_equal(peer_mails(p), 1);
-	assert_true(str_eq(peer_mail(p, 0), STR("Received: from here\r\nSubject: x\r\n\r\na\r\n..\r\nMAIL FROM:<evil@test> . "
-						"RCPT\r\n..\r\n...\r\nend\r\n")));
+	assert_true(
+	    str_eq(peer_mail(p, 0), STR("Received: from here\r\nSubject: x\r\n\r\na\r\n..\r\nMAIL FROM:<evil@test> . "
+					"RCPT\r\n..\r\n...\r\nend\r\n")));
 	assert_null(strstr(peer_heard(p), "evil"));
 	out_close(&w);
 }
@@ -88,7 +89,8 @@ each_recipient_has_an_answer_of_his_own(void **state)
 	(void)state;
 	out_open(&w, "");
 	out_server(&w, "mx.remote.test",
-	    &(struct peer_script){ .rcpts = { { "gone@", "550 5.1.1 no such user\r\n" }, { "full@", "452 4.2.2 full\r\n" } } });
+	    &(struct peer_script){
+		.rcpts = { { "gone@", "550 5.1.1 no such user\r\n" }, { "full@", "452 4.2.2 full\r\n" } } });
 	r = out_deliver(&w, &(struct out_mail){ .rcpts = { "b@remote.test", "gone@remote.test", "full@remote.test" } });
 	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250 2.0.0 accepted");
 	assert_verdict(r, 1, QUEUE_PERM, "5.1.1", "550 5.1.1 no such user (in reply to RCPT TO)");
@@ -251,13 +253,15 @@ a_host_that_policy_forbids_is_told_of_and_counted(void **state)
 	(void)state;
 	out_open(&w, "");
 	h = out_host(&w, "mx1.remote.test");
-	h->decision = (struct tls_decision){ .next = TLS_NEXT_HOST, .policy = TLSRPT_TLSA, .report = TLSRPT_DNSSEC_INVALID };
+	h->decision =
+	    (struct tls_decision){ .next = TLS_NEXT_HOST, .policy = TLSRPT_TLSA, .report = TLSRPT_DNSSEC_INVALID };
 	h->words = "DANE: bogus";
 	out_server(&w, "mx2.remote.test", &good);
 	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
 	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
 	assert_int_equal(r->nhops, 2);
-	assert_true(r->hops[0].counted && r->hops[0].result == TLSRPT_DNSSEC_INVALID && r->hops[0].policy == TLSRPT_TLSA);
+	assert_true(
+	    r->hops[0].counted && r->hops[0].result == TLSRPT_DNSSEC_INVALID && r->hops[0].policy == TLSRPT_TLSA);
 	assert_string_equal(r->ip[0], "");
 	assert_string_equal(r->why[0], "DANE: bogus");
 	assert_int_equal(r->rcpts[0].hop, 1);
@@ -276,7 +280,8 @@ many_forbidden_hosts_leave_room_for_the_one_that_counts(void **state)
 	for (int i = 0; i < 5; i++) {
 		struct relay_host *h = out_host(&w, "no.remote.test");
 
-		h->decision = (struct tls_decision){ .next = TLS_NEXT_HOST, .policy = TLSRPT_STS,
+		h->decision = (struct tls_decision){ .next = TLS_NEXT_HOST,
+			.policy = TLSRPT_STS,
 			.report = i == 0 ? TLSRPT_VALIDATION_FAILURE : TLSRPT_OK };
 		h->words = "not listed";
 	}

@@ -1,5 +1,5 @@
-/* tls.c - tests of TLS as a decision demands it, over real sockets: what is sent in the clear, what follows a failure, and
- * what the answer says. */
+/* tls.c - tests of TLS as a decision demands it, over real sockets: what is sent in the clear, what follows a failure,
+ * and what the answer says. */
 #include "outbound.h"
 
 #include <postern/core/buf.h>
@@ -60,7 +60,6 @@ the_mail_goes_inside_tls(void **state)
 	out_close(&w);
 }
 
-
 static void
 a_foreign_certificate_is_good_enough_for_may(void **state)
 {
@@ -92,7 +91,8 @@ a_foreign_certificate_is_not_verified(void **state)
 	out_demand(&w.hosts[0], TLS_LEVEL_VERIFY);
 	w.hosts[0].decision.policy = TLSRPT_STS;
 	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
-	assert_verdict(r, 0, QUEUE_TEMP, "4.7.5", "mx1.remote.test: TLS is demanded (the test demands verify): the certificate");
+	assert_verdict(
+	    r, 0, QUEUE_TEMP, "4.7.5", "mx1.remote.test: TLS is demanded (the test demands verify): the certificate");
 	assert_int_equal(r->reach, QUEUE_UNREACHED);
 	assert_true(r->hops[0].handshake_failed && r->hops[0].counted && !r->hops[0].plain);
 	assert_int_equal(r->hops[0].result, TLSRPT_CERTIFICATE_HOST_MISMATCH);
@@ -144,7 +144,8 @@ static const struct {
 	{ "not offered", { .ehlo = "250 mx.remote.test\r\n" }, false },
 	{ "454", { .ehlo = "250-mx.remote.test\r\n250 STARTTLS\r\n", .starttls = "454 4.7.0 not now\r\n" }, false },
 	{ "no TLS after 220", { .ehlo = "250-mx.remote.test\r\n250 STARTTLS\r\n", .no_tls_after_220 = true }, true },
-	{ "closed after 220", { .ehlo = "250-mx.remote.test\r\n250 STARTTLS\r\n", .starttls = "220 go\r\n!close" }, true },
+	{ "closed after 220", { .ehlo = "250-mx.remote.test\r\n250 STARTTLS\r\n", .starttls = "220 go\r\n!close" },
+	    true },
 	{ "reset after 220", { .ehlo = "250-mx.remote.test\r\n250 STARTTLS\r\n", .starttls = "220 go\r\n!rst" }, true },
 };
 

@@ -163,7 +163,8 @@ static const struct {
 	const char *status, *words;
 	enum queue_reach reach;
 } unwilling[] = {
-	{ { .banner = "421 4.3.2 too busy\r\n!close" }, "4.3.2", "421 4.3.2 too busy (in reply to connect)", QUEUE_UNREACHED },
+	{ { .banner = "421 4.3.2 too busy\r\n!close" }, "4.3.2", "421 4.3.2 too busy (in reply to connect)",
+	    QUEUE_UNREACHED },
 	{ { .banner = "554 5.7.1 go away\r\n!close" }, "4.7.1", "554 5.7.1 go away", QUEUE_UNREACHED },
 	{ { .banner = "!close" }, "4.4.2", "the connection broke (at connect)", QUEUE_UNREACHED },
 	{ { .ehlo = "!rst" }, "4.4.2", "the connection broke (at EHLO)", QUEUE_UNREACHED },
@@ -279,7 +280,8 @@ a_connection_lost_before_the_end_is_tried_elsewhere(void **state)
 		out_open(&w, "");
 		out_server(&w, "mx1.remote.test", &deaths[i]);
 		r = out_deliver(&w, &(struct out_mail){ .destination = "one.test" });
-		assert_verdict(r, 0, QUEUE_TEMP, i == 3 ? "4.3.2" : "4.4.2", i == 3 ? "421 4.3.2 bye" : "the connection broke");
+		assert_verdict(
+		    r, 0, QUEUE_TEMP, i == 3 ? "4.3.2" : "4.4.2", i == 3 ? "421 4.3.2 bye" : "the connection broke");
 		assert_int_equal(r->reach, i == 3 ? QUEUE_CROWDED : QUEUE_REACHED);
 		out_server(&w, "mx2.remote.test", &good);
 		r = out_deliver(&w, &(struct out_mail){ .destination = "two.test" });
@@ -362,7 +364,8 @@ a_server_that_reads_for_ever_is_left(void **state)
 	}
 	clock_real();
 	assert_verdict(&w.results[job], 0, QUEUE_TEMP, "4.4.2", "the connection broke (at message)");
-	assert_in_range(steps, ALLOWED_S / STEP_S, ALLOWED_S / STEP_S + 15); /* its timer is looked at when bytes move */
+	assert_in_range(
+	    steps, ALLOWED_S / STEP_S, ALLOWED_S / STEP_S + 15); /* its timer is looked at when bytes move */
 	free(body);
 	out_close(&w);
 }
