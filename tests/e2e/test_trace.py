@@ -8,7 +8,7 @@ import time
 import pytest
 
 import attack
-from postern_site import CHEAP_HASHES
+from postern_site import CHEAP_HASHES, free_ports
 
 FAR = "x@far.invalid"
 
@@ -29,7 +29,9 @@ def submit(site, recipients, msgid, user="alice"):
     site.submit(user, recipients, f"From: {user}@example.test\r\nMessage-ID: <{msgid}>\r\nSubject: secret subject\r\n\r\nsecret text\r\n")
 
 
-MX = {"users": ("alice", "bob", "carol")}
+# a host where nobody listens: mail for it waits
+MX = {"users": ("alice", "bob", "carol"),
+      "extra": CHEAP_HASHES + f'\nroute "far.invalid" {{ to = "127.0.0.1:{free_ports(1)[0]}" tls = none }}'}
 
 
 def test_delivered(mx):
@@ -51,14 +53,15 @@ def test_delivered(mx):
 
 def test_waiting(mx):
     submit(mx, ["carol", FAR], "waiting@x")
-    mx.settle_log()
+    mx.wait_for(lambda: mx.events("defer", to=FAR), 20, "the first attempt")
     story = mx.json("trace", FAR)
     (message,) = story["messages"]
     assert message["waiting"] == [FAR]
     assert sorted(set(events(story))) == ["accept", "defer", "deliver"]
     text = mx.postern("trace", FAR.upper()).stdout
     defer = next(line for line in lines(story) if line["event"] == "defer")
-    assert f"not delivered yet to {FAR}" in text and defer["reply"] in text
+    assert f"not delivered yet to {FAR} " in text and f"{defer['dsn']} {defer['reply']}; TLS: none (wanted: none), because: " in text
+    assert "Connection refused" in text
     assert f"still waits for {FAR}" in text and f"postern queue show {message['qid']}" in text
     mx.postern("queue", "delete", message["qid"])
     mx.settle_log()
