@@ -15,7 +15,7 @@ enum step
 cmd_capability_run(struct imap_session *s, struct command *c)
 {
 	buf_add_cstr(&s->out, "* ");
-	commands_write_capabilities(&s->out);
+	commands_write_capabilities(s, &s->out);
 	buf_add_cstr(&s->out, "\r\n");
 	return done_ok(c, "done");
 }

@@ -230,12 +230,14 @@ walk(struct imap_session *s, struct command *c, struct store_view *v)
 	if (store_keywords(v, s->box->mailbox, keywords) > s->box->keywords)
 		sync_write_flags(s, v);
 	f->keywords = keywords;
+	f->view = v;
 	store_scan_open(&scan, v, s->box->mailbox, view_uid(&s->box->view, f->next));
 	while (f->next != 0 && n++ < MESSAGES_PER_STEP && s->out.n - begin < OUT_PER_STEP)
 		if (!one_message(s, c, v, &scan))
 			break;
 	store_scan_close(&scan);
 	f->keywords = NULL;
+	f->view = NULL;
 }
 
 static enum step

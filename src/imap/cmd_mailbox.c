@@ -32,6 +32,42 @@ on_done(void *ctx, const struct store_result *r)
 	command_finish(s);
 }
 
+/* RFC 8474 4.1: "MAILBOXID (…)"; empty when the mailbox cannot be looked at. */
+static struct str
+mailbox_id_code(struct imap_session *s, struct command *c, uint32_t mailbox)
+{
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_mailbox header;
+	struct buf code;
+	struct str text;
+
+	if (v == NULL)
+		return STR("");
+	buf_init(&code, SIZE_MAX);
+	if (store_mailbox(v, mailbox, &header)) {
+		buf_add_cstr(&code, "MAILBOXID ");
+		out_object_id(&code, OBJECT_MAILBOX, header.id);
+	}
+	store_view_close(v);
+	text = arena_str(&c->arena, buf_str(&code));
+	buf_fini(&code);
+	return text;
+}
+
+static void
+on_created(void *ctx, const struct store_result *r)
+{
+	struct imap_session *s = ctx;
+	struct command *c = command_answered(s);
+
+	if (r->code != STORE_OK)
+		done_refused(c, r, REFUSED_HERE);
+	else
+		done_ok_code(c, mailbox_id_code(s, c, r->mailbox), "done");
+	command_finish(s);
+}
+
 static struct store_done
 done_here(struct imap_session *s)
 {
@@ -127,7 +163,8 @@ cmd_create_run(struct imap_session *s, struct command *c)
 		return STEP_DONE;
 	if (a->bad_use)
 		return done_no(c, "USEATTR", "a mailbox cannot be given this use");
-	return command_wait(c, store_create(s->setup.user, a->name, a->use, done_here(s)));
+	return command_wait(c, store_create(s->setup.user, a->name, a->use,
+	    (struct store_done){ on_created, s }));
 }
 
 /* --- DELETE, RENAME --- */

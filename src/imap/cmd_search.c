@@ -134,6 +134,13 @@ deepen(struct search *q, struct command *c, struct store_view *v)
 	return STEP_MORE;
 }
 
+/* RFC 8474: only when somebody asks. False: the message is gone. */
+static bool
+find_id(struct search *q, struct store_view *v)
+{
+	return !q->by_id || store_email_id(v, q->s->box->mailbox, q->m.uid, &q->email_id);
+}
+
 /* Messages whose records decide. A message that others expunged matches nothing. */
 static enum step
 walk(struct search *q, struct command *c, struct store_view *v)
@@ -145,7 +152,7 @@ walk(struct search *q, struct command *c, struct store_view *v)
 	for (unsigned n = 0; n < MATCHES_PER_STEP && q->next != 0 && c->step == walk_step; n += q->nkeys) {
 		enum truth t = TRUTH_NO;
 
-		if (store_scan_find(&scan, view_uid(&q->s->box->view, q->next), &q->m))
+		if (store_scan_find(&scan, view_uid(&q->s->box->view, q->next), &q->m) && find_id(q, v))
 			t = search_match(q);
 		if (t == TRUTH_OPEN)
 			step = deepen(q, c, v);

@@ -203,6 +203,9 @@ write_box(struct imap_session *s, struct command *c, struct store_view *v, const
 	buf_addf(&s->out, "* OK [UIDVALIDITY %u] UIDs are good\r\n", s->box->uidvalidity);
 	buf_addf(&s->out, "* OK [UIDNEXT %u] next UID\r\n", header->uidnext);
 	condstore_write_highest(s, s->box->modseq);
+	buf_add_cstr(&s->out, "* OK [MAILBOXID ");
+	out_object_id(&s->out, OBJECT_MAILBOX, header->id);
+	buf_add_cstr(&s->out, "] the same under any name\r\n");
 	buf_add_cstr(&s->out, "* LIST (");
 	buf_add(&s->out, use_attribute(header->use));
 	buf_add_cstr(&s->out, ") \"/\" ");

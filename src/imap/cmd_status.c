@@ -3,24 +3,26 @@
 
 #include "commands.h"
 #include "names.h"
+#include "quota.h"
 #include "recent.h"
 
 /* What an item is computed from. */
 struct status_of {
 	struct store_view *view;
 	struct str user;
+	uint64_t message_max;
 	struct store_mailbox header;
 };
 
-static uint64_t
-messages(const struct status_of *of)
+static void
+messages(struct buf *out, const struct status_of *of)
 {
-	return of->header.messages;
+	buf_add_u64(out, of->header.messages);
 }
 
 /* Messages that the next session will be the first to see (recent.h). */
-static uint64_t
-recent(const struct status_of *of)
+static void
+recent(struct buf *out, const struct status_of *of)
 {
 	uint32_t floor = recent_floor(of->user, of->header.number, of->header.uidnext);
 	struct store_message m;
@@ -31,48 +33,71 @@ recent(const struct status_of *of)
 	while (store_scan_next(&scan, &m))
 		n++;
 	store_scan_close(&scan);
-	return n;
+	buf_add_u64(out, n);
 }
 
-static uint64_t
-uidnext(const struct status_of *of)
+static void
+uidnext(struct buf *out, const struct status_of *of)
 {
-	return of->header.uidnext;
+	buf_add_u64(out, of->header.uidnext);
 }
 
-static uint64_t
-uidvalidity(const struct status_of *of)
+static void
+uidvalidity(struct buf *out, const struct status_of *of)
 {
-	return of->header.uidvalidity;
+	buf_add_u64(out, of->header.uidvalidity);
 }
 
-static uint64_t
-unseen(const struct status_of *of)
+static void
+unseen(struct buf *out, const struct status_of *of)
 {
-	return of->header.unseen;
+	buf_add_u64(out, of->header.unseen);
 }
 
-static uint64_t
-deleted(const struct status_of *of)
+static void
+deleted(struct buf *out, const struct status_of *of)
 {
-	return of->header.deleted;
+	buf_add_u64(out, of->header.deleted);
 }
 
-static uint64_t
-size(const struct status_of *of)
+/* RFC 9208 5.1: in units of 1024 octets. */
+static void
+deleted_storage(struct buf *out, const struct status_of *of)
 {
-	return of->header.bytes;
+	buf_add_u64(out, quota_units(of->header.deleted_bytes));
 }
 
-static uint64_t
-highestmodseq(const struct status_of *of)
+static void
+size(struct buf *out, const struct status_of *of)
 {
-	return of->header.highestmodseq;
+	buf_add_u64(out, of->header.bytes);
+}
+
+static void
+highestmodseq(struct buf *out, const struct status_of *of)
+{
+	buf_add_u64(out, of->header.highestmodseq);
+}
+
+static void
+mailboxid(struct buf *out, const struct status_of *of)
+{
+	out_object_id(out, OBJECT_MAILBOX, of->header.id);
+}
+
+/* RFC 7889 3: the same for all mailboxes. */
+static void
+appendlimit(struct buf *out, const struct status_of *of)
+{
+	if (of->message_max != 0)
+		buf_add_u64(out, of->message_max);
+	else
+		buf_add_cstr(out, "NIL");
 }
 
 static const struct {
 	const char *name;
-	uint64_t (*value)(const struct status_of *of);
+	void (*write)(struct buf *out, const struct status_of *of);
 	const char *capability;
 	const char *rfc;
 } items[] = {
@@ -82,8 +107,11 @@ static const struct {
 	{ "UIDVALIDITY", uidvalidity, NULL, "RFC 9051 6.3.11" },
 	{ "UNSEEN", unseen, NULL, "RFC 9051 6.3.11" },
 	{ "DELETED", deleted, NULL, "RFC 9051 6.3.11" },
+	{ "DELETED-STORAGE", deleted_storage, "QUOTA=RES-STORAGE", "RFC 9208 4.1.4" },
 	{ "SIZE", size, "STATUS=SIZE", "RFC 8438 2" },
 	{ "HIGHESTMODSEQ", highestmodseq, "CONDSTORE", "RFC 7162 3.1.7" },
+	{ "MAILBOXID", mailboxid, "OBJECTID", "RFC 8474 4.3" },
+	{ "APPENDLIMIT", appendlimit, NULL, "RFC 7889 3.1" },
 };
 enum { ITEMS = sizeof(items) / sizeof(*items) };
 
@@ -110,7 +138,7 @@ bool
 status_has_modseq(unsigned mask)
 {
 	for (size_t i = 0; i < ITEMS; i++)
-		if (mask >> i & 1 && items[i].value == highestmodseq)
+		if (mask >> i & 1 && items[i].write == highestmodseq)
 			return true;
 	return false;
 }
@@ -131,7 +159,8 @@ lex_status_items(struct lex *l)
 void
 status_write(struct imap_session *s, struct store_view *v, uint32_t mailbox, struct str name, unsigned mask)
 {
-	struct status_of of = { .view = v, .user = store_user_address(s->setup.user) };
+	struct status_of of = { .view = v, .user = store_user_address(s->setup.user),
+		.message_max = s->setup.message_max };
 	const char *sep = "";
 
 	if (!store_mailbox(v, mailbox, &of.header))
@@ -143,7 +172,7 @@ status_write(struct imap_session *s, struct store_view *v, uint32_t mailbox, str
 		if (!(mask >> i & 1))
 			continue;
 		buf_addf(&s->out, "%s%s ", sep, items[i].name);
-		buf_add_u64(&s->out, items[i].value(&of));
+		items[i].write(&s->out, &of);
 		sep = " ";
 	}
 	buf_add_cstr(&s->out, ")\r\n");

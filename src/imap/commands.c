@@ -22,6 +22,8 @@ static const struct verb verbs[] = {
 	{ STR_INIT("LSUB"), IN_BOTH, 0, cmd_lsub_parse, cmd_lsub_run, NULL, "RFC 3501 6.3.9" },
 	{ STR_INIT("NAMESPACE"), IN_BOTH, 0, parse_nothing, cmd_namespace_run, "NAMESPACE", "RFC 9051 6.3.10" },
 	{ STR_INIT("STATUS"), IN_BOTH, 0, cmd_status_parse, cmd_status_run, NULL, "RFC 9051 6.3.11" },
+	{ STR_INIT("GETQUOTA"), IN_BOTH, 0, cmd_getquota_parse, cmd_getquota_run, "QUOTA", "RFC 9208 4.1.1" },
+	{ STR_INIT("GETQUOTAROOT"), IN_BOTH, 0, parse_one_mailbox, cmd_getquotaroot_run, "QUOTA", "RFC 9208 4.1.2" },
 	{ STR_INIT("APPEND"), IN_BOTH, 0, cmd_append_parse, cmd_append_run, NULL, "RFC 9051 6.3.12" },
 	{ STR_INIT("IDLE"), IN_BOTH, 0, parse_nothing, cmd_idle_run, "IDLE", "RFC 9051 6.3.13" },
 	{ STR_INIT("CHECK"), IN_SELECTED, 0, parse_nothing, cmd_noop_run, NULL, "RFC 3501 6.4.1" },
@@ -78,8 +80,19 @@ commands_add_capability(struct buf *out, const char *name)
 	buf_add_cstr(out, name);
 }
 
+/* RFC 7889 2: one limit for all mailboxes, or none. */
+static void
+write_appendlimit(const struct imap_session *s, struct buf *out)
+{
+	buf_add_cstr(out, " APPENDLIMIT");
+	if (s->setup.message_max == 0)
+		return;
+	buf_add_char(out, '=');
+	buf_add_u64(out, s->setup.message_max);
+}
+
 void
-commands_write_capabilities(struct buf *out)
+commands_write_capabilities(const struct imap_session *s, struct buf *out)
 {
 	struct buf names;
 
@@ -95,6 +108,7 @@ commands_write_capabilities(struct buf *out)
 	sort_capabilities(&names);
 	thread_capabilities(&names);
 	fetch_capabilities(&names);
+	write_appendlimit(s, &names);
 	buf_add(out, buf_str(&names));
 	buf_fini(&names);
 }

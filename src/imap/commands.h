@@ -7,7 +7,7 @@
 /* The row of a command; uid: its UID form. NULL: unknown. */
 const struct verb *commands_find(struct str name, bool uid);
 /* "CAPABILITY …" of a logged-in session: the base, then each capability a row of any table names, once. */
-void commands_write_capabilities(struct buf *out);
+void commands_write_capabilities(const struct imap_session *s, struct buf *out);
 
 /* The rows' functions, by file. */
 bool parse_nothing(struct lex *l, struct command *c);
@@ -41,6 +41,8 @@ VERB(copy);
 enum step cmd_move_run(struct imap_session *s, struct command *c);
 VERB(store);
 VERB(fetch);
+VERB(getquota);
+enum step cmd_getquotaroot_run(struct imap_session *s, struct command *c);
 VERB(search);
 VERB(sort);
 VERB(thread);

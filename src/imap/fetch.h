@@ -103,7 +103,8 @@ struct fetch {
 	/* the message under way */
 	uint32_t seq;
 	struct store_message m;
-	const struct str *keywords; /* names by bit; only while the index is open */
+	struct store_view *view;    /* only while the index is open: items that need no structure are written then */
+	const struct str *keywords; /* names by bit; the same */
 	size_t item;           /* the next item to be written */
 	struct letter letter;
 	struct fetch_stream stream;

@@ -52,6 +52,35 @@ write_modseq(struct imap_session *s, struct fetch *f, const struct fetch_item *i
 }
 
 static enum fetch_went
+write_savedate(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
+{
+	(void)i;
+	out_internal_date(&s->out, f->m.save_date);
+	return FETCH_WRITTEN;
+}
+
+static enum fetch_went
+write_emailid(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
+{
+	struct id id = { 0 };
+
+	(void)i;
+	store_email_id(f->view, s->box->mailbox, f->m.uid, &id);
+	out_object_id(&s->out, OBJECT_EMAIL, id);
+	return FETCH_WRITTEN;
+}
+
+/* RFC 8474 5.2: a server may do without. */
+static enum fetch_went
+write_threadid(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
+{
+	(void)f;
+	(void)i;
+	fetch_write_nil(s);
+	return FETCH_WRITTEN;
+}
+
+static enum fetch_went
 write_envelope(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
 {
 	(void)i;
@@ -86,6 +115,9 @@ static const struct fetch_row rows[] = {
 	{ STR_INIT("INTERNALDATE"), 0, write_internaldate, { 0 }, NULL, "RFC 9051 6.4.5" },
 	{ STR_INIT("RFC822.SIZE"), 0, write_size, { 0 }, NULL, "RFC 9051 6.4.5" },
 	{ STR_INIT("MODSEQ"), 0, write_modseq, { 0 }, "CONDSTORE", "RFC 7162 3.1.4.2" },
+	{ STR_INIT("SAVEDATE"), 0, write_savedate, { 0 }, "SAVEDATE", "RFC 8514 4.2" },
+	{ STR_INIT("EMAILID"), 0, write_emailid, { 0 }, "OBJECTID", "RFC 8474 5.3" },
+	{ STR_INIT("THREADID"), 0, write_threadid, { 0 }, "OBJECTID", "RFC 8474 5.3" },
 	{ STR_INIT("ENVELOPE"), FETCH_TREE, write_envelope, { 0 }, NULL, "RFC 9051 6.4.5" },
 	{ STR_INIT("BODY"), FETCH_TREE, write_structure, { 0 }, NULL, "RFC 9051 6.4.5" },
 	{ STR_INIT("BODYSTRUCTURE"), FETCH_TREE, write_bodystructure, { 0 }, NULL, "RFC 9051 6.4.5" },

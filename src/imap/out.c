@@ -65,6 +65,15 @@ out_flags(struct buf *out, uint32_t flags, uint64_t keyword_bits, const struct s
 }
 
 void
+out_object_id(struct buf *out, enum object_kind kind, struct id id)
+{
+	char text[ID_TEXT_SIZE];
+
+	id_text(id, text);
+	buf_addf(out, "(%c%s)", kind, text);
+}
+
+void
 out_internal_date(struct buf *out, int64_t seconds)
 {
 	buf_add_char(out, '"');

@@ -104,6 +104,8 @@ struct search {
 	struct command *c;
 	uint32_t next;             /* sequence number, 0: done */
 	struct store_message m;
+	bool by_id;                /* an EMAILID key: */
+	struct id email_id;        /* of the message */
 	enum search_level level;   /* what is at hand of the message */
 	struct letter letter;
 	struct arena folds;        /* of the message under way */
@@ -137,6 +139,7 @@ void search_parse_text(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_header(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_keyword(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_modseq(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_object(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_date(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_age(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_number(struct lex *l, struct search *q, struct search_key *k);

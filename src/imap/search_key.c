@@ -4,6 +4,7 @@
 #include <postern/message/date.h>
 
 #include "commands.h"
+#include "out.h"
 
 enum {
 	DAY = 86400,
@@ -132,11 +133,15 @@ match_old(struct search *q, const struct search_key *k)
 
 /* RFC 9051 6.4.4: dates are compared as INTERNALDATE shows them, which is in UTC here (out.c). */
 static int64_t
+day_of(int64_t t)
+{
+	return t >= 0 ? t / DAY : -((-t + DAY - 1) / DAY);
+}
+
+static int64_t
 internal_day(const struct search *q)
 {
-	int64_t t = q->m.internal_date;
-
-	return t >= 0 ? t / DAY : -((-t + DAY - 1) / DAY);
+	return day_of(q->m.internal_date);
 }
 
 static enum truth
@@ -168,6 +173,48 @@ static enum truth
 match_younger(struct search *q, const struct search_key *k)
 {
 	return truth(q->m.internal_date >= k->second);
+}
+
+static int64_t
+saved_day(const struct search *q)
+{
+	return day_of(q->m.save_date);
+}
+
+static enum truth
+match_savedbefore(struct search *q, const struct search_key *k)
+{
+	return truth(saved_day(q) < k->day);
+}
+
+static enum truth
+match_savedon(struct search *q, const struct search_key *k)
+{
+	return truth(saved_day(q) == k->day);
+}
+
+static enum truth
+match_savedsince(struct search *q, const struct search_key *k)
+{
+	return truth(saved_day(q) >= k->day);
+}
+
+static enum truth
+match_emailid(struct search *q, const struct search_key *k)
+{
+	struct id id;
+
+	return truth(k->word.n > 0 && k->word.p[0] == OBJECT_EMAIL && id_parse(str_sub(k->word, 1, k->word.n), &id)
+	    && id_eq(id, q->email_id));
+}
+
+/* RFC 8474 5.2: without thread ids none matches. */
+static enum truth
+match_nothing(struct search *q, const struct search_key *k)
+{
+	(void)q;
+	(void)k;
+	return TRUTH_NO;
 }
 
 static enum truth
@@ -293,6 +340,7 @@ static const struct search_row rows[] = {
 	KEY("CC", search_parse_needle, match_cc, LEVEL_ENVELOPE),
 	FLAG("DELETED", STORE_DELETED),
 	FLAG("DRAFT", STORE_DRAFT),
+	ROW("EMAILID", search_parse_object, match_emailid, LEVEL_RECORD, 0, "RFC 8474 6", "OBJECTID"),
 	FLAG("FLAGGED", STORE_FLAGGED),
 	KEY("FROM", search_parse_needle, match_from, LEVEL_ENVELOPE),
 	KEY("HEADER", search_parse_header, match_header, LEVEL_HEADER),
@@ -306,6 +354,10 @@ static const struct search_row rows[] = {
 	KEY("ON", search_parse_date, match_on, LEVEL_RECORD),
 	KEY("OR", search_parse_or, match_or, LEVEL_RECORD),
 	OLD_KEY("RECENT", match_recent),
+	ROW("SAVEDATESUPPORTED", search_parse_nothing_more, match_all, LEVEL_RECORD, 0, "RFC 8514 4.3", "SAVEDATE"),
+	ROW("SAVEDBEFORE", search_parse_date, match_savedbefore, LEVEL_RECORD, 0, "RFC 8514 4.3", "SAVEDATE"),
+	ROW("SAVEDON", search_parse_date, match_savedon, LEVEL_RECORD, 0, "RFC 8514 4.3", "SAVEDATE"),
+	ROW("SAVEDSINCE", search_parse_date, match_savedsince, LEVEL_RECORD, 0, "RFC 8514 4.3", "SAVEDATE"),
 	FLAG("SEEN", STORE_SEEN),
 	KEY("SENTBEFORE", search_parse_date, match_sentbefore, LEVEL_ENVELOPE),
 	KEY("SENTON", search_parse_date, match_senton, LEVEL_ENVELOPE),
@@ -314,6 +366,7 @@ static const struct search_row rows[] = {
 	KEY("SMALLER", search_parse_number, match_smaller, LEVEL_RECORD),
 	KEY("SUBJECT", search_parse_needle, match_subject, LEVEL_ENVELOPE),
 	KEY("TEXT", search_parse_text, match_text, LEVEL_TEXT),
+	ROW("THREADID", search_parse_object, match_nothing, LEVEL_RECORD, 0, "RFC 8474 6", "OBJECTID"),
 	KEY("TO", search_parse_needle, match_to, LEVEL_ENVELOPE),
 	KEY("UID", search_parse_uid, match_set, LEVEL_RECORD),
 	NO_FLAG("UNANSWERED", STORE_ANSWERED),

@@ -188,6 +188,15 @@ search_parse_keyword(struct lex *l, struct search *q, struct search_key *k)
 	k->word = lex_atom(l);
 }
 
+/* SP objectid: what cannot be one of ours matches nothing (RFC 8474 6). */
+void
+search_parse_object(struct lex *l, struct search *q, struct search_key *k)
+{
+	lex_sp(l);
+	k->word = lex_atom(l);
+	q->by_id = true;
+}
+
 void
 search_parse_date(struct lex *l, struct search *q, struct search_key *k)
 {

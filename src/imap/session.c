@@ -254,7 +254,7 @@ write_welcome(struct imap_session *s)
 	struct reply r = { REPLY_OK, { 0 }, STR_INIT("logged in") };
 
 	buf_init(&code, SIZE_MAX);
-	commands_write_capabilities(&code);
+	commands_write_capabilities(s, &code);
 	r.code = buf_str(&code);
 	reply_write(&s->out, s->setup.tag, &r);
 	buf_fini(&code);

@@ -229,6 +229,28 @@ code_modseq(struct say *s)
 		say_fail(s, "a mod-sequence above 0");
 }
 
+static bool
+is_object_char(char c)
+{
+	return ascii_is_alnum(c) || c == '_' || c == '-';
+}
+
+/* "(" objectid ")" (RFC 8474 7). */
+void
+say_object(struct say *s)
+{
+	say_want(s, "(");
+	cur_want_while(&s->c, is_object_char, 255, "objectid");
+	say_want(s, ")");
+}
+
+static void
+code_object(struct say *s)
+{
+	say_sp(s);
+	say_object(s);
+}
+
 static void
 code_set(struct say *s)
 {
@@ -269,7 +291,7 @@ static const struct {
 	{ "CANNOT", nothing }, { "CAPABILITY", words }, { "CLIENTBUG", nothing }, { "CLOSED", nothing },
 	{ "CONTACTADMIN", nothing }, { "COPYUID", code_copyuid }, { "CORRUPTION", nothing }, { "EXPIRED", nothing },
 	{ "EXPUNGEISSUED", nothing }, { "HASCHILDREN", nothing }, { "HIGHESTMODSEQ", code_modseq }, { "INUSE", nothing },
-	{ "LIMIT", nothing }, { "MODIFIED", code_set }, { "NONEXISTENT", nothing }, { "NOPERM", nothing },
+	{ "LIMIT", nothing }, { "MAILBOXID", code_object }, { "MODIFIED", code_set }, { "NONEXISTENT", nothing }, { "NOPERM", nothing },
 	{ "NOTSAVED", nothing }, { "OVERQUOTA", nothing },
 	{ "PARSE", nothing }, { "PERMANENTFLAGS", code_flags }, { "PRIVACYREQUIRED", nothing }, { "READ-ONLY", nothing },
 	{ "READ-WRITE", nothing }, { "SERVERBUG", nothing }, { "TOOBIG", nothing }, { "TRYCREATE", nothing },
@@ -338,9 +360,40 @@ status(struct say *s)
 	do {
 		say_atom(s);
 		say_sp(s);
-		say_number(s);
+		if (cur_peek(&s->c) == '(')
+			say_object(s);
+		else if (!say_nil(s))
+			say_number(s);
 	} while (cur_take(&s->c, " "));
 	say_want(s, ")");
+}
+
+/* RFC 9208 7. */
+static void
+quota(struct say *s)
+{
+	say_sp(s);
+	say_astring(s);
+	say_want(s, " (");
+	while (cur_ok(&s->c) && cur_peek(&s->c) != ')') {
+		say_atom(s);
+		say_sp(s);
+		say_number(s);
+		say_sp(s);
+		say_number(s);
+		if (cur_peek(&s->c) != ')')
+			say_sp(s);
+	}
+	say_want(s, ")");
+}
+
+static void
+quotaroot(struct say *s)
+{
+	do {
+		say_sp(s);
+		say_astring(s);
+	} while (cur_peek(&s->c) == ' ');
 }
 
 /* Said at SELECT, before EXISTS (and whenever there is a new keyword). */
@@ -504,6 +557,7 @@ static const struct {
 	{ "ENABLED", enabled }, { "FLAGS", flags }, { "LIST", list }, { "LSUB", list }, { "STATUS", status },
 	{ "SEARCH", search }, { "ESEARCH", esearch }, { "NAMESPACE", namespaces }, { "ID", id },
 	{ "VANISHED", vanished }, { "SORT", search }, { "THREAD", thread },
+	{ "QUOTA", quota }, { "QUOTAROOT", quotaroot },
 };
 
 static void

@@ -39,6 +39,7 @@ struct str say_astring(struct say *s);
 bool say_nil(struct say *s);
 void say_nstring(struct say *s);
 void say_flags(struct say *s);
+void say_object(struct say *s);
 /* FETCH's msg-att, parentheses included. */
 void say_msg_att(struct say *s);
 

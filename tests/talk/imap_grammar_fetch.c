@@ -298,6 +298,21 @@ binary_size(struct say *s)
 	number_arg(s);
 }
 
+static void
+emailid(struct say *s)
+{
+	say_sp(s);
+	say_object(s);
+}
+
+static void
+threadid(struct say *s)
+{
+	say_sp(s);
+	if (!say_nil(s))
+		say_object(s);
+}
+
 /* RFC 7162 7: fetch-mod-resp. */
 static void
 modseq(struct say *s)
@@ -316,6 +331,7 @@ static const struct {
 	{ "RFC822.HEADER", nstring_arg }, { "RFC822.TEXT", nstring_arg }, { "RFC822", nstring_arg },
 	{ "BODYSTRUCTURE", bodystructure }, { "BODY", body_or_section }, { "BINARY.SIZE", binary_size },
 	{ "BINARY", binary }, { "UID", uid }, { "MODSEQ", modseq },
+	{ "SAVEDATE", internaldate }, { "EMAILID", emailid }, { "THREADID", threadid },
 };
 
 static void
