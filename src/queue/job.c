@@ -65,6 +65,19 @@ job_new(struct lane *lane, const struct ledger_place *first)
 	return j;
 }
 
+/* Somebody else may have moved them before, and looked for them in vain while they were marked. */
+static void
+note_moved(struct job *j)
+{
+	for (uint32_t i = 0; i < j->n; i++) {
+		const struct row_update *u = &j->results[i];
+		const struct ledger_place place = { j->rows[i].next_try, { j->qid, u->number } };
+
+		if (u->kind == UPDATE_MOVE)
+			lane_note(j->q, u->destination, j->source, &place);
+	}
+}
+
 void
 job_free(struct job *j)
 {
@@ -75,6 +88,7 @@ job_free(struct job *j)
 		unmark(j, j->results[i].number);
 	if (j->again)
 		lane_note(q, str_of(d->name), j->source, &j->first);
+	note_moved(j);
 	TAILQ_REMOVE(&q->job_list, j, entry);
 	d->refs--;
 	arena_fini(&j->mem);
@@ -196,13 +210,12 @@ job_read(struct lane *lane)
 	lane_rearrange(lane, t);
 	mdb_txn_abort(t);
 	d->refs--;
-	if (j != NULL && j->n > 0)
-		return j;
-	if (j != NULL)
-		job_free(j); /* settled meanwhile */
-	else
-		destination_arrange(d);
-	return NULL;
+	if (j != NULL && j->n == 0) { /* settled meanwhile */
+		job_free(j);
+		return NULL;
+	}
+	destination_arrange(d);
+	return j;
 }
 
 /* --- where it belongs --------------------------------------------------------------------------------------------- */
@@ -239,7 +252,6 @@ sort_anew(struct job *j)
 		u->destination = go ? arena_str(&j->mem, str_of(to.name)) : j->rows[i].destination;
 		any = any || go;
 	}
-	j->again = any; /* for those that stay */
 	return any;
 }
 
