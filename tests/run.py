@@ -164,8 +164,8 @@ def suite_release(options):
     configure(RELEASE_BUILD, ["--buildtype=release", "-Dtests=true"])
     must(["ninja", "-C", str(RELEASE_BUILD), "postern", "tests/unit/unit_role_filter"], "release build")
     strict = run_binaries([RELEASE_BUILD / "tests/unit/unit_role_filter"], cmocka_counts)
-    served = pytest("tests/e2e/test_server.py", options.long, RELEASE_BUILD)
-    return tuple(a + b for a, b in zip(strict, served))
+    served = [pytest(f"tests/e2e/test_{name}.py", options.long, RELEASE_BUILD) for name in ("server", "log", "trace")]
+    return tuple(map(sum, zip(strict, *served)))
 
 
 def suite_crash(options):

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from command import POSTERN, postern
+from postern_site import NOWHERE
 
 SERVICES = ("smtp", "submission", "submissions", "imap", "imaps")
 
@@ -32,7 +33,7 @@ def wait_for(condition, what, seconds=20):
 def server(site):
     """The site, with a server that runs on it and an account."""
     places = "\n".join(f'{s} = "127.0.0.1:{p}"' for s, p in zip(SERVICES, free_ports(len(SERVICES))))
-    site.write_text(site.read_text() + "listen {\n" + places + "\n}\n")
+    site.write_text(site.read_text() + "listen {\n" + places + "\n}\n" + NOWHERE)
     assert postern("user", "add", "bob@example.test", "--password-stdin", conf=site, stdin="a good password\n")[0] == 0
     log = site.parent / "log"
     with open(log, "wb") as out:

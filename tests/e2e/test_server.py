@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mail import check_arrived, lines, message
-from postern_site import CHEAP_HASHES
+from postern_site import CHEAP_HASHES, NOWHERE
 from wire import Wire
 
 NOBODY = 65534
@@ -169,7 +169,7 @@ def test_sigterm_drains(make_site):
 
 
 def test_stop_and_start_keep_everything(make_site):
-    site = make_site()
+    site = make_site(extra=CHEAP_HASHES + "\n" + NOWHERE)
     site.postern("alias", "add", "sales@example.test", "alice@example.test")
     site.postern("domain", "add", "second.test")
     for i in range(3):
@@ -277,7 +277,7 @@ def test_as_root_nobody_keeps_rights(make_site):
 
 # --- status and other commands
 
-MX = {"users": ("alice", "bob")}
+MX = {"users": ("alice", "bob"), "extra": CHEAP_HASHES + "\n" + NOWHERE}
 
 
 def test_status(mx):
