@@ -301,6 +301,7 @@ fill_conf(struct link *l, const struct link_query *q)
 		.starttls = starttls_of(q),
 		.user = str_of(l->user),
 		.password = str_of(l->password),
+		.password_to_anybody = q->to_anybody,
 	};
 }
 

@@ -50,6 +50,7 @@ struct link_query {
 	enum conf_protocol protocol;
 	bool plain;              /* no STARTTLS, although the decision asks for it */
 	struct str user, password;
+	bool to_anybody; /* the password, inside TLS: the operator demands no more than that */
 };
 
 /* What the jobs that use it later say of it: made and read by them. */

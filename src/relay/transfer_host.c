@@ -266,6 +266,7 @@ greet(struct transfer *t, const struct connect_result *r)
 	if (login != NULL) {
 		q.user = login->user;
 		q.password = t->relay->ops->password(t->relay->ctx, login);
+		q.to_anybody = login->tls == DEMAND_ENCRYPT;
 	}
 	t->has_slot = false;
 	t->peer = r->peer;

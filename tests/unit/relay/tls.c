@@ -407,6 +407,26 @@ the_password_goes_to_nobody_else(void **state)
 	out_close(&w);
 }
 
+/* The operator may say that encryption is enough: then, and only then, and never in the clear. */
+static void
+the_password_goes_where_the_operator_says(void **state)
+{
+	struct outbound w;
+	struct out_result *r;
+	struct peer *p;
+
+	(void)state;
+	open_world(&w, "route \"*\" { to = \"mx.remote.test:587\" user = \"us\" password_file = \"/x\" tls = encrypt }");
+	w.password = "secret";
+	p = out_server(&w, "mx.remote.test",
+	    &(struct peer_script){ .cert = &other, .ehlo_tls = "250-mx.remote.test\r\n250 AUTH PLAIN\r\n" });
+	out_demand(&w.hosts[0], TLS_LEVEL_ENCRYPT);
+	r = out_deliver(&w, &(struct out_mail){ .destination = "*" });
+	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
+	assert_says(peer_heard(p), "AUTH PLAIN AHVzAHNlY3JldA==\r\n");
+	out_close(&w);
+}
+
 int
 main(void)
 {
@@ -427,6 +447,7 @@ main(void)
 		cmocka_unit_test(the_message_says_what_it_asks_of_tls),
 		cmocka_unit_test(the_password_goes_to_a_verified_server),
 		cmocka_unit_test(the_password_goes_to_nobody_else),
+		cmocka_unit_test(the_password_goes_where_the_operator_says),
 	};
 
 	return cmocka_run_group_tests(tests, make_certs, free_certs);
