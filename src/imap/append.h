@@ -1,8 +1,12 @@
-/* append.h - APPEND's message on its way from the client to the store, while its command is not complete yet. */
+/* append.h - APPEND's messages on their way from the client to the store, while its command is not complete yet. */
 #ifndef IMAP_APPEND_H
 #define IMAP_APPEND_H
 
 #include "sess.h"
+
+enum {
+	APPEND_MESSAGES_MAX = 100, /* in one APPEND: each holds memory or a file until all are there */
+};
 
 /* What the literal that was announced is to the command; l stands behind the command's name. */
 enum append_literal {

@@ -1,7 +1,8 @@
-/* cmd_append.c - APPEND (RFC 9051 6.3.12; literal8: RFC 3516 4.4).
+/* cmd_append.c - APPEND (RFC 9051 6.3.12; literal8: RFC 3516 4.4; several messages, all or none: RFC 3502).
  *
- * What can be refused is refused before the client sends the message. The message goes to the store's stage as it
- * comes and is never whole in memory here. A refusal that shows while it comes waits for the end of the command. */
+ * What can be refused is refused before the client sends the message. Each message goes to a stage of the store as it
+ * comes and is never whole in memory here. A refusal that shows while it comes waits for the next message or the end of
+ * the command. */
 #include "append.h"
 
 #include <stdlib.h>
@@ -12,8 +13,7 @@
 #include "flags.h"
 #include "names.h"
 
-struct append_args {
-	struct str mailbox;
+struct append_message {
 	struct flag_args flags;
 	bool dated;
 	struct date date;
@@ -21,52 +21,80 @@ struct append_args {
 	bool binary;
 };
 
+struct append_args {
+	struct str mailbox;
+	struct append_message *m;
+	size_t n;
+};
+
+/* The messages that have come so far. */
 struct append {
-	struct store_stage *stage;
+	struct store_stage *stages[APPEND_MESSAGES_MAX];
+	size_t n;
+	uint64_t size;        /* of all, as announced */
 	uint32_t mailbox;
-	bool binary;
-	bool failed;          /* `why` is the answer, the rest of the message is dropped */
+	bool binary;          /* the one that is coming */
+	bool failed;          /* `why` is the answer, what else comes is dropped */
 	struct reply why;
 };
+
+static void
+drop_stages(struct append *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		store_stage_free(a->stages[i]);
+	a->n = 0;
+}
 
 void
 append_free(struct imap_session *s)
 {
 	if (s->append == NULL)
 		return;
-	if (s->append->stage != NULL)
-		store_stage_free(s->append->stage);
+	drop_stages(s->append);
 	free(s->append);
 	s->append = NULL;
 }
 
-/* SP mailbox [SP flag-list] [SP date-time] SP literal; of the literal only the header is here. */
+/* [SP flag-list] [SP date-time] SP literal; of the literal only the header is here. The first space is taken. */
+static void
+append_message(struct lex *l, struct append_message *m)
+{
+	if (cur_peek(&l->c) == '(') {
+		lex_flag_list(l, &m->flags);
+		lex_sp(l);
+	}
+	if (cur_peek(&l->c) == '"') {
+		m->dated = true;
+		m->date = lex_date_time(l);
+		lex_sp(l);
+	}
+	lex_literal_header(l, &m->size, &m->binary);
+}
+
+/* SP mailbox 1*(SP append-message) */
 bool
 cmd_append_parse(struct lex *l, struct command *c)
 {
 	struct append_args *a = ARENA_NEW(&c->arena, struct append_args);
 
 	c->args = a;
+	a->m = arena_array(&c->arena, APPEND_MESSAGES_MAX + 1, sizeof(*a->m));
 	lex_sp(l);
 	a->mailbox = lex_mailbox(l, c);
-	lex_sp(l);
-	if (cur_peek(&l->c) == '(') {
-		lex_flag_list(l, &a->flags);
+	do {
 		lex_sp(l);
-	}
-	if (cur_peek(&l->c) == '"') {
-		a->dated = true;
-		a->date = lex_date_time(l);
-		lex_sp(l);
-	}
-	return lex_literal_header(l, &a->size, &a->binary);
+		append_message(l, &a->m[a->n++]);
+	} while (lex_ok(l) && cur_left(&l->c) > 0 && a->n <= APPEND_MESSAGES_MAX);
+	return lex_ok(l);
 }
 
 /* A parser that stopped at the very end misses only the literal that is to come. */
 enum append_literal
 append_look(struct imap_session *s, struct command *c, struct lex *l)
 {
-	if (c->verb == NULL || c->verb->run != cmd_append_run || s->append != NULL)
+	(void)s;
+	if (c->verb == NULL || c->verb->run != cmd_append_run)
 		return APPEND_ARGUMENT;
 	if (cmd_append_parse(l, c) && lex_end(l))
 		return APPEND_MESSAGE;
@@ -88,32 +116,59 @@ find_mailbox(struct imap_session *s, struct str name, struct err *e)
 	return mailbox;
 }
 
-/* Why the message is not wanted: fills c->reply and returns true. */
 static bool
-is_unwanted(struct imap_session *s, struct command *c, uint32_t *mailbox)
+fits_quota(struct imap_session *s, uint64_t size)
+{
+	uint64_t quota = s->setup.quota;
+
+	return quota == 0 || (size <= quota && store_user_bytes(s->setup.user) <= quota - size);
+}
+
+/* Why there is no place for it: fills c->reply and returns true. */
+static bool
+has_no_mailbox(struct imap_session *s, struct command *c, uint32_t *mailbox)
 {
 	const struct append_args *a = c->args;
-	uint64_t quota = s->setup.quota;
 	struct err e = { .class = ERR_NONE };
 
-	if (a->size == 0)
-		done_no(c, "CANNOT", "the message is empty");
-	else if (s->setup.message_max != 0 && a->size > s->setup.message_max)
-		done_no(c, "TOOBIG", "the message is too large");
-	else if (quota != 0 && (a->size > quota || store_user_bytes(s->setup.user) > quota - a->size))
-		done_no(c, "OVERQUOTA", "the mailbox is full");
-	else if ((*mailbox = find_mailbox(s, a->mailbox, &e)) == 0 && e.class == ERR_NONE)
+	*mailbox = find_mailbox(s, a->mailbox, &e);
+	if (*mailbox != 0)
+		return false;
+	if (e.class == ERR_NONE)
 		done_no(c, "TRYCREATE", "no such mailbox");
-	else if (*mailbox == 0)
+	else
 		done_unreadable(s, c, &e);
+	return true;
+}
+
+/* Why the message is not wanted, after those that have come: fills c->reply and returns true. */
+static bool
+is_unwanted(struct imap_session *s, struct command *c)
+{
+	const struct append_args *a = c->args;
+	uint64_t size = a->m[a->n - 1].size;
+	uint64_t before = s->append != NULL ? s->append->size : 0;
+
+	if (s->append != NULL && s->append->failed)
+		c->reply = s->append->why;
+	else if (size == 0)
+		done_no(c, "CANNOT", "the message is empty");
+	else if (s->setup.message_max != 0 && size > s->setup.message_max)
+		done_no(c, "TOOBIG", "the message is too large");
+	else if (size > INT64_MAX - before || !fits_quota(s, before + size))
+		done_no(c, "OVERQUOTA", "the mailbox is full");
+	else if (a->n > APPEND_MESSAGES_MAX)
+		done_no(c, "LIMIT", "too many messages at once");
 	else
 		return false;
 	return true;
 }
 
+/* What has come is dropped, too: all or none (RFC 3502). */
 static void
 refuse(struct imap_session *s, struct command *c)
 {
+	append_free(s);
 	if (s->frame.literal.nonsync && s->frame.literal.size > IMAP_SKIP_MAX) {
 		session_bye(s, "TOOBIG", "the message is too large");
 		return;
@@ -125,16 +180,22 @@ refuse(struct imap_session *s, struct command *c)
 void
 append_on_literal(struct imap_session *s, struct command *c)
 {
+	const struct append_args *args = c->args;
 	uint32_t mailbox = 0;
+	struct append *a;
 
-	if (is_unwanted(s, c, &mailbox)) {
+	if (is_unwanted(s, c) || (s->append == NULL && has_no_mailbox(s, c, &mailbox))) {
 		refuse(s, c);
 		return;
 	}
-	s->append = NEW(struct append);
-	s->append->mailbox = mailbox;
-	s->append->binary = s->frame.literal.binary;
-	s->append->stage = store_stage_new(s->setup.user);
+	if (s->append == NULL) {
+		s->append = NEW(struct append);
+		s->append->mailbox = mailbox;
+	}
+	a = s->append;
+	a->binary = s->frame.literal.binary;
+	a->size += args->m[args->n - 1].size;
+	a->stages[a->n++] = store_stage_new(s->setup.user);
 	frame_stream(&s->frame);
 	if (!s->frame.literal.nonsync)
 		buf_add_cstr(&s->out, "+ go on\r\n");
@@ -147,8 +208,7 @@ fail(struct append *a, enum reply_kind kind, const char *code, const char *text)
 {
 	a->failed = true;
 	a->why = (struct reply){ kind, str_of(code), str_of(text) };
-	store_stage_free(a->stage);
-	a->stage = NULL;
+	drop_stages(a);
 }
 
 void
@@ -161,11 +221,26 @@ append_on_data(struct imap_session *s, struct str chunk)
 		return;
 	if (!a->binary && str_has(chunk, '\0'))
 		fail(a, REPLY_BAD, "", "NUL in a literal; literal8 may hold it");
-	else if (!store_stage_write(a->stage, chunk, &e))
+	else if (!store_stage_write(a->stages[a->n - 1], chunk, &e))
 		fail(a, REPLY_NO, "UNAVAILABLE", SAY_LATER);
 }
 
 /* --- when all is there --- */
+
+/* RFC 3502: as many UIDs as messages. */
+static struct str
+appenduid(struct command *c, const struct store_result *r)
+{
+	struct buf code;
+	struct str text;
+
+	buf_init(&code, SIZE_MAX);
+	buf_addf(&code, "APPENDUID %u ", r->uidvalidity);
+	uidset_write(r->uids, &code);
+	text = arena_str(&c->arena, buf_str(&code));
+	buf_fini(&code);
+	return text;
+}
 
 static void
 on_appended(void *ctx, const struct store_result *r)
@@ -176,10 +251,20 @@ on_appended(void *ctx, const struct store_result *r)
 	if (r->code != STORE_OK)
 		done_refused(c, r, REFUSED_TARGET);
 	else
-		done_ok_code(c, arena_strf(&c->arena, "APPENDUID %u %u", r->uidvalidity, uidset_first(r->uids)), "done");
+		done_ok_code(c, appenduid(c, r), "done");
 	if (s->box != NULL)
 		s->box->dirty = true;
 	command_finish(s);
+}
+
+static void
+fill(struct store_new *to, const struct append_message *m, struct store_stage *stage)
+{
+	to->stage = stage;
+	to->flags = m->flags.flags;
+	to->keywords = m->flags.keywords;
+	to->nkeywords = m->flags.n;
+	to->internal_date = m->dated ? m->date.seconds : STORE_DATE_NOW;
 }
 
 enum step
@@ -187,20 +272,19 @@ cmd_append_run(struct imap_session *s, struct command *c)
 {
 	const struct append_args *args = c->args;
 	struct append *a = s->append;
-	struct store_new message = { 0 };
+	struct store_new *messages;
+	size_t n = args->n;
 
-	if (a == NULL)
-		return done_bad(c, "expected a literal");
-	if (a->failed) {
+	if (a != NULL && a->failed) {
 		c->reply = a->why;
 		return STEP_DONE;
 	}
-	message.stage = a->stage;
-	message.flags = args->flags.flags;
-	message.keywords = args->flags.keywords;
-	message.nkeywords = args->flags.n;
-	message.internal_date = args->dated ? args->date.seconds : STORE_DATE_NOW;
-	a->stage = NULL;
-	return command_wait(c, store_append(s->setup.user, a->mailbox, &message, 1, s->setup.quota,
+	if (a == NULL || a->n != n)
+		return done_bad(c, "expected a literal");
+	messages = arena_array(&c->arena, n, sizeof(*messages));
+	for (size_t i = 0; i < n; i++)
+		fill(&messages[i], &args->m[i], a->stages[i]);
+	a->n = 0; /* the stages are the store's */
+	return command_wait(c, store_append(s->setup.user, a->mailbox, messages, n, s->setup.quota,
 	    (struct store_done){ on_appended, s }));
 }

@@ -24,7 +24,7 @@ static const struct verb verbs[] = {
 	{ STR_INIT("STATUS"), IN_BOTH, 0, cmd_status_parse, cmd_status_run, NULL, "RFC 9051 6.3.11" },
 	{ STR_INIT("GETQUOTA"), IN_BOTH, 0, cmd_getquota_parse, cmd_getquota_run, "QUOTA", "RFC 9208 4.1.1" },
 	{ STR_INIT("GETQUOTAROOT"), IN_BOTH, 0, parse_one_mailbox, cmd_getquotaroot_run, "QUOTA", "RFC 9208 4.1.2" },
-	{ STR_INIT("APPEND"), IN_BOTH, 0, cmd_append_parse, cmd_append_run, NULL, "RFC 9051 6.3.12" },
+	{ STR_INIT("APPEND"), IN_BOTH, 0, cmd_append_parse, cmd_append_run, "MULTIAPPEND", "RFC 9051 6.3.12" },
 	{ STR_INIT("IDLE"), IN_BOTH, 0, parse_nothing, cmd_idle_run, "IDLE", "RFC 9051 6.3.13" },
 	{ STR_INIT("CHECK"), IN_SELECTED, 0, parse_nothing, cmd_noop_run, NULL, "RFC 3501 6.4.1" },
 	{ STR_INIT("CLOSE"), IN_SELECTED, VERB_NO_UPDATES, parse_nothing, cmd_close_run, NULL, "RFC 9051 6.4.1" },

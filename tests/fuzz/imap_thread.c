@@ -45,8 +45,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	threads_init(&t, p[0] & 1 ? THREAD_REFERENCES : THREAD_ORDEREDSUBJECT);
 	buf_init(&out, SIZE_MAX);
 	while (rest.n > 0) {
-		struct thread_message m = { .number = ++number, .date = p[0] >> (number % 8) & 1 };
+		struct thread_message m = { .date = p[0] >> (number % 8) & 1 };
 
+		m.number = ++number;
 		m.message_id = line(&rest);
 		m.references = line(&rest);
 		m.in_reply_to = line(&rest);

@@ -210,7 +210,7 @@ code_appenduid(struct say *s)
 	say_sp(s);
 	say_nz_number(s);
 	say_sp(s);
-	say_nz_number(s);
+	number_set(s);
 }
 
 static void
