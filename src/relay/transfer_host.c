@@ -214,20 +214,29 @@ fail_loop(struct transfer *t, const char *words)
 	transfer_fail(t, TRANSFER_TURNED_AWAY, QUEUE_PERM, "5.4.6", "%s: the mail would run in a circle", words);
 }
 
+/* As long as what DNS said holds, within reason: a resolver hands out answers in their last second, too. */
+static int64_t
+reuse_ms(const struct relay_host *h)
+{
+	int64_t ms = (int64_t)h->ttl * 1000;
+
+	if (ms < RELAY_REUSE_MIN_MS)
+		return RELAY_REUSE_MIN_MS;
+	return ms < RELAY_REUSE_MS ? ms : RELAY_REUSE_MS;
+}
+
 static void
 describe_link(struct transfer *t)
 {
-	const struct relay_host *h = host_of(t);
 	const struct queue_hop *hop = transfer_hop(t);
 	struct link_about *a = &t->link->about;
-	int64_t ms = (int64_t)h->ttl * 1000;
 
 	*a = (struct link_about){ .wanted = hop->wanted, .got = hop->got, .policy = hop->policy, .plain = hop->plain };
 	a->key = mem_cstr(t->key);
 	a->host = mem_cstr(hop->host);
 	a->why = mem_cstr(hop->why);
 	a->alone = t->plan->nhosts == 1;
-	a->expires = mono_add_ms(mono_now(), ms < RELAY_REUSE_MS ? ms : RELAY_REUSE_MS);
+	a->expires = mono_add_ms(mono_now(), reuse_ms(host_of(t)));
 }
 
 static void

@@ -20,6 +20,7 @@ enum {
 	RELAY_SESSIONS_MAX = 2,  /* greeted by so many hosts a job waits for the next try */
 	RELAY_IDLE_MS = 3000,    /* how long a connection waits for the next message */
 	RELAY_REUSE_MS = 300000, /* how long a connection takes new messages: policy and DNS may have changed */
+	RELAY_REUSE_MIN_MS = 30000, /* the same where DNS answers hold no longer than a moment */
 	RELAY_STAGGER_MS = 250,  /* between addresses of one host (RFC 8305 5) */
 };
 
