@@ -6,6 +6,7 @@ import pytest
 import mtas
 import outlab
 import unpacked
+from elsewhere import Report, send
 from mail import find, lines, message
 from resolver import Resolver
 
@@ -99,3 +100,53 @@ def test_their_bounces_arrive(site, mta):
     mta.send("alice@example.test", [f"{nobody}@example.test"], message(f"to nobody from {mta.name}"))
     reports = [m for m in site.inbox("alice", before + 1) if nobody.encode() in m and m.startswith(b"Return-Path: <>\r\n")]
     assert len(reports) == 1 and b"550" in reports[0]
+
+
+# --- from postern
+
+def in_inbox(site, words, seconds=20):
+    """The one message of alice's that has these words."""
+    end = time.monotonic() + seconds
+    while not (found := [m for m in site.inbox("alice", 0) if words.lower().encode() in m.lower()]):
+        assert time.monotonic() < end, f"no message with {words}"
+        time.sleep(0.3)
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_to_them(site, mta, kind):
+    """What lies in their mailbox is what was sent, line ends as they keep them; the way there was proved by DANE where they have it,
+    and where their TLS does not work the mail goes by the rule of `may'."""
+    sent = message(f"{kind} to {mta.name}", BODIES[kind])
+    qid = send(site, f"reader@{mta.domain}", sent, mail="BODY=8BITMIME" if kind == "eight bits" else "")
+    kept = sent.replace(b"\r\n", b"\n")
+    site.wait_for(lambda: [m for m in mta.mailbox() if m.endswith(kept)], 20, f"the mail at {mta.name}")
+    event, = site.events("deliver", qid=qid)
+    wanted, got = ("dane", ("dane",)) if mta.dane else ("may", ("none", "encrypt", "verify"))
+    assert (event["tls_wanted"], event["host"]) == (wanted, mta.host) and event["tls_got"] in got, event
+    assert len([m for m in mta.mailbox() if m.endswith(kept)]) == 1
+
+
+def test_they_refuse_and_we_report(site, mta):
+    nobody = f"nobody@{mta.domain}"
+    send(site, nobody, message(f"nobody at {mta.name}"))
+    report = Report(in_inbox(site, f"Final-Recipient: rfc822; {nobody}"))
+    assert report.recipients[0]["action"] == "failed" and report.recipients[0]["remote-mta"] == f"dns; {mta.host}"
+
+
+@pytest.mark.parametrize("mta", ["postfix", "exim"], indirect=True)
+def test_they_report_what_we_passed_on(site, mta):
+    """NOTIFY=SUCCESS goes along with the mail, and the other server's report comes back; ours does not."""
+    send(site, f"reader@{mta.domain}", message(f"success at {mta.name}"), rcpt="NOTIFY=SUCCESS", mail=f"ENVID=success-{mta.name}")
+    report = Report(in_inbox(site, f"Original-Envelope-Id: success-{mta.name}"))
+    assert report.about["original-envelope-id"] == f"success-{mta.name}" and report.recipients[0]["action"] == "delivered"
+    assert mta.host in report.about["reporting-mta"]
+
+
+def test_many_over_few_connections(site, postfix):
+    for i in range(30):
+        send(site, f"reader@{postfix.domain}", message(f"many {i}"))
+    site.wait_for(lambda: len([m for m in postfix.mailbox() if b"\nSubject: many " in m]) == 30, 20, "all of them")
+    peers = [line for line in postfix.log().splitlines() if "connect from" in line and "disconnect" not in line]
+    assert len(peers) < 60
