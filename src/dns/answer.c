@@ -16,6 +16,7 @@ static const struct type_row {
 	{ DNS_TXT, "TXT" },
 	{ DNS_PTR, "PTR" },
 	{ DNS_CNAME, "CNAME" },
+	{ DNS_SRV, "SRV" },
 };
 
 bool
@@ -129,6 +130,10 @@ dns_record_write(enum dns_type type, const struct dns_record *r, struct buf *out
 		buf_addf(out, "%u ", r->preference);
 		buf_add(out, r->name);
 		break;
+	case DNS_SRV:
+		buf_addf(out, "%u %u %u ", r->preference, r->weight, r->port);
+		buf_add(out, r->name);
+		break;
 	case DNS_CNAME:
 	case DNS_PTR:
 		buf_add(out, r->name);
@@ -158,7 +163,7 @@ static struct str
 pack_record(enum dns_type type, const struct dns_record *r, struct arena *a)
 {
 	const struct dns_tlsa *t = &r->tlsa;
-	uint8_t head[3];
+	uint8_t head[6];
 
 	switch (type) {
 	case DNS_A:
@@ -167,6 +172,11 @@ pack_record(enum dns_type type, const struct dns_record *r, struct arena *a)
 	case DNS_MX:
 		be_store(head, 2, r->preference);
 		return join(a, str_from(head, 2), r->name);
+	case DNS_SRV:
+		be_store(head, 2, r->preference);
+		be_store(head + 2, 2, r->weight);
+		be_store(head + 4, 2, r->port);
+		return join(a, str_from(head, 6), r->name);
 	case DNS_TXT:
 		return r->text;
 	case DNS_TLSA:
@@ -201,6 +211,11 @@ unpack_record(enum dns_type type, struct str s, struct dns_record *r)
 		return cur_ok(&c);
 	case DNS_MX:
 		r->preference = (uint16_t)cur_be(&c, 2);
+		break;
+	case DNS_SRV:
+		r->preference = (uint16_t)cur_be(&c, 2);
+		r->weight = (uint16_t)cur_be(&c, 2);
+		r->port = (uint16_t)cur_be(&c, 2);
 		break;
 	case DNS_CNAME:
 	case DNS_PTR:

@@ -189,6 +189,18 @@ take_mx(struct reader *r, const struct rr *rr, struct dns_record *out)
 	return take_name(r, rr, 2, &out->name);
 }
 
+/* RFC 2782. */
+static bool
+take_srv(struct reader *r, const struct rr *rr, struct dns_record *out)
+{
+	if (rr->n < 7)
+		return broken(r, "an SRV record that is too short");
+	out->preference = (uint16_t)be_load(r->packet.p + rr->data, 2);
+	out->weight = (uint16_t)be_load(r->packet.p + rr->data + 2, 2);
+	out->port = (uint16_t)be_load(r->packet.p + rr->data + 4, 2);
+	return take_name(r, rr, 6, &out->name);
+}
+
 static bool
 take_target(struct reader *r, const struct rr *rr, struct dns_record *out)
 {
@@ -256,6 +268,7 @@ static const struct taker {
 	{ DNS_MX, take_mx },
 	{ DNS_TXT, take_txt },
 	{ DNS_AAAA, take_aaaa },
+	{ DNS_SRV, take_srv },
 	{ DNS_TLSA, take_tlsa },
 };
 

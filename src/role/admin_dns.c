@@ -74,7 +74,7 @@ run_lookup(void *ctx, const struct control_ask *ask, struct control_answer *out)
 
 	if (!dns_type_parse(ask->args.v[0], &type))
 		return control_fail(
-		    out, ask->arena, ADMIN_USAGE, "the type is one of MX, A, AAAA, TLSA, TXT, PTR, CNAME");
+		    out, ask->arena, ADMIN_USAGE, "the type is one of MX, A, AAAA, TLSA, TXT, PTR, CNAME, SRV");
 	if (!dns_name_valid(name))
 		return control_fail(out, ask->arena, ADMIN_USAGE,
 		    "this is no name for DNS: letters, digits, - and _ in labels of at most 63; others as A-labels "

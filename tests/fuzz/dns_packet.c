@@ -45,7 +45,7 @@ check(enum dns_type type, const struct dns_answer *a, struct arena *arena)
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static const enum dns_type types[] = { DNS_A, DNS_CNAME, DNS_PTR, DNS_MX, DNS_TXT, DNS_AAAA, DNS_TLSA };
+	static const enum dns_type types[] = { DNS_A, DNS_CNAME, DNS_PTR, DNS_MX, DNS_TXT, DNS_AAAA, DNS_SRV, DNS_TLSA };
 	struct dns_answer answer;
 	struct arena a;
 	const char *why = NULL;

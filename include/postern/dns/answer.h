@@ -14,8 +14,17 @@
 #include <postern/core/str.h>
 #include <postern/ipc/ipc.h>
 
-/* The numbers of RFC 1035 3.2.2, RFC 3596 2.1, RFC 6698 7.1. */
-enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28, DNS_TLSA = 52 };
+/* The numbers of RFC 1035 3.2.2, RFC 3596 2.1, RFC 2782, RFC 6698 7.1. */
+enum dns_type {
+	DNS_A = 1,
+	DNS_CNAME = 5,
+	DNS_PTR = 12,
+	DNS_MX = 15,
+	DNS_TXT = 16,
+	DNS_AAAA = 28,
+	DNS_SRV = 33,
+	DNS_TLSA = 52
+};
 
 enum dns_status {
 	DNS_FAILED, /* nobody answered, or with nothing of use: why says it */
@@ -47,8 +56,9 @@ struct dns_tlsa {
 
 /* One record; the question's type tells which members count. */
 struct dns_record {
-	uint16_t preference; /* MX */
-	struct str name; /* MX: the host, "." is the null MX of RFC 7505; CNAME, PTR: the target */
+	uint16_t preference; /* MX; SRV: its priority */
+	uint16_t weight, port; /* SRV */
+	struct str name; /* MX: the host, "." is the null MX of RFC 7505; CNAME, PTR, SRV: the target */
 	uint8_t ip[16]; /* AAAA, and A as ::ffff:a.b.c.d: see net/addr.h */
 	struct dns_tlsa tlsa;
 	struct str text; /* TXT: its strings joined without anything between (RFC 7208 3.3); any bytes */

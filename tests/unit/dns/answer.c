@@ -60,6 +60,8 @@ types_and_states_have_words(void **state)
 }
 
 static const struct dns_record sample = { .preference = 0x0a00,
+	.weight = 1,
+	.port = 993,
 	.name = STR_INIT("mx.test"),
 	.ip = { [15] = 1 },
 	.tlsa = { 3, 1, 2, STR_INIT("\0\1\xff") },
@@ -72,7 +74,8 @@ every_type_travels(void **state)
 		enum dns_type type;
 		const char *text;
 	} rows[] = { { DNS_A, "::1" }, { DNS_AAAA, "::1" }, { DNS_MX, "2560 mx.test" }, { DNS_PTR, "mx.test" },
-		{ DNS_CNAME, "mx.test" }, { DNS_TXT, "a\\000b" }, { DNS_TLSA, "3 1 2 0001ff" } };
+		{ DNS_CNAME, "mx.test" }, { DNS_TXT, "a\\000b" }, { DNS_TLSA, "3 1 2 0001ff" },
+		{ DNS_SRV, "2560 1 993 mx.test" } };
 	static const struct str aliases[] = { STR_INIT("a.test"), STR_INIT("b.test") };
 	struct dns_answer answer = { .status = DNS_SECURE,
 		.secure = true,
