@@ -3,9 +3,11 @@
 
 #include "account.h"
 #include "ask.h"
+#include "check.h"
 #include "config.h"
 #include "init.h"
 #include "probe.h"
+#include "records.h"
 #include "sendmail.h"
 #include "server.h"
 #include "trace.h"
@@ -82,7 +84,9 @@ const struct cli_command cli_commands[] = {
 	    "look at a mail server's TLS from outside: findings and a grade", NULL, NULL },
 	{ "dns", "lookup", "TYPE NAME", 2, 2, JSON, cli_run_asked,
 	    "look a name up as the server does: records and whether DNSSEC proves them", &cli_dns, &show_lookup },
-	{ "dns", "records", "", 0, 0, 0, dns_records, "print the DNS records to publish", NULL, NULL },
+	{ "dns", "records", "", 0, 0, 0, do_dns_records, "print the DNS records to publish", NULL, NULL },
+	{ "dns", "check", "[DOMAIN…]", 0, MANY, JSON, do_dns_check,
+	    "compare what is published with what should be: findings, and the lines that mend them", NULL, NULL },
 	{ "sendmail", NULL, "[-t] [-i] [-f ADDRESS] [-bs|-bp] [ADDRESS…]", 0, SENDMAIL_WORDS, 0, sendmail_run,
 	    "take a message from a program on this box", NULL, NULL },
 	{ "version", NULL, "", 0, 0, JSON, version_show, "show the version of postern and of its libraries", NULL,

@@ -18,6 +18,7 @@
 #include <postern/role/state.h>
 
 #include "account.h"
+#include "records.h"
 
 extern char **environ;
 
@@ -100,19 +101,6 @@ has_account(const struct conf *conf, struct str address, struct arena *a)
 }
 
 static int
-print_records(const struct conf *conf)
-{
-	struct buf out;
-	int status;
-
-	buf_init(&out, SIZE_MAX);
-	records_write(conf, &out);
-	status = cli_print(&out);
-	buf_fini(&out);
-	return status;
-}
-
-static int
 print_end(const struct cli *c, const struct conf *conf)
 {
 	struct buf out;
@@ -125,7 +113,7 @@ print_end(const struct cli *c, const struct conf *conf)
 	    c->conf_path, c->args[0]);
 	status = cli_print(&out);
 	buf_fini(&out);
-	return status == CLI_DONE ? print_records(conf) : status;
+	return status == CLI_DONE ? records_print(conf, &(struct strs){ conf->domains.v, (uint32_t)conf->domains.n }) : status;
 }
 
 static int
@@ -176,18 +164,5 @@ init_run(struct cli *c)
 	else
 		status = cli_say(CLI_USAGE, "%s", e.log);
 	arena_fini(&a);
-	return status;
-}
-
-int
-dns_records(struct cli *c)
-{
-	struct conf *conf = cli_conf(c);
-	int status;
-
-	if (conf == NULL)
-		return CLI_FAILED;
-	status = print_records(conf);
-	conf_unref(conf);
 	return status;
 }

@@ -9,7 +9,7 @@
 #include "ask.h"
 #include "probe_sts.h"
 
-enum { PROBE_MS = 28 * 1000, PORTS_MAX = 5 };
+enum { PROBE_MS = 28 * 1000, NAMES_MS = 8 * 1000, PORTS_MAX = 5 };
 
 static const uint16_t usual_ports[PORTS_MAX] = { 25, 587, 465, 143, 993 };
 
@@ -82,7 +82,7 @@ open_world(struct probe *p, const struct conf *conf, struct err *e)
 	struct err ca;
 
 	p->loop = loop_new();
-	p->dns = names_resolver(conf, p->loop, e);
+	p->dns = names_resolver(conf, p->loop, NAMES_MS, e);
 	if (p->dns == NULL)
 		return false;
 	p->ca_file = conf->relay.ca_file;

@@ -302,13 +302,18 @@ one_fits(X509 *x, const struct tlsa *t)
 }
 
 bool
-cert_fits(SSL *ssl, const struct tlsa *t)
+cert_chain_fits(STACK_OF(X509) * chain, const struct tlsa *t)
 {
-	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
 	bool own = t->usage == TLSA_PKIX_EE || t->usage == TLSA_DANE_EE;
 	bool fits = false;
 
 	for (int i = 0; i < sk_X509_num(chain) && i < CERT_CHAIN_MAX && !fits; i++)
 		fits = (!own || i == 0) && one_fits(sk_X509_value(chain, i), t);
 	return fits;
+}
+
+bool
+cert_fits(SSL *ssl, const struct tlsa *t)
+{
+	return cert_chain_fits(SSL_get_peer_cert_chain(ssl), t);
 }

@@ -44,7 +44,9 @@ SSL_CTX *cert_ctx(int max_version);
 void cert_look(SSL *ssl, X509_STORE *store, const char *host, struct wall now, struct probe_cert *c);
 void cert_fini(struct probe_cert *c);
 
-/* Whether a record fits what was shown: the server's own certificate for usages 1 and 3, any of the chain for 0 and 2. */
+/* Whether a record fits a chain: the server's own certificate, the first, for usages 1 and 3, any for 0 and 2. */
+bool cert_chain_fits(STACK_OF(X509) * chain, const struct tlsa *t);
+/* The same for what was shown. */
 bool cert_fits(SSL *ssl, const struct tlsa *t);
 
 #endif

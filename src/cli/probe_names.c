@@ -67,14 +67,14 @@ forwarder(const struct conf_addr *at, struct arena *a)
 }
 
 struct dns *
-names_resolver(const struct conf *conf, struct loop *l, struct err *e)
+names_resolver(const struct conf *conf, struct loop *l, int64_t ms, struct err *e)
 {
 	const char *forward[DNS_FORWARDERS_MAX + 1] = { NULL };
 	struct dns_options o = {
 		.anchor = conf->dns.trust_anchor.n > 0 ? conf->dns.trust_anchor.p : NULL,
 		.root_hints = conf->dns.root_hints.n > 0 ? conf->dns.root_hints.p : NULL,
 		.forward = forward,
-		.ask_ms = 8000,
+		.ask_ms = ms,
 	};
 	struct arena a;
 	struct dns *d;

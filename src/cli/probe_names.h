@@ -65,8 +65,9 @@ struct names {
 	void *ctx;
 };
 
-/* A resolver for this process: anchor and hints as configured, the anchor only read. NULL with words in e. */
-struct dns *names_resolver(const struct conf *conf, struct loop *l, struct err *e);
+/* A resolver for this process: anchor and hints as configured, the anchor only read; ms: for a question. NULL with words
+ * in e. */
+struct dns *names_resolver(const struct conf *conf, struct loop *l, int64_t ms, struct err *e);
 
 /* Asks; done is called once, never from inside. */
 void names_ask(
