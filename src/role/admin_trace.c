@@ -87,7 +87,7 @@ kinds_parse(struct str word)
 static bool
 run_trace(void *ctx, const struct control_ask *ask, struct control_answer *out)
 {
-	const int *dir = ctx;
+	const struct trace_source *source = ctx;
 	struct page p = { 0 };
 	struct trace_query q = { .words = ask->args.v + 2, .nwords = ask->args.n - 2, .found = add_line, .ctx = &p };
 	struct trace_place at;
@@ -99,8 +99,10 @@ run_trace(void *ctx, const struct control_ask *ask, struct control_answer *out)
 	if (!place_parse(ask->after, &at))
 		return control_fail(out, ask->arena, ADMIN_USAGE, "no such page");
 	q.since = wall_from_seconds((int64_t)since);
+	if (source->catch_up != NULL && ask->after.n == 0)
+		source->catch_up(source->ctx);
 	p.lines = json_array();
-	if (trace_search(*dir, &q, &at))
+	if (trace_search(source->dir, &q, &at))
 		out->more = arena_strf(ask->arena, "%s:%llu", at.name, (unsigned long long)at.offset);
 	out->json = p.lines;
 	return true;
@@ -115,11 +117,11 @@ void
 trace_run_alone(const struct conf *conf, const struct strs *words, struct str after, struct arena *a, struct control_answer *out)
 {
 	const char *path = state_path(conf, "trace");
-	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct trace_source source = { .dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
 
-	if (dir != -1)
-		control_run(NULL, trace_verbs, &dir, words, after, a, out);
+	if (source.dir != -1)
+		control_run(NULL, trace_verbs, &source, words, after, a, out);
 	else
 		control_fail(out, a, ADMIN_FAILED, "%s: %s", path, strerror(errno));
-	io_close(&dir);
+	io_close(&source.dir);
 }

@@ -1,12 +1,10 @@
 /* log.c - the log role: reads the pipe that is everybody's standard error and writes the server's own, unchanged and in order.
  *
- * It reads in large pieces and rests a moment between two, so that a busy server's lines cost few calls. Standard error is
- * written only as far as it takes: a terminal that stands still holds nobody up; what finds no room is counted, and told when there is
- * room again. Lines that tell of messages also go into the record that `postern trace' reads (trace.h). It hears the others' last words: it ends when the pipe has no writer left, not with the parent. */
+ * It reads in large pieces and rests a moment between two, so that a busy server's lines cost few calls. Lines that tell of messages
+ * also go into the record that `postern trace' reads (trace.h). It hears the others' last words: it ends when the pipe has no writer
+ * left, not with the parent. */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <postern/core/io.h>
@@ -16,146 +14,40 @@
 #include <postern/role/verbs.h>
 
 #include "env.h"
+#include "log_out.h"
 #include "roles.h"
 #include "trace.h"
 
 enum {
-	PIECE_BYTES = 256 * 1024,
-	REST_MS = 10,                /* between two reads: lines gather */
-	UNWRITTEN_MAX = 4 * 1024 * 1024,
-	AGAIN_MS = 50,               /* until standard error is tried again */
-	END_MS = 2000,               /* for it to take what is left */
-	TRIM_MS = 60 * 60 * 1000,    /* between looks at what is too old, when no line brings one */
+	PIECE_BYTES = LOG_OUT_ONCE,
+	PIECES_MAX = 8,           /* more than a full pipe */
+	REST_MS = 10,             /* between two reads: lines gather */
+	END_MS = 2000,            /* for standard error to take what is left */
+	TRIM_MS = 60 * 60 * 1000, /* between looks at what is too old, when no line brings one */
 };
 
 struct log_role {
 	struct env *env;
 	int lines_fd; /* the pipe */
-	bool is_file; /* standard error is: takes any number of bytes at once */
+	struct log_out out;
 	char *piece;
 	size_t kept; /* at the beginning of piece: a line whose end has not come */
-	struct buf unwritten;
 	struct trace_store trace;
-	uint64_t untold; /* lines that found no room there since that was last told */
+	struct trace_source source; /* of the answers */
 	struct loop_io io;
 	struct loop_timer rest;
-	struct loop_timer again;
 	struct loop_timer limit;
 	struct loop_timer trim;
 
 	uint64_t lines;
 	uint64_t bytes;
-	uint64_t lost;    /* by writers, as they told */
-	uint64_t dropped; /* here */
+	uint64_t lost; /* by writers, as they told */
 };
 
 static struct log_role *
 role_of(struct env *env)
 {
 	return env->role;
-}
-
-/* --- standard error --- */
-
-/* Whole lines that a pipe or a terminal takes at once, or the beginning of one that is too long. */
-static struct str
-next_write(const struct log_role *r, struct str text)
-{
-	struct str some = str_sub(text, 0, LOG_LINE_MAX);
-	size_t end = str_rfind(some, '\n');
-
-	if (r->is_file || text.n <= LOG_LINE_MAX)
-		return text;
-	return end < some.n ? str_sub(some, 0, end + 1) : some;
-}
-
-/* Writes what is taken without waiting longer than ms; returns the rest. */
-static struct str
-write_some(struct log_role *r, struct str text, int ms)
-{
-	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
-
-	while (text.n > 0 && poll(&room, 1, ms) == 1) {
-		struct str s = next_write(r, text);
-		ssize_t n = write(STDERR_FILENO, s.p, s.n);
-
-		if (n == -1 && (errno == EAGAIN || errno == EINTR))
-			break;
-		text = str_sub(text, n == -1 ? s.n : (size_t)n, text.n); /* a reader that is gone takes everything */
-	}
-	return text;
-}
-
-static uint64_t
-count_lines(struct str text)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < text.n; i++)
-		n += text.p[i] == '\n';
-	return n;
-}
-
-static void
-drop(struct log_role *r, struct str text)
-{
-	uint64_t n = count_lines(text);
-
-	r->dropped += n;
-	r->untold += n;
-}
-
-/* The rest of a line that is half written always finds room. */
-static void
-keep(struct log_role *r, struct str text)
-{
-	struct str begun = str_sub(text, 0, str_find(text, '\n') + 1);
-
-	if (r->unwritten.n == 0) {
-		buf_add(&r->unwritten, begun);
-		text = str_sub(text, begun.n, text.n);
-	}
-	if (r->unwritten.n + text.n <= UNWRITTEN_MAX)
-		buf_add(&r->unwritten, text);
-	else
-		drop(r, text);
-	loop_timer_start(&r->again, AGAIN_MS);
-}
-
-static void
-pass_on(struct log_role *r, struct str text)
-{
-	if (r->unwritten.n == 0)
-		text = write_some(r, text, 0);
-	if (text.n > 0)
-		keep(r, text);
-}
-
-static void
-tell_dropped(struct log_role *r)
-{
-	struct log_line l;
-
-	if (r->untold == 0)
-		return;
-	log_begin(&l, LEVEL_ERROR, "lost");
-	log_num(&l, "lines", (int64_t)r->untold);
-	log_cstr(&l, "why", "standard error took nothing");
-	log_end(&l);
-	r->untold = 0;
-}
-
-static void
-on_again(void *ctx)
-{
-	struct log_role *r = ctx;
-	struct str rest = write_some(r, buf_str(&r->unwritten), 0);
-
-	buf_drop(&r->unwritten, r->unwritten.n - rest.n);
-	if (r->unwritten.n > 0)
-		loop_timer_start(&r->again, AGAIN_MS);
-	else
-		tell_dropped(r);
 }
 
 /* --- lines --- */
@@ -212,10 +104,10 @@ take_lines(struct log_role *r, struct str text)
 		line = str_sub(rest, 0, str_find(rest, '\n') + 1);
 		if (take_line(r, line))
 			continue;
-		pass_on(r, str_from(text.p, (size_t)(line.p - text.p)));
+		log_out_add(&r->out, str_from(text.p, (size_t)(line.p - text.p)));
 		text = str_sub(rest, line.n, rest.n);
 	}
-	pass_on(r, text);
+	log_out_add(&r->out, text);
 }
 
 /* What came, behind what was kept; with the end of the last line, unless that one is too long for any of ours. */
@@ -240,7 +132,7 @@ take_piece(struct log_role *r, size_t n)
 static void
 take_kept(struct log_role *r)
 {
-	pass_on(r, str_from(r->piece, r->kept));
+	log_out_add(&r->out, str_from(r->piece, r->kept));
 	r->kept = 0;
 }
 
@@ -250,7 +142,7 @@ _Noreturn static void
 end(struct log_role *r)
 {
 	take_kept(r);
-	write_some(r, buf_str(&r->unwritten), END_MS);
+	log_out_end(&r->out, END_MS);
 	env_end(r->env);
 }
 
@@ -289,10 +181,11 @@ on_rested(void *ctx)
 	on_lines(ctx, LOOP_READ);
 }
 
+/* What stands in the pipe now; not what writers add for ever. */
 static void
-read_all(struct log_role *r)
+read_all(void *ctx)
 {
-	while (read_piece(r) > 0)
+	for (int i = 0; i < PIECES_MAX && read_piece(ctx) > 0; i++)
 		continue;
 }
 
@@ -311,8 +204,6 @@ static void
 take_descriptor(struct env *env, struct str service, struct str address, int fd)
 {
 	struct log_role *r = role_of(env);
-	struct stat st;
-
 	(void)address;
 	if (r == NULL)
 		r = env->role = NEW(struct log_role);
@@ -320,11 +211,8 @@ take_descriptor(struct env *env, struct str service, struct str address, int fd)
 		r->lines_fd = fd;
 		return;
 	}
-	r->is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	/* our own lines take no detour, and the pipe has no writer left when the others are gone */
-	if (dup2(fd, STDERR_FILENO) == -1)
-		log_fatal("standard error: %s", strerror(errno));
-	close(fd);
+	log_out_take(&r->out, fd);
 }
 
 static void
@@ -344,15 +232,15 @@ start(struct env *env)
 
 	r->env = env;
 	r->piece = mem_new(PIECE_BYTES);
-	buf_init(&r->unwritten, UNWRITTEN_MAX + PIECE_BYTES);
 	loop_timer_init(&r->rest, env->loop, on_rested, r);
-	loop_timer_init(&r->again, env->loop, on_again, r);
+	log_out_start(&r->out, env->loop);
 	loop_timer_init(&r->limit, env->loop, on_limit, r);
 	loop_timer_init(&r->trim, env->loop, on_trim, r);
 	loop_timer_start(&r->trim, TRIM_MS);
 	if (!trace_open(&r->trace, env->root, &e))
 		log_fatal("%s", e.log);
 	trace_limit(&r->trace, env->conf->trace.days, env->conf->trace.size);
+	r->source = (struct trace_source){ .dir = r->trace.dir, .catch_up = read_all, .ctx = r };
 	loop_io_init(&r->io, env->loop, r->lines_fd, on_lines, r);
 	loop_io_watch(&r->io, LOOP_READ);
 }
@@ -367,7 +255,7 @@ reload(struct env *env, const struct conf *was)
 static void *
 admin(struct env *env)
 {
-	return &role_of(env)->trace.dir;
+	return &role_of(env)->source;
 }
 
 /* The parent still has something to say; it writes that out itself. */
@@ -397,8 +285,8 @@ counters(struct env *env, struct counters_out *out)
 	counter_add(out, "lines", r->lines);
 	counter_add(out, "bytes", r->bytes);
 	counter_add(out, "lost", r->lost);
-	counter_add(out, "dropped", r->dropped);
-	counter_add(out, "unwritten", r->unwritten.n);
+	counter_add(out, "dropped", r->out.dropped);
+	counter_add(out, "unwritten", r->out.unwritten.n);
 	counter_add(out, "trace_lines", r->trace.lines);
 	counter_add(out, "trace_failed", r->trace.failed);
 }

@@ -71,6 +71,13 @@ void trace_trim(struct trace_store *t);
 
 /* --- looking back --- */
 
+/* What the verbs of admin_trace.c run on. */
+struct trace_source {
+	int dir;
+	void (*catch_up)(void *ctx); /* takes what has come since; NULL: nothing comes */
+	void *ctx;
+};
+
 /* Where a search goes on: before this offset of this file. An empty name: at the newest. */
 struct trace_place {
 	char name[TRACE_NAME_SIZE];

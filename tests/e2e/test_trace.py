@@ -33,8 +33,7 @@ MX = {"users": ("alice", "bob", "carol"), "extra": CHEAP_HASHES + "\n" + NOWHERE
 
 
 def test_delivered(mx):
-    submit(mx, ["bob"], "delivered@x")
-    mx.settle_log()
+    submit(mx, ["bob"], "delivered@x")  # what has just been said is known at once
     story = mx.json("trace", "delivered@x")
     (message,) = story["messages"]
     assert message["waiting"] == [] and story["refused"] == [] and story["cut"] is False

@@ -46,7 +46,8 @@ struct dns_admin {
 };
 extern const struct control_verb dns_verbs[];
 
-/* admin_trace.c: the lines of the log that tell of messages, the newest first; ctx points to the descriptor of <state>/trace.
+/* admin_trace.c: the lines of the log that tell of messages, the newest first; ctx is a struct trace_source
+ * (src/role/trace.h).
  *
  *   trace KIND SINCE WORD… → [{time, level, role, event, and the line's fields}]; KIND: all, mail (lines with a
  *                       queue id) or refused; SINCE in seconds since the epoch; lines in which one of the words is the whole value
