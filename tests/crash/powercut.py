@@ -27,7 +27,7 @@ import postern_site as sites  # noqa: E402
 
 CONF = """auth { hash_memory = 64K hash_passes = 1 }
 store { processes = 2 }
-"""
+""" + sites.NOWHERE
 USERS = ("alice", "bob", "carol")
 KEYWORDS = ("$Forwarded", "Later")
 FLAGS = ("\\Seen", "\\Flagged", "\\Answered", "\\Draft")

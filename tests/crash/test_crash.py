@@ -10,7 +10,7 @@ import pytest
 
 from load import Load
 from mail import message
-from postern_site import CHEAP_HASHES, Site
+from postern_site import CHEAP_HASHES, NOWHERE, Site
 from wire import Wire
 
 LONG = bool(os.environ.get("POSTERN_LONG"))
@@ -22,7 +22,7 @@ BACK_SECONDS = 30 if LONG else 10
 
 @pytest.fixture
 def site():
-    with Site(users=USERS, extra=CHEAP_HASHES) as made:
+    with Site(users=USERS, extra=CHEAP_HASHES + "\n" + NOWHERE) as made:
         made.start()
         yield made
         if made.process is not None:
@@ -88,7 +88,7 @@ def logged_in(site, user):
     return wire
 
 
-@pytest.mark.parametrize("role", ["keys", "dns", "auth", "smtp", "imap", "queue", "store"])
+@pytest.mark.parametrize("role", ["log", "keys", "dns", "fetch", "auth", "smtp", "imap", "queue", "relay", "store"])
 def test_one_process_is_one_process(site, role):
     with Load(site, USERS) as load:
         for _ in range(ROUNDS):
@@ -103,7 +103,7 @@ def test_one_process_is_one_process(site, role):
     assert not [e for e in site.events("exit") if e["of"] != role], "another process ended, too"
 
 
-@pytest.mark.parametrize("role", ["keys", "dns", "auth", "queue"])
+@pytest.mark.parametrize("role", ["log", "keys", "dns", "fetch", "auth", "queue", "relay"])
 def test_sessions_outlive_the_helpers(site, role):
     with logged_in(site, "alice") as mailbox, Wire(site, "smtp") as mail:
         mail.hello()
