@@ -48,7 +48,7 @@ load_certificate(const struct conf *conf, struct records *r)
 	}
 	if (r->certificate == NULL)
 		snprintf(
-		    r->words, sizeof(r->words), "%s: %s", path, f == NULL ? strerror(errno) : "no certificate in it");
+		    r->words, sizeof(r->words), "%.300s: %s", path, f == NULL ? strerror(errno) : "no certificate in it");
 }
 
 /* --- rows --- */

@@ -286,7 +286,7 @@ thread(enum thread_algorithm algorithm, const struct letter *letters, int n, str
 		struct str list = str_of(l->refs);
 		struct str one;
 
-		snprintf(id, sizeof(id), "<%s>", l->id);
+		snprintf(id, sizeof(id), "<%.24s>", l->id);
 		while (str_cut(&list, ' ', &one))
 			at += (size_t)snprintf(refs + at, sizeof(refs) - at, "<%.*s> ", STR_ARG(one));
 		threads_add(&t, &(struct thread_message){ .number = (uint32_t)i + 1, .date = l->date, .subject = str_of(l->subject),
