@@ -84,7 +84,7 @@ who_has_no_files_cuts_none(void **state)
 static void
 nobody_makes_code_or_runs_another(void **state)
 {
-	static const unsigned kinds[] = { 0, CALLS_ACCEPT, CALLS_FILES | CALLS_THREADS };
+	static const unsigned kinds[] = { 0, CALLS_ACCEPT, CALLS_FILES | CALLS_THREADS, CALLS_NETWORK };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -161,6 +161,38 @@ who_faces_the_net_has_no_files(void **state)
 	assert_int_equal(fate_of(CALLS_FILES | CALLS_THREADS, open_a_socket), KILLED);
 }
 
+static int
+open_a_unix_socket(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0) == -1 ? DENIED : FINE;
+}
+
+static int
+talk_to_the_kernel(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW, 0) == -1 ? DENIED : FINE;
+}
+
+static int
+listen_here(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return listen(fd, 1) == -1 ? DENIED : FINE;
+}
+
+static void
+who_has_the_net_has_the_internet_alone(void **state)
+{
+	(void)state;
+	assert_int_equal(fate_of(CALLS_NETWORK, open_a_socket), FINE);
+	assert_int_equal(fate_of(CALLS_NETWORK, open_a_unix_socket), KILLED);
+	assert_int_equal(fate_of(CALLS_NETWORK, talk_to_the_kernel), KILLED);
+	assert_int_equal(fate_of(CALLS_NETWORK, listen_here), KILLED);
+	assert_int_equal(fate_of(CALLS_NETWORK, open_a_file), DENIED);
+	assert_int_equal(fate_of(CALLS_NETWORK, make_a_process), KILLED);
+}
+
 static void
 threads_but_no_processes(void **state)
 {
@@ -181,6 +213,7 @@ main(void)
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(a_terminal_is_out_of_reach),
 		cmocka_unit_test(who_faces_the_net_has_no_files),
+		cmocka_unit_test(who_has_the_net_has_the_internet_alone),
 		cmocka_unit_test(threads_but_no_processes),
 #endif
 	};
