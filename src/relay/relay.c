@@ -174,6 +174,13 @@ relay_drain(struct relay *r, void (*idle)(void *ctx), void *ctx)
 }
 
 void
+relay_abandon(struct relay *r)
+{
+	while (!LIST_EMPTY(&r->jobs))
+		transfer_finish(LIST_FIRST(&r->jobs));
+}
+
+void
 relay_count(const struct relay *r, struct relay_counts *c)
 {
 	*c = r->counts;

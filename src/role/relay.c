@@ -249,6 +249,15 @@ reload(struct env *env, const struct conf *was)
 	relay_configure(role_of(env)->relay, env->conf);
 }
 
+/* What a dead queue sent is sent again by the next one: going on with it would only be mail that comes twice. */
+static void
+on_peer(struct env *env, enum role role, unsigned index, bool there)
+{
+	(void)index;
+	if (role == ROLE_QUEUE && !there)
+		relay_abandon(role_of(env)->relay);
+}
+
 static void
 on_idle(void *ctx)
 {
@@ -291,5 +300,6 @@ const struct role_ops relay_ops = {
 	.start = start,
 	.reload = reload,
 	.drain = drain,
+	.peer = on_peer,
 	.counters = counters,
 };

@@ -54,6 +54,10 @@ void relay_send(struct relay *r, const struct queue_job *job, void (*done)(void 
 /* Takes no new job (they are answered TEMP), ends idle connections; idle is called once when nothing is under way. */
 void relay_drain(struct relay *r, void (*idle)(void *ctx), void *ctx);
 
+/* Whoever sent the jobs is gone and sends them again: what no server has whole is not given to any. Every job ends here
+ * and now; its answer is given, and means nothing. */
+void relay_abandon(struct relay *r);
+
 struct relay_counts {
 	unsigned jobs;        /* under way */
 	unsigned connections; /* open, idle ones too */

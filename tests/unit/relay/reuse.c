@@ -324,6 +324,35 @@ a_drain_of_nothing_is_over_at_once(void **state)
 	out_close(&w);
 }
 
+/* Wherever it is: the server has no whole message, and the next job goes its way. */
+static void
+what_is_abandoned_ends_at_once(void **state)
+{
+	static const struct peer_script stops[] = { { .banner = "!hang" }, { .ehlo = "!hang" }, { .mail = "!hang" }, { .data = "!hang" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
+		struct outbound w;
+		struct peer *p;
+		unsigned n;
+
+		out_open(&w, "");
+		p = out_server(&w, "mx.remote.test", &stops[i]);
+		n = out_send(&w, &(struct out_mail){ .sender = NULL });
+		out_run(&w, 100);
+		assert_false(w.results[n].done);
+		relay_abandon(w.relay);
+		assert_true(w.results[n].done);
+		assert_int_equal(w.results[n].reach, i < 2 ? QUEUE_UNREACHED : QUEUE_REACHED);
+		out_run(&w, 50);
+		assert_int_equal(counts(&w).jobs, 0);
+		assert_int_equal(counts(&w).connections, 0);
+		assert_int_equal(peer_open(p), 0);
+		assert_int_equal(peer_mails(p), 0);
+		out_close(&w);
+	}
+}
+
 /* In every state a job and a connection can be in. */
 static void
 it_can_be_freed_at_any_time(void **state)
@@ -361,6 +390,7 @@ main(void)
 		cmocka_unit_test(a_resting_connection_makes_room),
 		cmocka_unit_test(a_drain_waits_for_what_is_under_way_and_for_nothing_else),
 		cmocka_unit_test(a_drain_of_nothing_is_over_at_once),
+		cmocka_unit_test(what_is_abandoned_ends_at_once),
 		cmocka_unit_test(it_can_be_freed_at_any_time),
 	};
 
