@@ -19,9 +19,9 @@ struct client {
 	struct buf line;
 	struct buf *mail; /* being taken */
 	const struct peer_script *script;
-	const char *taken[4];
+	char taken[4][64]; /* recipients of the transaction */
 	unsigned ntaken, nmails;
-	bool tls, hangs, endless, slow, secure_next, deaf;
+	bool tls, hangs, endless, slow, secure_next, deaf, empty;
 };
 
 struct peer {
@@ -32,8 +32,9 @@ struct peer {
 	struct loop_io io;
 	SSL_CTX *ctx;
 	struct client *clients[CLIENTS_MAX];
-	unsigned connections, mails;
-	struct buf heard;
+	unsigned connections, begun, mails;
+	struct buf heard, delivered;
+	unsigned in_clear;
 	struct buf mail[PEER_MAILS_MAX];
 	char sni[256];
 };
@@ -42,7 +43,8 @@ static const struct peer_script good = { .banner = NULL };
 
 /* --- doing as told --- */
 
-static const char * or (const char *told, const char *usual)
+static const char *
+or_usual(const char *told, const char *usual)
 {
 	return told != NULL ? told : usual;
 }
@@ -94,7 +96,7 @@ say(struct client *c, const char *reply)
 	else if (strcmp(deed, "!endless") == 0)
 		c->endless = true;
 	go_on_for_ever(c);
-	if (strcmp(deed, "!rst") != 0)
+	if (strcmp(deed, "!rst") != 0 && strcmp(deed, "!lost") != 0)
 		return true;
 	if (n > 0) /* what was said goes first */
 		send(conn_fd(c->conn), reply, n, MSG_NOSIGNAL);
@@ -119,30 +121,31 @@ on_hello(struct client *c)
 {
 	if (c->tls && c->script->ehlo_tls != NULL)
 		return c->script->ehlo_tls;
-	return c->tls ? usual_ehlo(c) : or (c->script->ehlo, usual_ehlo(c));
+	return c->tls ? usual_ehlo(c) : or_usual(c->script->ehlo, usual_ehlo(c));
 }
 
 static const char *
 on_rcpt(struct client *c, struct str line)
 {
-	const char *reply = or (c->script->rcpt, "250 2.1.5 ok\r\n");
+	const char *reply = or_usual(c->script->rcpt, "250 2.1.5 ok\r\n");
 
 	for (int i = 0; i < 4 && c->script->rcpts[i].address != NULL; i++)
 		if (str_search(line, str_of(c->script->rcpts[i].address)) < line.n)
 			reply = c->script->rcpts[i].reply;
 	if (reply[0] == '2' && c->ntaken < 4)
-		c->ntaken++;
+		snprintf(c->taken[c->ntaken++], sizeof *c->taken, "%.*s", STR_ARG(line));
 	return reply;
 }
 
 static const char *
 on_data_verb(struct client *c)
 {
-	const char *reply = or (c->script->data, c->ntaken > 0 ? "354 go on\r\n" : "554 5.5.1 no valid recipients\r\n");
+	const char *usual = c->ntaken > 0 ? "354 go on\r\n" : "554 5.5.1 no valid recipients\r\n";
+	const char *reply = or_usual(c->script->data, usual);
 
 	if (reply[0] == '3') {
-		assert_true(c->peer->mails < PEER_MAILS_MAX);
-		c->mail = &c->peer->mail[c->peer->mails];
+		assert_true(c->peer->begun < PEER_MAILS_MAX);
+		c->mail = &c->peer->mail[c->peer->begun++];
 	}
 	return reply;
 }
@@ -150,7 +153,7 @@ on_data_verb(struct client *c)
 static const char *
 on_starttls(struct client *c)
 {
-	const char *reply = or (c->script->starttls, "220 go ahead\r\n");
+	const char *reply = or_usual(c->script->starttls, "220 go ahead\r\n");
 
 	c->secure_next = reply[0] == '2' && strchr(reply, '!') == NULL;
 	return reply;
@@ -167,9 +170,10 @@ answer(struct client *c, struct str line)
 		return "235 2.7.0 welcome\r\n";
 	if (str_starts(line, STR("MAIL"))) {
 		c->ntaken = 0;
+		c->peer->in_clear += !c->tls;
 		if (c->nmails++ > 0 && c->script->mail_again != NULL)
 			return c->script->mail_again;
-		return or (c->script->mail, "250 2.1.0 ok\r\n");
+		return or_usual(c->script->mail, "250 2.1.0 ok\r\n");
 	}
 	if (str_starts(line, STR("RCPT")))
 		return on_rcpt(c, line);
@@ -178,15 +182,27 @@ answer(struct client *c, struct str line)
 	return str_starts(line, STR("QUIT")) ? "221 2.0.0 bye\r\n!close" : "250 2.0.0 ok\r\n";
 }
 
+/* The reply is for these recipients; of an empty message (RFC 2920 3.1: nobody was to get it) there are no copies. */
+static bool
+deliver(struct client *c, unsigned from, unsigned to, const char *reply)
+{
+	bool taken = reply[0] == '2' || strcmp(reply, "!lost") == 0;
+
+	for (unsigned i = from; i < to && taken && !c->empty; i++)
+		buf_add_cstr(&c->peer->delivered, c->taken[i]);
+	return say(c, reply);
+}
+
 static bool
 end_of_mail(struct client *c)
 {
+	c->empty = c->mail->n == 0;
 	c->mail = NULL;
 	c->peer->mails++;
 	if (!c->script->lmtp)
-		return say(c, or (c->script->end, "250 2.0.0 accepted\r\n"));
+		return deliver(c, 0, c->ntaken, or_usual(c->script->end, "250 2.0.0 accepted\r\n"));
 	for (unsigned i = 0; i < c->ntaken; i++)
-		if (!say(c, or (c->script->ends[i], "250 2.0.0 stored\r\n")))
+		if (!deliver(c, i, i + 1, or_usual(c->script->ends[i], "250 2.0.0 stored\r\n")))
 			return false;
 	return true;
 }
@@ -251,7 +267,7 @@ on_secure(void *ctx)
 	snprintf(c->peer->sni, sizeof c->peer->sni, "%s", name != NULL ? name : "");
 	c->tls = true;
 	if (c->script->tls_first)
-		say(c, or (c->script->banner, "220 mx.remote.test ESMTP\r\n"));
+		say(c, or_usual(c->script->banner, "220 mx.remote.test ESMTP\r\n"));
 }
 
 static void
@@ -294,7 +310,7 @@ on_accept(void *ctx, int ready)
 	if (c->script->tls_first)
 		secure(c);
 	else
-		say(c, or (c->script->banner, "220 mx.remote.test ESMTP\r\n"));
+		say(c, or_usual(c->script->banner, "220 mx.remote.test ESMTP\r\n"));
 }
 
 static void
@@ -335,6 +351,7 @@ peer_new(struct loop *l, const char *ip, const struct peer_script *script)
 	p->fd = listen_at(&p->addr, 100);
 	make_ctx(p);
 	buf_init(&p->heard, 1 << 20);
+	buf_init(&p->delivered, 1 << 20);
 	for (int i = 0; i < PEER_MAILS_MAX; i++)
 		buf_init(&p->mail[i], 64 << 20);
 	loop_io_init(&p->io, l, p->fd, on_accept, p);
@@ -352,6 +369,7 @@ peer_free(struct peer *p)
 	close(p->fd);
 	SSL_CTX_free(p->ctx);
 	buf_fini(&p->heard);
+	buf_fini(&p->delivered);
 	for (int i = 0; i < PEER_MAILS_MAX; i++)
 		buf_fini(&p->mail[i]);
 	free(p);
@@ -405,6 +423,26 @@ const char *
 peer_heard(struct peer *p)
 {
 	return buf_cstr(&p->heard);
+}
+
+unsigned
+peer_delivered(const struct peer *p, const char *address)
+{
+	struct str rest = buf_str(&p->delivered);
+	unsigned n = 0;
+	size_t at;
+
+	while ((at = str_search(rest, str_of(address))) < rest.n) {
+		n++;
+		rest = str_sub(rest, at + 1, rest.n);
+	}
+	return n;
+}
+
+unsigned
+peer_in_clear(const struct peer *p)
+{
+	return p->in_clear;
 }
 
 unsigned

@@ -1,4 +1,4 @@
-/* peer.h - a mail server that does as it is told, in the loop of the test: real sockets, TLS, every way to misbehave. */
+/* peer.h - a mail server that does as it is told, in the loop of the test: real sockets, TLS, every misdeed. */
 #ifndef TESTS_UNIT_RELAY_PEER_H
 #define TESTS_UNIT_RELAY_PEER_H
 
@@ -9,7 +9,8 @@
 
 /* What it says; NULL: what a good server says. Behind a reply may stand what it does then:
  *   "!close" "!rst" "!hang" (says nothing any more) "!endless" (goes on with the reply for ever)
- *   "!slow" (reads one piece for each peer_read) */
+ *   "!slow" (reads one piece for each peer_read)
+ *   "!lost" (to the end of a message: it is taken, and nobody hears of it) */
 struct peer_script {
 	const char *banner;
 	const char *ehlo;     /* before TLS, and without it */
@@ -30,7 +31,7 @@ struct peer_script {
 
 struct peer;
 
-enum { PEER_MAILS_MAX = 8 };
+enum { PEER_MAILS_MAX = 16 };
 
 struct peer *peer_new(struct loop *l, const char *ip, const struct peer_script *script);
 void peer_free(struct peer *p);
@@ -46,6 +47,10 @@ void peer_say(struct peer *p, const char *text);
 void peer_read(struct peer *p);
 /* All that it was told, inside TLS too; NUL-terminated. */
 const char *peer_heard(struct peer *p);
+/* How often it said 250 for a message to that recipient. */
+unsigned peer_delivered(const struct peer *p, const char *address);
+/* How many MAIL commands came without TLS. */
+unsigned peer_in_clear(const struct peer *p);
 unsigned peer_mails(const struct peer *p);
 /* The bytes of a message as they came over the wire, with the dots. */
 struct str peer_mail(const struct peer *p, unsigned i);
