@@ -56,7 +56,7 @@ def test_killed_at_random():
             run.wait(("healthy", "grey", "slow", "dead"), ALL_SECONDS)
             emptied(run.site, 60)
             twice = run.check_once(deaths)
-            print(f"\n{MESSAGES} messages, {len(deaths)} deaths, {twice} came twice")
+            print(f"\n{MESSAGES} messages, {len(deaths)} deaths, came twice: {dict(twice)}")
             run.site.stop()
             run.site.check_log(killed=True)
         finally:
