@@ -67,6 +67,8 @@ const struct cli_command cli_commands[] = {
 	    NULL },
 	{ "queue", "delete", "ID…|--all|--to DOMAIN", 0, IDS_MAX, CHOOSE, do_queue_act,
 	    "delete messages without a bounce", NULL, NULL },
+	{ "queue", "reroute", "ID…|--all|--to DOMAIN HOST[:PORT]|-", 1, IDS_MAX + 1, CHOOSE, do_queue_reroute,
+	    "send messages to another host; -: where they belong", NULL, NULL },
 
 	{ "trace", NULL, "ID|ADDRESS|MESSAGE-ID|@DOMAIN", 1, 1, JSON | ALLOW(OPT_DAYS), do_trace,
 	    "tell the life of messages: taken, delayed, delivered, given up, refused, and why", NULL, NULL },
@@ -80,6 +82,8 @@ const struct cli_command cli_commands[] = {
 	{ "store", "stat", "ADDRESS", 1, 1, JSON, do_store_run, "show what the store holds of a user", NULL,
 	    &show_store },
 
+	{ "tls", "show", "[DOMAIN]", 0, 1, JSON, do_tls_show,
+	    "show what is known of destinations: TLS wanted and got, fallbacks, MTA-STS, counts for reports", NULL, NULL },
 	{ "tls", "probe", "HOST[:PORT]", 1, 1, JSON, do_tls_probe,
 	    "look at a mail server's TLS from outside: findings and a grade", NULL, NULL },
 	{ "dns", "lookup", "TYPE NAME", 2, 2, JSON, cli_run_asked,

@@ -33,6 +33,38 @@ has_text(const json_t *object, const char *key)
 	return json_string_length(json_object_get(object, key)) > 0;
 }
 
+/* "    mx.example.net 192.0.2.1:25, tls dane (wanted dane: why)" */
+static void
+add_host(const json_t *r, struct buf *out)
+{
+	if (!has_text(r, "tls_got"))
+		return;
+	buf_add_cstr(out, "    ");
+	add_text(r, "host", out);
+	buf_add_char(out, ' ');
+	add_text(r, "ip", out);
+	buf_add_cstr(out, ", tls ");
+	add_text(r, "tls_got", out);
+	buf_add_cstr(out, " (wanted ");
+	add_text(r, "tls_wanted", out);
+	buf_add_cstr(out, ": ");
+	add_text(r, "tls_why", out);
+	buf_add_cstr(out, json_is_true(json_object_get(r, "plain")) ? "; fell back to plain text)\n" : ")\n");
+}
+
+/* What is not the domain of the address itself: a route, a detour. */
+static void
+add_destination(const json_t *r, struct buf *out)
+{
+	struct str target = str_of(json_string_value(json_object_get(r, "target")));
+	struct str domain = str_sub(target, str_rfind(target, '@') + 1, target.n);
+
+	if (!has_text(r, "destination") || str_eq_nocase(str_of(json_string_value(json_object_get(r, "destination"))), domain))
+		return;
+	buf_add_cstr(out, " by ");
+	add_text(r, "destination", out);
+}
+
 /* "  to bob@example.test, waiting, attempts 2, next …: 4.3.0 why" */
 static void
 add_recipient(const json_t *r, struct buf *out)
@@ -43,8 +75,10 @@ add_recipient(const json_t *r, struct buf *out)
 		buf_add_cstr(out, " as ");
 		add_text(r, "target", out);
 	}
-	buf_add_cstr(out, ", ");
-	add_text(r, "state", out);
+	add_destination(r, out);
+	buf_add_cstr(out, json_is_true(json_object_get(r, "under_way")) ? ", under way" : ", ");
+	if (!json_is_true(json_object_get(r, "under_way")))
+		add_text(r, "state", out);
 	buf_addf(out, ", attempts %lld", (long long)json_integer_value(json_object_get(r, "attempts")));
 	if (has_text(r, "next_try")) {
 		buf_add_cstr(out, ", next ");
@@ -57,6 +91,7 @@ add_recipient(const json_t *r, struct buf *out)
 		add_text(r, "reason", out);
 	}
 	buf_add_char(out, '\n');
+	add_host(r, out);
 }
 
 static void
@@ -136,8 +171,8 @@ print_answer(const struct cli *c, json_t *answer, void (*add)(const json_t *answ
 	return status;
 }
 
-static int
-ask_queue(struct cli *c, const struct strs *words, void (*add)(const json_t *answer, struct buf *out))
+int
+cli_ask_queue(struct cli *c, const struct strs *words, void (*add)(const json_t *answer, struct buf *out))
 {
 	struct conf *conf = cli_conf(c);
 	json_t *answer;
@@ -155,29 +190,29 @@ ask_queue(struct cli *c, const struct strs *words, void (*add)(const json_t *ans
 int
 do_queue_list(struct cli *c)
 {
-	return ask_queue(c, &(struct strs){ (struct str[]){ STR("queue"), STR("list") }, 2 }, add_list);
+	return cli_ask_queue(c, &(struct strs){ (struct str[]){ STR("queue"), STR("list") }, 2 }, add_list);
 }
 
 int
 do_queue_show(struct cli *c)
 {
-	return ask_queue(
+	return cli_ask_queue(
 	    c, &(struct strs){ (struct str[]){ STR("queue"), STR("show"), str_of(c->args[0]) }, 3 }, add_whole);
 }
 
 enum { IDS_MAX = 1000 };
 
-/* Exactly one of ID…, --all and --to DOMAIN. */
-int
-do_queue_act(struct cli *c)
+/* Exactly one of ID…, --all and --to DOMAIN; behind them, last words. */
+static int
+act(struct cli *c, unsigned ids, const char *last)
 {
-	struct str words[IDS_MAX + 2] = { STR("queue"), str_of(c->command->verb) };
+	struct str words[IDS_MAX + 4] = { STR("queue"), str_of(c->command->verb) };
 	uint32_t n = 2;
-	int ways = (c->nargs > 0) + (c->given[OPT_ALL] != NULL) + (c->given[OPT_TO] != NULL);
+	int ways = (ids > 0) + (c->given[OPT_ALL] != NULL) + (c->given[OPT_TO] != NULL);
 
 	if (ways != 1)
 		return cli_say(CLI_USAGE, "say which messages: their ids, --all or --to DOMAIN");
-	for (unsigned i = 0; i < c->nargs; i++)
+	for (unsigned i = 0; i < ids; i++)
 		words[n++] = str_of(c->args[i]);
 	if (c->given[OPT_ALL] != NULL)
 		words[n++] = STR("--all");
@@ -185,5 +220,19 @@ do_queue_act(struct cli *c)
 		words[n++] = STR("--to");
 		words[n++] = str_of(c->given[OPT_TO]);
 	}
-	return ask_queue(c, &(struct strs){ words, n }, add_concerned);
+	if (last != NULL)
+		words[n++] = str_of(last);
+	return cli_ask_queue(c, &(struct strs){ words, n }, add_concerned);
+}
+
+int
+do_queue_act(struct cli *c)
+{
+	return act(c, c->nargs, NULL);
+}
+
+int
+do_queue_reroute(struct cli *c)
+{
+	return act(c, c->nargs - 1, c->args[c->nargs - 1]);
 }

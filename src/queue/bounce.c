@@ -151,6 +151,22 @@ looks_like_reply(struct str s)
 	return s.n > 4 && ascii_is_digit(s.p[0]) && ascii_is_digit(s.p[1]) && ascii_is_digit(s.p[2]) && s.p[3] == ' ';
 }
 
+/* The reply as it was, without what it was in reply to. */
+static struct str
+bare_reply(struct str s)
+{
+	struct str rest = s;
+	size_t at;
+
+	if (!str_ends(s, STR(")")))
+		return s;
+	while ((at = str_search(rest, STR(" (in reply to "))) < rest.n) {
+		s.n = (size_t)(rest.p - s.p) + at;
+		rest = str_sub(rest, at + 1, rest.n);
+	}
+	return s;
+}
+
 /* RFC 3464 2.3.5, 2.3.6: the host is named when the words are its own; a diagnostic of type smtp must look like a reply. */
 static void
 write_diagnostic(struct writer *w, const struct bounce_recipient *r)
@@ -160,7 +176,8 @@ write_diagnostic(struct writer *w, const struct bounce_recipient *r)
 	if (r->host.n > 0 && (r->said || r->action == BOUNCE_RELAYED))
 		typed_line(w->out, "Remote-MTA", "dns", r->host);
 	if (r->action == BOUNCE_FAILED || r->action == BOUNCE_DELAYED || reply)
-		typed_line(w->out, "Diagnostic-Code", reply ? "smtp" : "X-Postern", r->text);
+		typed_line(w->out, "Diagnostic-Code", reply ? "smtp" : "X-Postern",
+		    reply ? bare_reply(r->text) : r->text);
 }
 
 /* RFC 3464 2.3 */

@@ -48,7 +48,8 @@ schedule_is_over(const struct queue *q, const struct row_message *m)
 void
 schedule_destination(const struct queue *q, struct str address, struct queue_destination *out)
 {
-	struct str domain = str_sub(address, str_rfind(address, '@') + 1, address.n);
+	size_t at = str_rfind(address, '@');
+	struct str domain = at < address.n ? str_sub(address, at + 1, address.n) : address;
 	struct arena a;
 	struct str canon;
 

@@ -20,7 +20,7 @@ struct wall schedule_next_try(struct wall now, uint32_t attempts);
 bool schedule_is_over(const struct queue *q, const struct row_message *m);
 #define SCHEDULE_EXPIRED_STATUS "5.4.7" /* RFC 3463 3.5: delivery time expired */
 
-/* The destination of mail to an address. */
+/* The destination of mail to an address, or to a domain. */
 void schedule_destination(const struct queue *q, struct str address, struct queue_destination *out);
 /* What a recipient on another host needs besides its target: destination, source, deadline, a first try at once. Texts go to
  * the arena. */

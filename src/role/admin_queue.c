@@ -1,36 +1,17 @@
-/* admin_queue.c - `postern queue …` as rows: list, show, hold, release, retry, delete.
+/* admin_queue.c - `postern queue …` as rows: list, show, hold, release, retry, delete, reroute; and tls show (admin_tls.c).
  *
- * list   → [{id, size, received, sender, recipients: [{number, address, target, local, state, attempts, next_try, last_try, status, reason}]}]
+ * list   → [{id, size, received, sender, recipients: [{number, address, target, local, state, attempts, next_try, last_try, status, reason,
+ *           destination, under_way, host, ip, tls_wanted, tls_got, tls_why, plain}]}]; the last eight of those on other hosts
  * show   → the same for one message, with client, helo, login, sid, envid, header
  * others → {recipients: how many were concerned} */
-#include <stdlib.h>
-
-#include <postern/core/mem.h>
+#include <postern/dns/answer.h>
+#include <postern/net/addr.h>
 #include <postern/queue/admin.h>
 #include <postern/role/verbs.h>
 
+#include "admin_tls.h"
+
 enum { PAGE = 20, HEADER_SHOWN = 32 * 1024 };
-
-/* A JSON string of bytes that may not be UTF-8: those that are not become U+FFFD. */
-static json_t *
-text(struct str s)
-{
-	json_t *j = json_stringn(s.p != NULL ? s.p : "", s.n);
-	struct buf b;
-
-	if (j != NULL)
-		return j;
-	buf_init(&b, s.n * 3 + 1);
-	for (size_t i = 0; i < s.n; i++) {
-		if ((unsigned char)s.p[i] < 0x80)
-			buf_add_char(&b, s.p[i]);
-		else
-			buf_add(&b, STR("\xef\xbf\xbd"));
-	}
-	j = json_stringn(buf_cstr(&b), b.n);
-	buf_fini(&b);
-	return j;
-}
 
 static json_t *
 id_json(struct id id)
@@ -38,17 +19,6 @@ id_json(struct id id)
 	char s[ID_TEXT_SIZE];
 
 	id_text(id, s);
-	return json_string(s);
-}
-
-static json_t *
-time_json(struct wall t)
-{
-	char s[WALL_RFC3339_SIZE];
-
-	if (t.us == 0)
-		return json_null();
-	wall_rfc3339(t, s);
 	return json_string(s);
 }
 
@@ -75,14 +45,14 @@ add_message(void *ctx, const struct queue_message_info *m)
 
 	json_object_set_new(o, "id", id_json(m->qid));
 	json_object_set_new(o, "size", json_integer((json_int_t)m->size));
-	json_object_set_new(o, "received", time_json(m->received));
-	json_object_set_new(o, "sender", text(m->sender));
+	json_object_set_new(o, "received", tls_time_json(m->received.us));
+	json_object_set_new(o, "sender", control_text(m->sender));
 	if (p->whole) {
-		json_object_set_new(o, "client", text(m->client));
-		json_object_set_new(o, "helo", text(m->helo));
-		json_object_set_new(o, "login", text(m->login));
-		json_object_set_new(o, "sid", text(m->sid));
-		json_object_set_new(o, "envid", text(m->envid));
+		json_object_set_new(o, "client", control_text(m->client));
+		json_object_set_new(o, "helo", control_text(m->helo));
+		json_object_set_new(o, "login", control_text(m->login));
+		json_object_set_new(o, "sid", control_text(m->sid));
+		json_object_set_new(o, "envid", control_text(m->envid));
 	}
 	p->recipients = json_array();
 	json_object_set_new(o, "recipients", p->recipients);
@@ -96,15 +66,20 @@ add_recipient(void *ctx, const struct queue_recipient_info *r)
 	json_t *o = json_object();
 
 	json_object_set_new(o, "number", json_integer(r->number));
-	json_object_set_new(o, "address", text(r->address));
-	json_object_set_new(o, "target", text(r->target));
+	json_object_set_new(o, "address", control_text(r->address));
+	json_object_set_new(o, "target", control_text(r->target));
 	json_object_set_new(o, "local", json_boolean(r->local));
 	json_object_set_new(o, "state", json_string(state_name(r->state)));
 	json_object_set_new(o, "attempts", json_integer(r->attempts));
-	json_object_set_new(o, "next_try", time_json(r->next_try));
-	json_object_set_new(o, "last_try", time_json(r->last_try));
-	json_object_set_new(o, "status", text(r->status));
-	json_object_set_new(o, "reason", text(r->reason));
+	json_object_set_new(o, "next_try", tls_time_json(r->next_try.us));
+	json_object_set_new(o, "last_try", tls_time_json(r->last_try.us));
+	json_object_set_new(o, "status", control_text(r->status));
+	json_object_set_new(o, "reason", control_text(r->reason));
+	if (r->destination.n > 0) {
+		json_object_set_new(o, "destination", control_text(r->destination));
+		json_object_set_new(o, "under_way", json_boolean(r->under_way));
+		tls_last_host_json(o, &r->last);
+	}
 	json_array_append_new(p->recipients, o);
 }
 
@@ -156,7 +131,7 @@ run_show(void *ctx, const struct control_ask *ask, struct control_answer *out)
 	found = id_parse(ask->args.v[0], &id) && queue_show(ctx, id, &view, &p, &header);
 	if (found) {
 		out->json = json_incref(json_array_get(p.messages, 0));
-		json_object_set_new(out->json, "header", text(buf_str(&header)));
+		json_object_set_new(out->json, "header", control_text(buf_str(&header)));
 	}
 	json_decref(p.messages);
 	buf_fini(&header);
@@ -176,27 +151,84 @@ on_acted(void *ctx, uint64_t recipients, const struct err *e)
 	control_reply(ctx, &out);
 }
 
-/* ID…, --all, or --to DOMAIN. */
+/* ID…, --all, or --to DOMAIN: the first n words. */
+static bool
+select_messages(const struct control_ask *ask, uint32_t n, struct queue_selection *sel, struct control_answer *out)
+{
+	struct id *ids = arena_array(ask->arena, n, sizeof *ids);
+	const struct str *words = ask->args.v;
+
+	*sel = (struct queue_selection){ .domain = STR(""), .destination = STR("") };
+	if (n == 2 && str_eq(words[0], STR("--to"))) {
+		sel->all = true;
+		sel->domain = words[1];
+		return true;
+	}
+	sel->all = n == 1 && str_eq(words[0], STR("--all"));
+	for (uint32_t i = 0; i < n && !sel->all; i++)
+		if (!id_parse(words[i], &ids[i])) {
+			control_fail(out, ask->arena, ADMIN_USAGE, "no queue id: %.*s", STR_ARG(words[i]));
+			return false;
+		}
+	sel->ids = ids;
+	sel->n = sel->all ? 0 : n;
+	return true;
+}
+
 static bool
 act(struct queue *q, enum queue_action action, const struct control_ask *ask, struct control_answer *out)
 {
-	struct queue_selection sel = { .domain = STR("") };
-	struct id *ids = arena_array(ask->arena, ask->args.n, sizeof *ids);
-	const struct str *words = ask->args.v;
+	struct queue_selection sel;
 
-	if (str_eq(words[0], STR("--to")) && ask->args.n == 2) {
-		sel.all = true;
-		sel.domain = words[1];
-	} else if (str_eq(words[0], STR("--all")) && ask->args.n == 1) {
-		sel.all = true;
-	} else {
-		for (uint32_t i = 0; i < ask->args.n; i++)
-			if (!id_parse(words[i], &ids[i]))
-				return control_fail(out, ask->arena, ADMIN_USAGE, "no queue id: %.*s", STR_ARG(words[i]));
-		sel.ids = ids;
-		sel.n = ask->args.n;
-	}
+	if (!select_messages(ask, ask->args.n, &sel, out))
+		return true;
 	queue_act(q, action, &sel, on_acted, ask->question);
+	return false;
+}
+
+/* HOST, HOST:PORT, an address with brackets when a port follows, as the name of a destination; "-" is "". */
+static bool
+parse_detour(struct arena *a, struct str text, struct str *out)
+{
+	size_t end = str_rfind(text, ']');
+	size_t colon = str_rfind(text, ':');
+	struct str host = text, port = STR("25");
+	struct addr ip;
+	uint64_t number;
+
+	if (str_eq(text, STR("-"))) {
+		*out = STR("");
+		return true;
+	}
+	if (!addr_parse_ip(text, &ip) && colon < text.n && (end == text.n || end < colon)) {
+		host = str_sub(text, 0, colon);
+		port = str_sub(text, colon + 1, text.n);
+	}
+	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+		host = str_sub(host, 1, host.n - 1);
+	if (!str_u64(port, UINT16_MAX, &number) || number == 0 || host.n > DNS_NAME_MAX)
+		return false;
+	if (addr_parse_ip(host, &ip))
+		*out = arena_strf(a, "=[%.*s]:%u", STR_ARG(host), (unsigned)number);
+	else if (dns_name_valid(host) && host.n > 1)
+		*out = arena_strf(a, "=%.*s:%u", STR_ARG(host), (unsigned)number);
+	else
+		return false;
+	return true;
+}
+
+/* The same words, and the host behind them. */
+static bool
+run_reroute(void *ctx, const struct control_ask *ask, struct control_answer *out)
+{
+	struct str host = ask->args.v[ask->args.n - 1];
+	struct queue_selection sel;
+
+	if (!select_messages(ask, ask->args.n - 1, &sel, out))
+		return true;
+	if (!parse_detour(ask->arena, host, &sel.destination))
+		return control_fail(out, ask->arena, ADMIN_USAGE, "no host: %.*s", STR_ARG(host));
+	queue_act(ctx, QUEUE_ACT_REROUTE, &sel, on_acted, ask->question);
 	return false;
 }
 
@@ -231,5 +263,7 @@ const struct control_verb queue_verbs[] = {
 	{ "queue", "release", 1, 1000, run_release },
 	{ "queue", "delete", 1, 1000, run_delete },
 	{ "queue", "retry", 1, 1000, run_retry },
+	{ "queue", "reroute", 2, 1001, run_reroute },
+	{ "tls", "show", 0, 1, verb_tls_show },
 	{ 0 },
 };

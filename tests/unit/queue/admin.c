@@ -1,9 +1,11 @@
-/* admin.c - the operator's view: pages, one message, hold and release, retry, delete, by id, all, or domain. */
+/* admin.c - the operator's view: pages, one message, destinations; hold and release, retry, delete, reroute, by id, all, or
+ * domain. */
 #include "world.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "../../../src/queue/destination.h"
 #include "../../../src/queue/schedule.h"
 #include "../../../src/queue/state.h"
 
@@ -114,11 +116,13 @@ on_acted(void *ctx, uint64_t n, const struct err *e)
 	*count = n;
 }
 
+static const char *detour = ""; /* of REROUTE */
+
 static uint64_t
 act(struct world *w, enum queue_action action, const struct id *qid, const char *domain)
 {
 	const struct queue_selection sel = { .all = qid == NULL, .ids = qid, .n = qid != NULL,
-		.domain = str_of(domain) };
+		.domain = str_of(domain), .destination = str_of(detour) };
 	uint64_t count = UINT64_MAX;
 
 	queue_act(w->q, action, &sel, on_acted, &count);
@@ -230,6 +234,163 @@ delete_during_attempt(void **state)
 	world_fini(&w);
 }
 
+/* --- other hosts -------------------------------------------------------------------------------------------------- */
+
+static enum remote
+dead_but_detours(struct world *w, const struct queue_job *job)
+{
+	(void)w;
+	return str_starts(job->destination, STR("=")) ? REMOTE_TAKE : REMOTE_DEAD;
+}
+
+static enum remote
+all_take(struct world *w, const struct queue_job *job)
+{
+	(void)w;
+	(void)job;
+	return REMOTE_TAKE;
+}
+
+/* `queue retry' ends the rest of the destination: all of its mail goes, not one job that finds out. */
+static void
+retry_ends_a_rest(void **state)
+{
+	struct world w;
+
+	(void)state;
+	start(&w);
+	w.remote = dead_but_detours;
+	for (int i = 0; i < 10; i++)
+		submit(&w, two, 100, NULL);
+	world_idle(&w);
+	w.remote = all_take;
+	assert_int_equal(act(&w, QUEUE_ACT_RETRY, NULL, "one.test"), 10);
+	world_idle(&w);
+	assert_int_equal(world_sent_to(&w, "one.test"), 10);
+	assert_int_equal(world_sent_to(&w, "two.test"), 0);
+	assert_int_equal(world_rows(&w), 10);
+	world_fini(&w);
+}
+
+static void
+reroute(void **state)
+{
+	struct queue_recipient_info info;
+	char reason[256];
+	struct world w;
+	struct id qid;
+
+	(void)state;
+	start(&w);
+	w.remote = dead_but_detours;
+	submit(&w, two, 100, &qid);
+	submit(&w, two, 100, NULL);
+	world_idle(&w);
+	detour = "=[192.0.2.7]:2525";
+	assert_int_equal(act(&w, QUEUE_ACT_REROUTE, &qid, "one.test"), 1);
+	world_idle(&w);
+	assert_int_equal(world_sent_to(&w, detour), 1);
+	assert_int_equal(world_rows(&w), 3);
+	/* held ones stay held, a reload does not bring them back, a restart neither */
+	assert_int_equal(act(&w, QUEUE_ACT_HOLD, NULL, ""), 3);
+	detour = "=host.test:25";
+	assert_int_equal(act(&w, QUEUE_ACT_REROUTE, NULL, ""), 3);
+	queue_configure(w.q, &w.options);
+	world_idle(&w);
+	world_crash(&w);
+	world_open(&w);
+	world_idle(&w);
+	assert_int_equal(w.nsent, 1);
+	assert_true(world_row(&w, "b@Two.Test", &info, reason));
+	assert_int_equal(info.state, QUEUE_HELD);
+	assert_int_equal(act(&w, QUEUE_ACT_RELEASE, NULL, ""), 3);
+	world_idle(&w);
+	assert_int_equal(world_sent_to(&w, "=host.test:25"), 3);
+	assert_int_equal(world_rows(&w), 0);
+	world_fini(&w);
+}
+
+static void
+reroute_and_back(void **state)
+{
+	struct world w;
+
+	(void)state;
+	start(&w);
+	w.remote = NULL;
+	submit(&w, two, 100, NULL);
+	world_idle(&w);
+	detour = "=host.test:25";
+	assert_int_equal(act(&w, QUEUE_ACT_REROUTE, NULL, ""), 2);
+	world_idle(&w);
+	detour = "";
+	w.remote = all_take;
+	assert_int_equal(act(&w, QUEUE_ACT_REROUTE, NULL, ""), 2);
+	world_idle(&w);
+	assert_int_equal(world_sent_to(&w, "one.test"), 1);
+	assert_int_equal(w.nsent, 2);
+	assert_int_equal(world_rows(&w), 0);
+	world_fini(&w);
+}
+
+struct shown {
+	unsigned n;
+	char last[64], reason[64], host[64], sts[64];
+	uint64_t good;
+	bool mail, rests;
+};
+
+static void
+see_destination(void *ctx, const struct queue_destination_info *d)
+{
+	struct shown *s = ctx;
+
+	s->n++;
+	snprintf(s->last, sizeof s->last, "%.*s", STR_ARG(d->name));
+	snprintf(s->reason, sizeof s->reason, "%.*s", STR_ARG(d->reason));
+	snprintf(s->host, sizeof s->host, "%.*s", STR_ARG(d->last.host));
+	s->mail = d->mail;
+	s->rests = d->rest_until.us > 0;
+	s->good = d->ndays > 0 ? d->days[0].counts[TLSRPT_NO_POLICY].sessions[TLSRPT_OK] : 0;
+}
+
+static void
+destinations(void **state)
+{
+	struct shown s = { 0 };
+	char at[QUEUE_DESTINATION_SIZE] = "";
+	struct queue_recipient_info info;
+	char reason[256];
+	struct world w;
+
+	(void)state;
+	start(&w);
+	w.remote = takes_one;
+	for (int i = 0; i < 3; i++)
+		submit(&w, two, 100, NULL);
+	world_idle(&w);
+	assert_true(queue_destination_show(w.q, STR("ONE.test"), see_destination, &s));
+	assert_string_equal(s.last, "one.test");
+	assert_string_equal(s.host, "mx.remote.test");
+	assert_true(s.good == 3 && !s.mail && !s.rests);
+	w.remote = dead_but_detours;
+	submit(&w, two, 100, NULL);
+	news_write(w.q);
+	world_idle(&w);
+	s.n = 0;
+	while (queue_destinations(w.q, at, 1, see_destination, &s))
+		;
+	assert_int_equal(s.n, 2);
+	assert_string_equal(s.last, "two.test");
+	assert_string_equal(s.reason, "no host answers");
+	assert_true(s.mail && s.rests);
+	assert_false(queue_destination_show(w.q, STR("nobody.test"), see_destination, &s));
+	assert_true(world_row(&w, "a@one.test", &info, reason));
+	assert_true(str_eq(info.destination, STR("one.test")) && !info.under_way);
+	assert_true(info.next_try.us > wall_now().us);
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -240,6 +401,10 @@ main(void)
 		cmocka_unit_test(retry_now),
 		cmocka_unit_test(delete_by_domain),
 		cmocka_unit_test(delete_during_attempt),
+		cmocka_unit_test(retry_ends_a_rest),
+		cmocka_unit_test(reroute),
+		cmocka_unit_test(reroute_and_back),
+		cmocka_unit_test(destinations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

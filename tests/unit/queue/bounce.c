@@ -175,7 +175,7 @@ another_host(void **state)
 
 	(void)state;
 	r[0].host = STR("mx.far.test");
-	r[0].text = STR("550 5.1.1 no such user");
+	r[0].text = STR("550 5.1.1 no such (in reply to a) user (in reply to RCPT TO)");
 	r[0].said = true;
 	r[1].host = STR("mx.far.test");
 	r[1].text = STR("no host of far.test answers");
@@ -183,10 +183,10 @@ another_host(void **state)
 	bounce_write(&text, &b);
 	d = parse(&text);
 	assert_field(&d, 1, "Remote-MTA", "dns; mx.far.test");
-	assert_field(&d, 1, "Diagnostic-Code", "smtp; 550 5.1.1 no such user");
+	assert_field(&d, 1, "Diagnostic-Code", "smtp; 550 5.1.1 no such (in reply to a) user");
 	no_field(&d, 2, "Remote-MTA");
 	assert_field(&d, 2, "Diagnostic-Code", "X-Postern; no host of far.test answers");
-	assert_true(str_search(d.body[0], STR("mx.far.test said: 550 5.1.1")) < d.body[0].n);
+	assert_true(str_search(d.body[0], STR("mx.far.test said: 550 5.1.1 no such (in reply to a) user (in reply to RCPT TO)")) < d.body[0].n);
 	buf_clear(&text);
 	r[0].action = BOUNCE_RELAYED;
 	r[0].status = STR("2.0.0");

@@ -263,7 +263,7 @@ on_destination(void *ctx, struct str domain, struct queue_destination *out)
 	if (w->route != NULL)
 		w->route(w, domain, out);
 	else
-		put_text(out->name, sizeof out->name, domain);
+		put_text(out->name, sizeof out->name, domain); /* canonical already */
 }
 
 static void
