@@ -12,6 +12,7 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
+#include "../../../src/queue/job.h"
 #include "../../../src/queue/lane.h"
 #include "../../../src/queue/schedule.h"
 
@@ -536,12 +537,24 @@ turn(struct world *w)
 	loop_once(w->loop);
 }
 
+/* Recipients whose results wait for space: the pause of the scheduler ends only when the clock goes on. */
+static size_t
+unwritten(const struct queue *q)
+{
+	const struct job *j;
+	size_t n = 0;
+
+	TAILQ_FOREACH(j, &q->unwritten, entry)
+		n += j->n;
+	return n;
+}
+
 static bool
 under_way(const struct world *w)
 {
 	const struct queue *q = w->q;
 
-	return q->busy.n > w->held_rows || q->changing > 0 || q->accepting > 0 || q->loading || q->sorting;
+	return q->busy.n > w->held_rows + unwritten(q) || q->changing > 0 || q->accepting > 0 || q->loading || q->sorting;
 }
 
 void
@@ -568,7 +581,7 @@ next_due(struct world *w)
 	struct ledger_key k = { .number = 0 };
 	MDB_txn *t = ledger_read(&w->q->ledger);
 	int64_t due = 0;
-	int64_t remote = w->q->eligible.n > 0 ? 0 : lane_next_due(w->q);
+	int64_t remote = w->q->eligible.n > 0 || !TAILQ_EMPTY(&w->q->unwritten) ? 0 : lane_next_due(w->q);
 
 	if (ledger_next_due(&w->q->ledger, t, &due, &k) != 0)
 		due = INT64_MAX;
