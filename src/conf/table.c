@@ -148,6 +148,9 @@ const struct conf_key conf_keys[] = {
 
 	{ "imap", "processes", &type_number, "2", 1, 32, .roles = CONF_PARENT | CONF_IMAP, .restart = RESTART, AT(imap.processes),
 	    .help = "How many processes share the IMAP connections." },
+	{ "imap", "compress", &type_bool, "no", .roles = CONF_STORE, AT(imap.compress), .rfc = "4978",
+	    .help = "Offer COMPRESS=DEFLATE: less to send, 100 KiB more memory for each client that uses it. Lengths then tell "
+		    "something of the content to whoever watches the line and can send the user mail." },
 	{ "imap", "separator", &type_letter, "/", .choices = separators, .roles = CONF_IMAP | CONF_STORE,
 	    AT(imap.separator), .help = "Between the levels of mailbox names, as clients see them." },
 

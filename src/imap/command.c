@@ -132,6 +132,8 @@ answer(struct imap_session *s, struct command *c)
 	command_free(s);
 	append_free(s);
 	frame_reset(&s->frame);
+	if (s->begin_compress)
+		session_compress(s);
 	if (s->state == IN_END)
 		session_end(s);
 	else if (s->bad >= IMAP_BAD_MAX)
@@ -207,8 +209,8 @@ command_go_on(struct imap_session *s, enum step (*next)(struct imap_session *s, 
 {
 	s->command->step = next;
 	command_run(s);
-	if (imap_session_wants(s))
-		session_again(s);
+	if (imap_session_wants(s) || s->command == NULL)
+		session_again(s); /* bytes of the next command may wait here */
 }
 
 static enum step

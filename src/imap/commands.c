@@ -11,6 +11,7 @@ static const struct verb verbs[] = {
 	{ STR_INIT("LOGOUT"), IN_BOTH, VERB_NO_UPDATES, parse_nothing, cmd_logout_run, NULL, "RFC 9051 6.1.3" },
 	{ STR_INIT("ID"), IN_BOTH, 0, cmd_id_parse, cmd_id_run, "ID", "RFC 2971 3.1" },
 	{ STR_INIT("ENABLE"), IN_BOTH, 0, cmd_enable_parse, cmd_enable_run, "ENABLE", "RFC 9051 6.3.1" },
+	{ STR_INIT("COMPRESS"), IN_BOTH, 0, cmd_compress_parse, cmd_compress_run, NULL, "RFC 4978 3" },
 	{ STR_INIT("SELECT"), IN_BOTH, 0, cmd_select_parse, cmd_select_run, NULL, "RFC 9051 6.3.2" },
 	{ STR_INIT("EXAMINE"), IN_BOTH, 0, cmd_select_parse, cmd_examine_run, NULL, "RFC 9051 6.3.3" },
 	{ STR_INIT("CREATE"), IN_BOTH, 0, cmd_create_parse, cmd_create_run, "CREATE-SPECIAL-USE", "RFC 9051 6.3.4" },
@@ -108,6 +109,8 @@ commands_write_capabilities(const struct imap_session *s, struct buf *out)
 	sort_capabilities(&names);
 	thread_capabilities(&names);
 	fetch_capabilities(&names);
+	if (s->setup.compress && s->compress == NULL)
+		commands_add_capability(&names, "COMPRESS=DEFLATE");
 	write_appendlimit(s, &names);
 	buf_add(out, buf_str(&names));
 	buf_fini(&names);

@@ -41,6 +41,7 @@ VERB(copy);
 enum step cmd_move_run(struct imap_session *s, struct command *c);
 VERB(store);
 VERB(fetch);
+VERB(compress);
 VERB(getquota);
 enum step cmd_getquotaroot_run(struct imap_session *s, struct command *c);
 VERB(search);

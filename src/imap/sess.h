@@ -94,6 +94,7 @@ struct selected {
 };
 
 struct append;
+struct compress;
 struct sync;
 
 struct imap_session {
@@ -116,6 +117,8 @@ struct imap_session {
 	struct append *append;   /* a literal that goes to the store */
 	struct selected *box;    /* NULL: nothing is selected */
 	struct sync *sync;       /* changes that are being told */
+	struct compress *compress; /* NULL: the stream is plain (RFC 4978) */
+	bool begin_compress;     /* behind the tagged answer */
 	unsigned bad;            /* bad commands in a row */
 	uint64_t commands;
 	uint64_t bytes_in;
@@ -153,6 +156,8 @@ session_names(const struct imap_session *s)
 {
 	return s->rev2 ? NAMES_UTF8 : NAMES_MUTF7;
 }
+/* From here on the stream is compressed: what was written before goes out as it is. */
+void session_compress(struct imap_session *s);
 /* Writes out everything and closes. */
 void session_end(struct imap_session *s);
 void session_bye(struct imap_session *s, const char *code, const char *text);

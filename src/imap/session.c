@@ -9,6 +9,7 @@
 #include "append.h"
 #include "command.h"
 #include "commands.h"
+#include "compress.h"
 #include "idle.h"
 #include "select.h"
 
@@ -27,10 +28,24 @@ static const struct frame_limits limits = {
 /* --- out --- */
 
 static void
+write_compressed(struct imap_session *s, struct str plain)
+{
+	struct buf z;
+
+	buf_init(&z, SIZE_MAX);
+	compress_deflate(s->compress, plain, &z);
+	s->ops->write(s->ctx, buf_str(&z));
+	buf_fini(&z);
+}
+
+static void
 write_some(struct imap_session *s, size_t n)
 {
 	s->bytes_out += n;
-	s->ops->write(s->ctx, str_sub(buf_str(&s->out), 0, n));
+	if (s->compress != NULL)
+		write_compressed(s, str_sub(buf_str(&s->out), 0, n));
+	else
+		s->ops->write(s->ctx, str_sub(buf_str(&s->out), 0, n));
 	if (n == s->out.n)
 		buf_fini(&s->out);
 	else
@@ -46,6 +61,15 @@ session_write_out(struct imap_session *s)
 
 	if (s->out.n > 0 && room > 0 && !s->closed)
 		write_some(s, s->out.n < room ? s->out.n : room);
+}
+
+void
+session_compress(struct imap_session *s)
+{
+	s->begin_compress = false;
+	if (s->out.n > 0)
+		write_some(s, s->out.n);
+	s->compress = compress_new();
 }
 
 void
@@ -209,10 +233,54 @@ on_event(struct imap_session *s, enum frame_event event)
 	}
 }
 
+/* Could a command, or a part of one, be taken now? */
+static bool
+takes_bytes(const struct imap_session *s)
+{
+	return !s->closed && (s->command == NULL || s->command->takes_lines) && !session_is_full(s);
+}
+
 bool
 imap_session_wants(const struct imap_session *s)
 {
-	return !s->closed && (s->command == NULL || s->command->takes_lines) && !session_is_full(s);
+	return takes_bytes(s) && (s->compress == NULL || !compress_has_input(s->compress));
+}
+
+/* One event's worth of plain bytes; how many were used. */
+static size_t
+feed(struct imap_session *s, struct str bytes)
+{
+	enum frame_event event;
+	size_t n = frame_feed(&s->frame, bytes, &event);
+
+	s->bytes_in += n;
+	on_event(s, event);
+	return n;
+}
+
+/* What waits to be inflated, as far as it can be used now; the rest in another turn. */
+static void
+feed_inflated(struct imap_session *s)
+{
+	size_t budget = IMAP_INFLATE_MAX;
+	bool ok = true;
+
+	while (s->compress != NULL && takes_bytes(s) && compress_has_input(s->compress) && budget > 0) {
+		struct str plain = compress_plain(s->compress, &ok);
+
+		if (!ok) {
+			session_log_bad(s, "the compressed stream is broken");
+			session_bye(s, "", "the compressed stream is broken");
+			return;
+		}
+		plain.n = plain.n < budget ? plain.n : budget;
+		if (plain.n > 0)
+			plain.n = feed(s, plain);
+		compress_use(s->compress, plain.n);
+		budget -= plain.n;
+	}
+	if (budget == 0)
+		session_again(s);
 }
 
 size_t
@@ -221,12 +289,15 @@ imap_session_input(struct imap_session *s, struct str bytes)
 	size_t used = 0;
 
 	while (used < bytes.n && imap_session_wants(s)) {
-		enum frame_event event;
+		struct str rest = str_sub(bytes, used, bytes.n);
 
-		used += frame_feed(&s->frame, str_sub(bytes, used, bytes.n), &event);
-		on_event(s, event);
+		if (s->compress == NULL) {
+			used += feed(s, rest);
+			continue;
+		}
+		used += compress_take(s->compress, rest);
+		feed_inflated(s);
 	}
-	s->bytes_in += used;
 	return used;
 }
 
@@ -235,6 +306,7 @@ imap_session_run(struct imap_session *s)
 {
 	if (!s->closed)
 		command_run(s);
+	feed_inflated(s);
 }
 
 void
@@ -243,6 +315,7 @@ imap_session_drained(struct imap_session *s)
 	session_write_out(s);
 	if (!s->closed && s->command != NULL)
 		command_run(s);
+	feed_inflated(s);
 }
 
 /* --- life --- */
@@ -307,6 +380,7 @@ imap_session_free(struct imap_session *s)
 	append_free(s);
 	select_close(s);
 	frame_fini(&s->frame);
+	compress_free(s->compress);
 	buf_fini(&s->out);
 	buf_fini(&s->sid);
 	buf_fini(&s->client);

@@ -176,7 +176,8 @@ static void
 begin(struct mail_session *m)
 {
 	struct imap_session_setup setup = { .user = m->user, .sid = str_of(m->sid), .client = str_of(m->client), .tag = str_of(m->tag),
-		.message_max = m->conf->limits.message_size, .quota = m->quota };
+		.message_max = m->conf->limits.message_size, .quota = m->quota,
+		.compress = m->conf->imap.compress };
 
 	answer_open_mail(m->question, &(struct open_mail_answer){ .verdict = 0 });
 	m->question = NULL;

@@ -1,11 +1,12 @@
 /* imap_session.c - a logged-in session under any bytes, over a store in a temporary directory. The first byte says
- * in which state it begins. Everything the session says is parsed by the strict client; the store is made anew now
- * and then. */
+ * in which state it begins, and whether the stream is compressed. Everything the session says is parsed by the strict
+ * client; the store is made anew now and then. */
 #include <stdlib.h>
 
 #include <postern/core/log.h>
 #include <postern/message/charset.h>
 
+#include "compress.h"
 #include "imap_peer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
@@ -26,7 +27,7 @@ new_world(void)
 		charset_init();
 	else
 		world_fini(&world);
-	world = (struct world){ .message_max = 4096, .quota = 1 << 20 };
+	world = (struct world){ .message_max = 4096, .quota = 1 << 20, .compress = true };
 	world_init(&world);
 	for (int i = 0; i < 3; i++)
 		if (!world_deliver(&world, STR("alice@example.test"), STR(""), message))
@@ -40,6 +41,8 @@ end_session(struct imap_conn *c)
 	c->session = NULL;
 	buf_clear(&c->inbox);
 	buf_clear(&c->said);
+	compress_free(c->deflate);
+	c->deflate = NULL;
 	buf_clear(&world.log);
 	grammar_fini(&c->grammar);
 	grammar_init(&c->grammar);
@@ -59,6 +62,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (n == 0 || !world_login(&world, 1, STR("alice")))
 		return 0;
 	world_feed(&world, 1, states[p[0] & 3]);
+	if (p[0] & 4) {
+		world_feed(&world, 1, STR("c COMPRESS DEFLATE\r\n"));
+		world.conns[1].deflate = compress_new();
+	}
 	world_feed(&world, 1, str_from(p + 1, n - 1));
 	end_session(&world.conns[1]);
 	return 0;

@@ -13,6 +13,7 @@
 #include "imap_grammar.h"
 #include "talk.h"
 
+struct compress;
 struct loop;
 struct store;
 
@@ -42,6 +43,7 @@ struct imap_conn {
 	bool opening;
 	struct buf tag;
 	struct grammar grammar;
+	struct compress *deflate; /* the client's side of the compressed stream; NULL: plain */
 };
 
 struct world {
@@ -53,6 +55,7 @@ struct world {
 	bool imaps;              /* TLS from the first byte */
 	uint64_t quota;
 	uint64_t message_max;
+	bool compress;           /* COMPRESS is offered */
 	unsigned questions;      /* that auth was asked */
 	unsigned dropped;        /* files */
 	struct buf log;

@@ -8,6 +8,8 @@
  *   lose UID · cut UID BYTES   another program removes the file of a message of alice's INBOX, or cuts it
  *   size BYTES                 largest message of APPEND
  *   quota BYTES                what a user may have
+ *   compress                   COMPRESS is offered
+ *   deflate [CONN]             the client compresses and inflates from here on
  *   stall CONN · read CONN     the client stops reading · reads all and goes on
  *   timeout CONN               the role's idle time is over · busy CONN: it is, but a command is under way
  *   expect asked N             so many questions to auth
@@ -17,6 +19,8 @@
 #include "imap_peer.h"
 
 #include <stdio.h>
+
+#include "compress.h"
 
 /* From talk_text.c. */
 bool talk_expand(struct buf *out, struct str text);
@@ -135,6 +139,23 @@ word_quota(struct world *w, struct str rest, struct buf *why)
 }
 
 static enum talk_word
+word_compress(struct world *w, struct str rest, struct buf *why)
+{
+	(void)rest;
+	(void)why;
+	w->compress = true;
+	return TALK_DONE;
+}
+
+static enum talk_word
+word_deflate(struct world *w, struct str rest, struct buf *why)
+{
+	(void)why;
+	w->conns[conn_of(rest)].deflate = compress_new();
+	return TALK_DONE;
+}
+
+static enum talk_word
 word_stall(struct world *w, struct str rest, struct buf *why)
 {
 	(void)why;
@@ -220,6 +241,7 @@ static const struct {
 	{ "drop", word_drop },
 	{ "lose", word_lose }, { "cut", word_cut },
 	{ "size", word_size }, { "quota", word_quota }, { "stall", word_stall }, { "read", word_read },
+	{ "compress", word_compress }, { "deflate", word_deflate },
 	{ "timeout", word_timeout }, { "busy", word_busy }, { "expect", word_expect },
 };
 

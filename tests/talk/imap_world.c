@@ -20,6 +20,7 @@
 #include <postern/store/store.h>
 #include <postern/store/user.h>
 
+#include "compress.h"
 #include "recent.h"
 
 static const struct str mechs[] = { STR_INIT("PLAIN") };
@@ -82,16 +83,42 @@ front_auth_cancel(void *ctx)
 /* --- a connection --- */
 
 static void
+hear(struct imap_conn *c, struct str bytes)
+{
+	buf_add(&c->said, bytes);
+	if (!grammar_feed(&c->grammar, bytes))
+		log_panic("%s", buf_cstr(&c->grammar.why));
+}
+
+static void
+hear_compressed(struct imap_conn *c, struct str bytes)
+{
+	bool ok = true;
+
+	while (ok && (bytes.n > 0 || compress_has_input(c->deflate))) {
+		struct str plain;
+
+		bytes = str_sub(bytes, compress_take(c->deflate, bytes), bytes.n);
+		plain = compress_plain(c->deflate, &ok);
+		hear(c, plain);
+		compress_use(c->deflate, plain.n);
+	}
+	if (!ok)
+		log_panic("the server's compressed stream is broken");
+}
+
+static void
 conn_write(void *ctx, struct str bytes)
 {
 	struct imap_conn *c = ctx;
 
-	buf_add(&c->said, bytes);
 	c->pending += bytes.n;
 	if (c->pending > c->pending_max)
 		c->pending_max = c->pending;
-	if (!grammar_feed(&c->grammar, bytes))
-		log_panic("%s", buf_cstr(&c->grammar.why));
+	if (c->deflate != NULL)
+		hear_compressed(c, bytes);
+	else
+		hear(c, bytes);
 }
 
 static void
@@ -146,6 +173,7 @@ on_user(void *ctx, struct store_user *u, const struct err *e)
 		.tag = buf_str(&c->tag),
 		.message_max = c->world->message_max,
 		.quota = c->world->quota,
+		.compress = c->world->compress,
 	};
 
 	if (u == NULL)
@@ -262,7 +290,10 @@ world_feed(struct world *w, unsigned conn, struct str bytes)
 {
 	if (!w->conns[conn].open)
 		return;
-	buf_add(&w->conns[conn].inbox, bytes);
+	if (w->conns[conn].deflate != NULL)
+		compress_deflate(w->conns[conn].deflate, bytes, &w->conns[conn].inbox);
+	else
+		buf_add(&w->conns[conn].inbox, bytes);
 	world_drive(w);
 }
 
@@ -409,6 +440,7 @@ conn_fini(struct imap_conn *c)
 	buf_fini(&c->inbox);
 	buf_fini(&c->answer_user);
 	buf_fini(&c->tag);
+	compress_free(c->deflate);
 	grammar_fini(&c->grammar);
 }
 

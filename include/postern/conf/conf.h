@@ -118,6 +118,7 @@ struct conf_smtp {
 
 struct conf_imap {
 	unsigned processes;
+	bool compress;  /* COMPRESS=DEFLATE is offered; RFC 4978 */
 	char separator; /* between the levels of mailbox names: '/' or '.' */
 };
 

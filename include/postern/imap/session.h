@@ -20,6 +20,7 @@ enum {
 	IMAP_SLICE_MS = 3,                       /* one turn of long work */
 	IMAP_IDLE_MS = 31 * 60 * 1000,           /* autologout (RFC 9051 5.4: at least 30 minutes) */
 	IMAP_STALL_MS = 5 * 60 * 1000,           /* a client that does not read what it asked for */
+	IMAP_INFLATE_MAX = 256 * 1024,           /* bytes inflated in one turn */
 	IMAP_BAD_MAX = 20,                       /* bad commands in a row until the connection is closed */
 	IMAP_LINE_MAX = 64 * 1024,               /* bytes of a command line, literals apart */
 	IMAP_LITERAL_MAX = 256 * 1024,           /* one literal, APPEND's apart */
@@ -35,6 +36,7 @@ struct imap_session_setup {
 	struct str tag;          /* of the command that logged in; its OK is written at once */
 	uint64_t message_max;    /* bytes of one APPEND; limits.message_size, 0: no limit */
 	uint64_t quota;          /* bytes the user may have; 0: no limit */
+	bool compress;           /* COMPRESS=DEFLATE is offered (RFC 4978) */
 };
 
 struct imap_session_ops {
