@@ -10,33 +10,7 @@
 #include <postern/core/mem.h>
 
 #include "commands.h"
-#include "flags.h"
 #include "names.h"
-
-struct append_message {
-	struct flag_args flags;
-	bool dated;
-	struct date date;
-	uint64_t size;
-	bool binary;
-};
-
-struct append_args {
-	struct str mailbox;
-	struct append_message *m;
-	size_t n;
-};
-
-/* The messages that have come so far. */
-struct append {
-	struct store_stage *stages[APPEND_MESSAGES_MAX];
-	size_t n;
-	uint64_t size;        /* of all, as announced */
-	uint32_t mailbox;
-	bool binary;          /* the one that is coming */
-	bool failed;          /* `why` is the answer, what else comes is dropped */
-	struct reply why;
-};
 
 static void
 drop_stages(struct append *a)
@@ -72,31 +46,35 @@ append_message(struct lex *l, struct append_message *m)
 	lex_literal_header(l, &m->size, &m->binary);
 }
 
-/* SP mailbox 1*(SP append-message) */
 bool
-cmd_append_parse(struct lex *l, struct command *c)
+append_parse(struct lex *l, struct command *c, struct append_args *a, size_t max)
 {
-	struct append_args *a = ARENA_NEW(&c->arena, struct append_args);
-
 	c->args = a;
-	a->m = arena_array(&c->arena, APPEND_MESSAGES_MAX + 1, sizeof(*a->m));
+	a->m = arena_array(&c->arena, max, sizeof(*a->m));
 	lex_sp(l);
 	a->mailbox = lex_mailbox(l, c);
 	do {
 		lex_sp(l);
 		append_message(l, &a->m[a->n++]);
-	} while (lex_ok(l) && cur_left(&l->c) > 0 && a->n <= APPEND_MESSAGES_MAX);
+	} while (lex_ok(l) && cur_left(&l->c) > 0 && a->n < max);
 	return lex_ok(l);
+}
+
+bool
+cmd_append_parse(struct lex *l, struct command *c)
+{
+	return append_parse(l, c, ARENA_NEW(&c->arena, struct append_args), APPEND_MESSAGES_MAX + 1);
 }
 
 /* A parser that stopped at the very end misses only the literal that is to come. */
 enum append_literal
 append_look(struct imap_session *s, struct command *c, struct lex *l)
 {
-	(void)s;
-	if (c->verb == NULL || c->verb->run != cmd_append_run)
+	if (c->verb == NULL || (c->verb->run != cmd_append_run && c->verb->run != cmd_replace_run))
 		return APPEND_ARGUMENT;
-	if (cmd_append_parse(l, c) && lex_end(l))
+	if (!(c->verb->where & s->state))
+		lex_fail(l, "no mailbox is selected");
+	if (c->verb->parse(l, c) && lex_end(l))
 		return APPEND_MESSAGE;
 	return l->c.p == l->c.end ? APPEND_ARGUMENT : APPEND_WRONG;
 }
@@ -116,12 +94,28 @@ find_mailbox(struct imap_session *s, struct str name, struct err *e)
 	return mailbox;
 }
 
+/* The message that is replaced makes room (RFC 8508 3.4); the store looks again. */
+static uint64_t
+replaced_size(struct imap_session *s, struct command *c)
+{
+	uint32_t uid = c->verb->run == cmd_replace_run ? replace_find(s, c) : 0;
+	struct err e;
+	struct store_view *v = uid != 0 ? store_view_open(s->setup.user, &e) : NULL;
+	struct store_message m = { 0 };
+
+	if (v == NULL)
+		return 0;
+	store_message(v, s->box->mailbox, uid, &m);
+	store_view_close(v);
+	return m.size;
+}
+
 static bool
-fits_quota(struct imap_session *s, uint64_t size)
+fits_quota(struct imap_session *s, struct command *c, uint64_t size)
 {
 	uint64_t quota = s->setup.quota;
 
-	return quota == 0 || (size <= quota && store_user_bytes(s->setup.user) <= quota - size);
+	return quota == 0 || (size <= quota && store_user_bytes(s->setup.user) <= quota - size + replaced_size(s, c));
 }
 
 /* Why there is no place for it: fills c->reply and returns true. */
@@ -151,11 +145,15 @@ is_unwanted(struct imap_session *s, struct command *c)
 
 	if (s->append != NULL && s->append->failed)
 		c->reply = s->append->why;
+	else if (c->verb->flags & VERB_WRITES && s->box->readonly)
+		done_no(c, "NOPERM", "the mailbox is open read-only");
+	else if (c->verb->run == cmd_replace_run && replace_find(s, c) == 0)
+		return true;
 	else if (size == 0)
 		done_no(c, "CANNOT", "the message is empty");
 	else if (s->setup.message_max != 0 && size > s->setup.message_max)
 		done_no(c, "TOOBIG", "the message is too large");
-	else if (size > INT64_MAX - before || !fits_quota(s, before + size))
+	else if (size > INT64_MAX - before || !fits_quota(s, c, before + size))
 		done_no(c, "OVERQUOTA", "the mailbox is full");
 	else if (a->n > APPEND_MESSAGES_MAX)
 		done_no(c, "LIMIT", "too many messages at once");
@@ -228,8 +226,8 @@ append_on_data(struct imap_session *s, struct str chunk)
 /* --- when all is there --- */
 
 /* RFC 3502: as many UIDs as messages. */
-static struct str
-appenduid(struct command *c, const struct store_result *r)
+struct str
+append_uid_code(struct command *c, const struct store_result *r)
 {
 	struct buf code;
 	struct str text;
@@ -251,14 +249,14 @@ on_appended(void *ctx, const struct store_result *r)
 	if (r->code != STORE_OK)
 		done_refused(c, r, REFUSED_TARGET);
 	else
-		done_ok_code(c, appenduid(c, r), "done");
+		done_ok_code(c, append_uid_code(c, r), "done");
 	if (s->box != NULL)
 		s->box->dirty = true;
 	command_finish(s);
 }
 
-static void
-fill(struct store_new *to, const struct append_message *m, struct store_stage *stage)
+void
+append_fill(struct store_new *to, const struct append_message *m, struct store_stage *stage)
 {
 	to->stage = stage;
 	to->flags = m->flags.flags;
@@ -267,24 +265,35 @@ fill(struct store_new *to, const struct append_message *m, struct store_stage *s
 	to->internal_date = m->dated ? m->date.seconds : STORE_DATE_NOW;
 }
 
+bool
+append_is_complete(struct imap_session *s, struct command *c)
+{
+	const struct append_args *args = c->args;
+	const struct append *a = s->append;
+
+	if (a != NULL && a->failed) {
+		c->reply = a->why;
+		return false;
+	}
+	if (a != NULL && a->n == args->n)
+		return true;
+	done_bad(c, "expected a literal");
+	return false;
+}
+
 enum step
 cmd_append_run(struct imap_session *s, struct command *c)
 {
 	const struct append_args *args = c->args;
 	struct append *a = s->append;
 	struct store_new *messages;
-	size_t n = args->n;
 
-	if (a != NULL && a->failed) {
-		c->reply = a->why;
+	if (!append_is_complete(s, c))
 		return STEP_DONE;
-	}
-	if (a == NULL || a->n != n)
-		return done_bad(c, "expected a literal");
-	messages = arena_array(&c->arena, n, sizeof(*messages));
-	for (size_t i = 0; i < n; i++)
-		fill(&messages[i], &args->m[i], a->stages[i]);
+	messages = arena_array(&c->arena, args->n, sizeof(*messages));
+	for (size_t i = 0; i < args->n; i++)
+		append_fill(&messages[i], &args->m[i], a->stages[i]);
 	a->n = 0; /* the stages are the store's */
-	return command_wait(c, store_append(s->setup.user, a->mailbox, messages, n, s->setup.quota,
+	return command_wait(c, store_append(s->setup.user, a->mailbox, messages, args->n, s->setup.quota,
 	    (struct store_done){ on_appended, s }));
 }

@@ -70,6 +70,7 @@ done_refused(struct command *c, const struct store_result *r, enum refused where
 		[STORE_CANNOT] = "CANNOT",
 		[STORE_OVERQUOTA] = "OVERQUOTA",
 		[STORE_LIMIT] = "LIMIT",
+		[STORE_GONE] = "EXPUNGEISSUED",
 		[STORE_UNAVAILABLE] = "UNAVAILABLE",
 	};
 

@@ -35,6 +35,7 @@ VERB(list);
 VERB(lsub);
 VERB(status);
 VERB(append);
+VERB(replace);
 enum step cmd_idle_run(struct imap_session *s, struct command *c);
 VERB(expunge);
 VERB(copy);

@@ -1,4 +1,4 @@
-/* append.c - APPEND: each message durable in tmp/ of its mailbox, then all of them in one commit. */
+/* append.c - APPEND and REPLACE: each message durable in tmp/ of its mailbox, then all of them in one commit. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,6 +24,8 @@ struct appended {
 struct append_request {
 	struct store_request r;
 	uint32_t mailbox;
+	uint32_t from;     /* REPLACE: a message of this mailbox goes, 0: none … */
+	uint32_t replaced; /* … with this UID */
 	uint64_t limit;
 	struct arena arena;
 	struct appended *p;
@@ -92,8 +94,18 @@ append_prepare(struct work *w, struct store_request *r)
 	return ok;
 }
 
+/* The message that is to go, and its size as credit. */
 static bool
-check(struct txn *t, struct append_request *q, struct open_mbox *o)
+find_replaced(struct txn *t, struct append_request *q, struct row_message *row)
+{
+	*row = (struct row_message){ 0 };
+	if (q->from == 0 || (txn_mbox(t, q->from) != NULL && message_read(&t->s, q->from, q->replaced, row)))
+		return true;
+	return request_refuse(&q->r, STORE_GONE, "message %u of mailbox %u", q->replaced, q->from);
+}
+
+static bool
+check(struct txn *t, struct append_request *q, struct open_mbox *o, uint64_t credit)
 {
 	uint64_t size = 0, bits;
 
@@ -102,7 +114,7 @@ check(struct txn *t, struct append_request *q, struct open_mbox *o)
 		if (!txn_keywords(o, q->p[i].keywords, q->p[i].nkeywords, true, &bits))
 			return request_refuse(&q->r, STORE_LIMIT, "%s: keywords", o->m.name);
 	}
-	if (q->limit > 0 && meta_get(&t->s, META_BYTES) + (uint64_t)t->bytes_delta + size > q->limit)
+	if (q->limit > 0 && meta_get(&t->s, META_BYTES) + (uint64_t)t->bytes_delta + size > q->limit + credit)
 		return request_refuse(&q->r, STORE_OVERQUOTA, "%s: over quota", t->w->u->address);
 	return true;
 }
@@ -129,17 +141,33 @@ add(struct txn *t, struct append_request *q, struct open_mbox *o, const struct a
 }
 
 static void
+remove_replaced(struct txn *t, struct append_request *q, const struct row_message *row)
+{
+	struct open_mbox *o = txn_mbox(t, q->from);
+	struct uidset none;
+
+	if (q->from != q->mailbox)
+		q->r.modseq = txn_bump(o);
+	uidset_init(&none);
+	uidset_add(&q->r.source, q->replaced, q->replaced);
+	txn_remove(t, o, q->replaced, row);
+	change_write(&t->s, &o->m, &none, &q->r.source);
+	txn_todo(t, TODO_GONE, q->from, &q->r.source, NULL);
+}
+
+static void
 append_apply(struct txn *t, struct store_request *r)
 {
 	struct append_request *q = (struct append_request *)r;
 	struct open_mbox *o = txn_mbox(t, q->mailbox);
+	struct row_message replaced;
 	struct uidset none;
 
 	if (o == NULL || strcmp(o->m.dir, q->dir) != 0) {
 		request_refuse(r, STORE_NONEXISTENT, "mailbox %u", q->mailbox);
 		return;
 	}
-	if (!check(t, q, o))
+	if (!find_replaced(t, q, &replaced) || !check(t, q, o, replaced.size))
 		return;
 	r->mailbox = q->mailbox;
 	r->uidvalidity = o->m.row.uidvalidity;
@@ -149,6 +177,8 @@ append_apply(struct txn *t, struct store_request *r)
 	uidset_init(&none);
 	change_write(&t->s, &o->m, &r->uids, &none);
 	txn_todo(t, TODO_PLACE, o->m.number, &r->uids, NULL);
+	if (q->from != 0)
+		remove_replaced(t, q, &replaced);
 }
 
 /* Of what was not taken nothing stays in tmp/. */
@@ -191,8 +221,8 @@ take(struct append_request *q, struct store *s, struct appended *a, const struct
 	fname_base(a->base, store_clock_next(s), id_new(), s->config.host);
 }
 
-struct store_request *
-store_append(struct store_user *u, uint32_t mailbox, const struct store_new *messages, size_t n, uint64_t limit,
+static struct append_request *
+append_new(struct store_user *u, uint32_t mailbox, const struct store_new *messages, size_t n, uint64_t limit,
     struct store_done done)
 {
 	struct append_request *q = (struct append_request *)request_new(sizeof *q, &append_kind, done);
@@ -206,5 +236,23 @@ store_append(struct store_user *u, uint32_t mailbox, const struct store_new *mes
 	q->n = n;
 	for (size_t i = 0; i < n; i++)
 		take(q, u->store, &q->p[i], &messages[i]);
+	return q;
+}
+
+struct store_request *
+store_append(struct store_user *u, uint32_t mailbox, const struct store_new *messages, size_t n, uint64_t limit,
+    struct store_done done)
+{
+	return work_submit(u, &append_new(u, mailbox, messages, n, limit, done)->r);
+}
+
+struct store_request *
+store_replace(struct store_user *u, uint32_t mailbox, const struct store_new *message, uint32_t from, uint32_t uid,
+    uint64_t limit, struct store_done done)
+{
+	struct append_request *q = append_new(u, mailbox, message, 1, limit, done);
+
+	q->from = from;
+	q->replaced = uid;
 	return work_submit(u, &q->r);
 }

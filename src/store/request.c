@@ -20,6 +20,7 @@ static const struct {
 	[STORE_CANNOT] = { ERR_PERM, "this cannot be done with that name" },
 	[STORE_OVERQUOTA] = { ERR_PERM, "the mailbox is full" },
 	[STORE_LIMIT] = { ERR_PERM, "a limit is reached" },
+	[STORE_GONE] = { ERR_PERM, "the message is gone" },
 	[STORE_UNAVAILABLE] = { ERR_TEMP, SAY_LATER },
 };
 

@@ -26,6 +26,7 @@ enum store_code {
 	STORE_CANNOT,      /* a name that cannot be, INBOX deleted, … */
 	STORE_OVERQUOTA,
 	STORE_LIMIT,       /* too many mailboxes or keywords */
+	STORE_GONE,        /* replace: the message is not there any more */
 	STORE_UNAVAILABLE, /* temporary: disk full or failing, damaged index */
 };
 
@@ -81,6 +82,10 @@ struct store_new {
 /* One or several messages, all or none (RFC 3502). limit: bytes the user may have, 0: no limit. */
 struct store_request *store_append(struct store_user *u, uint32_t mailbox, const struct store_new *messages, size_t n,
     uint64_t limit, struct store_done done);
+/* The same with one message, and in the same commit a message of another mailbox, or of this one, goes (RFC 8508). Its size
+ * does not count against the limit. The result is the append's; source: the UID that went; modseq: of its mailbox. */
+struct store_request *store_replace(struct store_user *u, uint32_t mailbox, const struct store_new *message, uint32_t from,
+    uint32_t uid, uint64_t limit, struct store_done done);
 struct store_request *store_copy(struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t to,
     uint64_t limit, struct store_done done);
 /* Both mailboxes change in one commit (RFC 6851). from and to may be the same. */

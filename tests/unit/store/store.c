@@ -349,6 +349,51 @@ quota_counts(void **state)
 }
 
 static void
+replace(struct site *t, uint32_t to, const char *body, uint32_t from, uint32_t uid, uint64_t limit)
+{
+	struct store_new m = { .stage = store_stage_new(t->u), .internal_date = 1000000000 };
+	struct err e;
+
+	assert_true(store_stage_write(m.stage, str_of(body), &e));
+	store_replace(t->u, to, &m, from, uid, limit, site_done(t));
+	site_wait(t);
+}
+
+/* RFC 8508: one commit; only what is more counts; nothing happens when the message is gone. */
+static void
+replace_is_one_change(void **state)
+{
+	struct site *t = *state;
+	uint32_t inbox = site_find(t, "INBOX");
+	uint32_t other;
+
+	store_create(t->u, STR("other"), STORE_USE_NONE, site_done(t));
+	site_wait(t);
+	other = t->mailbox;
+	site_append(t, inbox, "0123456789", 0, NULL);
+	replace(t, inbox, "a longer one", inbox, 1, 12);
+	assert_int_equal(t->code, STORE_OK);
+	assert_string_equal(site_uids(t, inbox), "2");
+	assert_int_equal(uidset_first(&t->source), 1);
+	assert_int_equal(t->modseq, site_mailbox(t, inbox).highestmodseq);
+	assert_int_equal(store_user_bytes(t->u), 12);
+	replace(t, other, "elsewhere", inbox, 2, 0);
+	assert_string_equal(site_uids(t, inbox), "");
+	assert_string_equal(site_uids(t, other), "1");
+	assert_int_equal(t->mailbox, other);
+	assert_int_equal(t->modseq, site_mailbox(t, inbox).highestmodseq);
+	replace(t, inbox, "too late", inbox, 2, 0);
+	assert_int_equal(t->code, STORE_GONE);
+	replace(t, other, "too large", other, 1, 8);
+	assert_int_equal(t->code, STORE_OVERQUOTA);
+	site_reopen(t);
+	assert_string_equal(site_uids(t, inbox), "");
+	assert_string_equal(site_uids(t, other), "1");
+	assert_int_equal(site_count(t, "Maildir/tmp"), 0);
+	site_check(t);
+}
+
+static void
 expect_list(struct site *t, const char *expected)
 {
 	struct err e;
@@ -931,6 +976,8 @@ main(void)
 		WITH_SITE(copy_move_expunge),
 		WITH_THREADS(copy_move_expunge),
 		WITH_SITE(quota_counts),
+		WITH_SITE(replace_is_one_change),
+		WITH_THREADS(replace_is_one_change),
 		WITH_SITE(mailbox_names),
 		WITH_SITE(inbox_renamed),
 		WITH_SITE(subscriptions_and_defaults),
