@@ -199,15 +199,20 @@ add_now(const json_t *message, struct buf *out)
 	const json_t *waiting = json_object_get(message, "waiting");
 	const json_t *events = json_object_get(message, "events");
 	static const struct cli_column list = { .as = AS_LIST };
-	const char *qid = json_string_value(json_object_get(message, "qid"));
+	const char *what = "tells when it is tried again";
 
 	if (json_array_size(waiting) > 0) {
 		buf_add_cstr(out, "  still waits for ");
 		cli_value_write(waiting, &list, out);
-		buf_addf(out, "; `postern queue show %s' tells when it is tried again\n", qid);
 	} else if (json_array_size(events) == 1 && is(json_array_get(events, 0), "accept")) {
-		buf_addf(out, "  no outcome yet; `postern queue show %s' tells whether it waits\n", qid);
+		buf_add_cstr(out, "  no outcome yet");
+		what = "tells whether it waits";
+	} else {
+		return;
 	}
+	buf_add_cstr(out, "; `postern queue show ");
+	cli_text_write(field(message, "qid"), ONE_LINE, out);
+	buf_addf(out, "' %s\n", what);
 }
 
 static void
@@ -216,7 +221,9 @@ add_message(const json_t *message, struct buf *out)
 	const json_t *events = json_object_get(message, "events");
 	struct str msgid = any(events, "msgid");
 
-	buf_addf(out, "message %s from <", json_string_value(json_object_get(message, "qid")));
+	buf_add_cstr(out, "message ");
+	cli_text_write(field(message, "qid"), ONE_LINE, out);
+	buf_add_cstr(out, " from <");
 	cli_text_write(any(events, "from"), ONE_LINE, out);
 	buf_add_char(out, '>');
 	if (msgid.n > 0)
