@@ -116,11 +116,21 @@ transfer_hop_begin(struct transfer *t, struct str host, const struct tls_decisio
 	transfer_hop_say(t, "%s", d->why);
 }
 
+/* What was demanded of a host that was kept away: what its policy had come to, or what it would have come to. */
+static enum tls_level
+wanted_of(const struct tls_decision *d)
+{
+	if (d->level != TLS_LEVEL_NONE)
+		return d->level;
+	return d->policy == TLSRPT_TLSA ? TLS_LEVEL_DANE : d->policy == TLSRPT_STS ? TLS_LEVEL_VERIFY : TLS_LEVEL_NONE;
+}
+
 void
 transfer_hop_refused(struct transfer *t, const struct relay_host *h)
 {
 	transfer_hop_begin(t, h->name, NULL);
 	transfer_hop_say(t, "%s", h->words);
+	transfer_hop(t)->wanted = wanted_of(&h->decision);
 	transfer_hop(t)->policy = h->decision.policy;
 	transfer_hop(t)->result = h->decision.report;
 	transfer_hop(t)->counted = h->decision.report != TLSRPT_OK;

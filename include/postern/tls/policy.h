@@ -122,7 +122,7 @@ struct tls_decision {
 	bool connect;
 	enum tls_next next;
 
-	enum tls_level level;     /* the demand: tls_wanted= */
+	enum tls_level level;     /* the demand: tls_wanted=; of a host that is not connected to as far as it got */
 	enum tls_check check;
 	enum tls_next on[TLS_FAILURES];
 	char why[TLS_WHY_SIZE];   /* in words, for tls_why= */

@@ -262,6 +262,7 @@ a_host_that_policy_forbids_is_told_of_and_counted(void **state)
 	assert_int_equal(r->nhops, 2);
 	assert_true(
 	    r->hops[0].counted && r->hops[0].result == TLSRPT_DNSSEC_INVALID && r->hops[0].policy == TLSRPT_TLSA);
+	assert_int_equal(r->hops[0].wanted, TLS_LEVEL_DANE);
 	assert_string_equal(r->ip[0], "");
 	assert_string_equal(r->why[0], "DANE: bogus");
 	assert_int_equal(r->rcpts[0].hop, 1);
