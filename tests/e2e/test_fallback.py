@@ -83,8 +83,9 @@ def test_plain_after_three(make, site):
     lines = site.events("defer", to=place.to)
     assert len(lines) == 2 and all(line["tls_got"] == "none" and line["tls_wanted"] == "may" for line in lines), lines
     assert len(place.server.sessions) == 4
-    # and once TLS has stood, it begins anew
+    # the next connection tries TLS again; the one without serves for some seconds more
     place.server.script = {}
+    site.wait_for(lambda: all(s.end for s in place.server.sessions), 60, "the end of the connection")
     place.submit()
     site.wait_for(lambda: len(place.server.mails) == 2, 20, "the second message")
     assert place.server.mails[1].tls != ""
