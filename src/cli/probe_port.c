@@ -19,6 +19,16 @@ give_up(struct task_state *t)
 		tls_trial_lost(trial);
 }
 
+/* A server that loses connections has too many: it gets fewer, and time. */
+static void
+rest(struct task_state *t)
+{
+	t->port->most = 1;
+	t->rests = mono_add_ms(mono_now(), (int64_t)PORT_AGAIN_MS << t->lost);
+	if (++t->lost == PORT_LOST_MAX)
+		give_up(t);
+}
+
 static void
 on_shot(void *ctx, struct shot *s)
 {
@@ -31,9 +41,11 @@ on_shot(void *ctx, struct shot *s)
 	shot_free(s);
 	t->shot = NULL;
 	t->state = next == AGAIN ? WAITS : OVER;
-	if (next == AGAIN && lost && (stalled || ++t->lost == PORT_LOST_MAX))
-		give_up(t);
-	loop_timer_start(&p->turn, next == AGAIN && lost ? PORT_AGAIN_MS : 0);
+	if (next == AGAIN && lost && stalled)
+		give_up(t); /* once more would take as long */
+	else if (next == AGAIN && lost)
+		rest(t);
+	loop_timer_start(&p->turn, 0);
 }
 
 static void
@@ -64,16 +76,36 @@ count_running(const struct probe_port *p)
 	return n;
 }
 
-/* As many as may go begin; when none runs, all is over. */
+/* As many as may go begin. How long until one that rests may; -1: none rests. */
+static int64_t
+run_tasks(struct probe_port *p)
+{
+	int64_t soonest = -1;
+
+	for (size_t i = 0; i < TASKS; i++) {
+		struct task_state *t = &p->tasks[i];
+		int64_t ms = mono_ms_between(t->rests, mono_now());
+
+		if (t->state != WAITS || !task_rows[i].ready(p))
+			continue;
+		if (ms > 0)
+			soonest = soonest == -1 || ms < soonest ? ms : soonest;
+		else if (count_running(p) < p->most)
+			run_task(p, t);
+	}
+	return soonest;
+}
+
+/* When none runs and none rests, all is over. */
 static void
 on_turn(void *ctx)
 {
 	struct probe_port *p = ctx;
+	int64_t soonest = run_tasks(p);
 
-	for (size_t i = 0; i < TASKS; i++)
-		if (p->tasks[i].state == WAITS && task_rows[i].ready(p) && count_running(p) < PORT_SHOTS_MAX)
-			run_task(p, &p->tasks[i]);
-	if (count_running(p) == 0)
+	if (soonest != -1)
+		loop_timer_start(&p->turn, soonest);
+	else if (count_running(p) == 0)
 		p->done(p->ctx);
 }
 
@@ -115,6 +147,7 @@ port_start(const struct port_world *w, const struct names_host *host, uint16_t p
 	p->host = host;
 	p->done = done;
 	p->ctx = ctx;
+	p->most = PORT_SHOTS_MAX;
 	p->facts.in_time = true;
 	p->facts.at = host->addrs[0];
 	p->facts.dane = &host->decision;

@@ -11,9 +11,9 @@
 #include "probe_shot.h"
 
 enum {
-	PORT_SHOTS_MAX = 3, /* connections at once */
-	PORT_LOST_MAX = 3, /* a question is asked again so often when its connection is lost */
-	PORT_AGAIN_MS = 300,
+	PORT_SHOTS_MAX = 3, /* connections at once; one, when the server has lost one */
+	PORT_LOST_MAX = 5, /* a question is asked again so often when its connection is lost */
+	PORT_AGAIN_MS = 300, /* after the first loss; twice as long after each further one */
 	PORT_VERSIONS = 5, /* SSL 3 to TLS 1.3 */
 };
 

@@ -18,6 +18,7 @@ struct task_state {
 	enum { WAITS, RUNS, OVER } state;
 	struct probe_port *port;
 	unsigned lost;
+	struct mono rests; /* until then: its connection was lost */
 	struct shot *shot;
 	struct tls_peek_offer offer;
 };
@@ -29,6 +30,7 @@ struct probe_port {
 	unsigned address; /* which of the host's */
 	struct task_state tasks[TASKS];
 	struct port_facts facts;
+	unsigned most; /* connections at once */
 	struct loop_timer turn;
 	void (*done)(void *ctx);
 	void *ctx;

@@ -80,7 +80,8 @@ eliminate(struct tls_trial *t, const struct tls_peek_answer *a)
 		return;
 	}
 	t->chosen[t->nchosen++] = choice;
-	if (a->dh_bits > 0 && (t->dh_bits == 0 || a->dh_bits < t->dh_bits))
+	if (a->dh_bits > 0 && tls_suite_worth(tls_suite_find(a->suite)) != TLS_WORTH_ANON &&
+	    (t->dh_bits == 0 || a->dh_bits < t->dh_bits))
 		t->dh_bits = a->dh_bits;
 	if (a->group > 0)
 		t->curve = a->group;

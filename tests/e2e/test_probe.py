@@ -7,10 +7,13 @@ import time
 import pytest
 
 import misdeeds
+import mtas
 import outlab
+import unpacked
 from authority import EXPIRED
 from badmx import Server
 from policyhost import PolicyHost, http, policy
+from resolver import Resolver
 
 pytestmark = pytest.mark.skipif(outlab.missing() is not None, reason=str(outlab.missing()))
 
@@ -343,3 +346,36 @@ def test_without_a_running_server(world):
         assert port["complete"] and len(seen) > 10 and most[0] <= 6  # some may still be seen to close
     finally:
         server.stop()
+
+
+def test_a_server_that_takes_few_connections(site, world):
+    """Refused connections are tried again, with fewer at once, until every question has its answer."""
+    address = world.address()
+    scripts = [{"greet": "421 4.3.2 too many"} if n % 3 == 1 else {} for n in range(100)]
+    server = Odd(address, tls=world.authority.issue("mx.crowded.test"), script={})
+    server.scripts = [{"starttls": server.starttls} | s for s in scripts]
+    try:
+        port = only_port(probe(site, f"{address}:25"))
+        assert port["complete"] and all(v["complete"] for v in port["tls"]["versions"])
+        assert len(server.sessions) > 30
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("kind", [mtas.Postfix, mtas.Exim])
+def test_servers_of_debian(site, world, kind):
+    """As Debian installs them, with a certificate and a TLSA record; twice in a row, for Exim takes twenty connections at once."""
+    if unpacked.missing(kind.__name__.lower()):
+        pytest.skip(unpacked.missing(kind.__name__.lower()))
+    resolver = Resolver(mtas.RESOLVER, world.anchor, world.hints)
+    mta = kind(world)
+    try:
+        mta.start()
+        for _ in range(2):
+            port = probe(site, mta.domain)["hosts"][0]["ports"][0]
+            assert (port["grade"], port["complete"], port["tls"]["injection"]) == ("B", True, "no"), port
+            assert found(port, "dane", "good") and found(port, "versions", "warn", "TLS 1.0 and TLS 1.1")
+            assert len(worst(port)) == 1 and "x25519" in port["tls"]["groups"]
+    finally:
+        mta.close()
+        resolver.close()

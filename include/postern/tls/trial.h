@@ -33,7 +33,7 @@ struct tls_trial {
 	bool complete; /* the server refused what was left: nothing is missing */
 	bool strange; /* it chose what was not offered */
 	struct tls_peek_answer first; /* of the first answer, when nchosen > 0 */
-	unsigned dh_bits; /* the shortest field that was seen; 0: none */
+	unsigned dh_bits; /* the shortest field that was seen with a certificate; 0: none */
 	uint16_t curve; /* a curve that was seen on the way; 0: none */
 };
 

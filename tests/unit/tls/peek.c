@@ -171,8 +171,12 @@ sees_groups_and_fields(void **state)
 	assert_string_equal(tls_group_name(t.chosen[0]), "x25519");
 	tls_trial_suites(&t, 0x0301, STR(""));
 	run_trial(&t, old);
-	assert_int_equal(t.dh_bits, 1024); /* OpenSSL's choice for the anonymous one, without a key to go by */
+	assert_int_equal(t.dh_bits, 0); /* who takes no certificate gets what he asked for */
 	assert_int_equal(t.curve, 0x0017);
+	tls_trial_suites(&t, 0x0301, STR(""));
+	tls_trial_chosen(&t, &(struct tls_peek_answer){ .version = 0x0301, .suite = 0x0033, .dh_bits = 2048 });
+	tls_trial_chosen(&t, &(struct tls_peek_answer){ .version = 0x0301, .suite = 0x0039, .dh_bits = 1024 });
+	assert_int_equal(t.dh_bits, 1024);
 	tls_trial_groups(&t, 0x0303, STR(""), (const uint16_t[]){ 0x009c }, 1);
 	assert_int_equal(t.step, TLS_TRIAL_OVER); /* RSA key exchange has no groups */
 	SSL_CTX_free(ctx);
