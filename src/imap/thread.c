@@ -48,7 +48,9 @@ thread_node_new(struct threads *t)
 struct str
 thread_subject(const struct threads *t, uint32_t i)
 {
-	return str_from(t->text.p + t->node[i].subject_at, t->node[i].subject_size);
+	const struct thread_node *n = &t->node[i];
+
+	return str_sub(buf_str(&t->text), n->subject_at, n->subject_at + n->subject_size);
 }
 
 uint32_t
