@@ -60,6 +60,11 @@ class Domain:
         """What the log says of looking for the policy."""
         return [e["why"] for e in self.site.events("sts") if e["why"].startswith(f"{self.name}: ")]
 
+    def known(self):
+        """What `tls show' tells: the policy, and what is counted for TLS reports under it."""
+        shown = self.site.json("tls", "show", self.name)
+        return shown["sts"], next((r for r in shown["reports"] if r["policy"] == "sts"), None)
+
     def fetched(self):
         return len(self.web.requests)
 
@@ -90,22 +95,27 @@ def test_enforced_and_right(domain, hosts):
     line = d.delivered()
     assert levels(line) == ("verify", "verify") and "MTA-STS" in line["tls_why"], line
     assert d.fetched() == 1 and d.told() == []
+    policy, report = d.known()
+    assert (policy["id"], policy["mode"], policy["mx"]) == ("one", "enforce", [h.format(name=d.name) for h in hosts])
+    assert (report["successful"], report["failed"]) == (1, 0)
 
 
 WRONG_CERTIFICATES = {
-    "signed by nobody": self_signed,
-    "another name": issued("wrong.{name}"),
-    "the domain's name": issued("{name}"),
-    "expired": issued("mx.{name}", **authority.EXPIRED),
+    "signed by nobody": (self_signed, "certificate-not-trusted"),
+    "another name": (issued("wrong.{name}"), "certificate-host-mismatch"),
+    "the domain's name": (issued("{name}"), "certificate-host-mismatch"),
+    "expired": (issued("mx.{name}", **authority.EXPIRED), "certificate-expired"),
 }
 
 
 @pytest.mark.parametrize("row", WRONG_CERTIFICATES)
 def test_enforced_and_the_certificate_is_wrong(domain, row):
-    d = domain(cert=WRONG_CERTIFICATES[row])
+    cert, result = WRONG_CERTIFICATES[row]
+    d = domain(cert=cert)
     d.submit()
     line = d.kept(2)
     assert line["tls_wanted"] == "verify" and line["tls_got"] != "verify" and line["dsn"].startswith("4.7."), line
+    assert set(d.known()[1]["results"]) == {result}
     d.server.tls = trusted(d.place)  # mended; nobody does anything else
     assert levels(d.delivered()) == ("verify", "verify")
     assert d.fetched() == 1
@@ -117,6 +127,7 @@ def test_enforced_and_no_starttls(domain):
     line = d.kept(2)
     assert levels(line) == ("verify", "none"), line
     assert not d.server.heard("MAIL")
+    assert set(d.known()[1]["results"]) == {"starttls-not-supported"}
 
 
 @pytest.mark.parametrize("hosts", [("other.test",), ("*.mx.{name}",), ("{name}",)])
@@ -124,8 +135,9 @@ def test_enforced_and_the_host_is_not_listed(domain, hosts):
     d = domain(hosts=hosts)
     d.submit()
     line = d.kept(2)
-    assert line["dsn"].startswith("4.7.") and "MTA-STS" in line["tls_why"] + line["reply"], line
+    assert line["dsn"].startswith("4.7.") and "MTA-STS" in line["tls_why"], line
     assert d.server.sessions == []
+    assert set(d.known()[1]["results"]) == {"validation-failure"}
 
 
 def test_the_listed_host_when_another_is_better(domain, world):
@@ -144,41 +156,49 @@ def test_testing_delivers_and_tells(domain):
     line = d.delivered()
     assert levels(line) == ("may", "encrypt") and "testing" in line["tls_why"], line
     assert d.fetched() == 1
+    policy, report = d.known()
+    assert policy["mode"] == "testing" and report["results"] == {"certificate-not-trusted": 1}
 
 
 def test_testing_and_the_host_is_not_listed(domain):
     d = domain(mode="testing", hosts=("other.test",))
     d.submit()
-    assert levels(d.delivered())[0] == "may"
+    assert levels(d.delivered()) == ("may", "encrypt")
+    assert d.known()[1]["results"] == {"validation-failure": 1}
 
 
 def test_none(domain):
     d = domain(mode="none", cert=self_signed, hosts=())
     d.submit()
     assert levels(d.delivered()) == ("may", "encrypt")
+    policy, report = d.known()
+    assert policy["mode"] == "none" and report is None
 
 
 # --- what is no policy: mail goes as if there were none (RFC 8461 3.3)
 
+FETCH, WEBPKI, INVALID = "sts-policy-fetch-error", "sts-webpki-invalid", "sts-policy-invalid"
 NOTHING_TO_OBEY = {
-    "another name in the web server's certificate": ({"web": ("www.{name}",)}, "certificate"),
-    "the web server's certificate has expired": ({"web_options": authority.EXPIRED}, "certificate"),
-    "redirect": ({"answer": http("", "302 Found\r\nLocation: https://example.test/")}, "302"),
-    "70 KB": ({"answer": http("x" * 70000)}, "more than 65536 bytes"),
-    "wrong type": ({"answer": http(policy("enforce", "other.test"), kind="text/html")}, "text/plain"),
-    "gone": ({"answer": http("", "404 Not Found")}, "404"),
-    "nonsense": ({"answer": http("hello")}, "line 1"),
+    "another name in the web server's certificate": ({"web": ("www.{name}",)}, "certificate", WEBPKI),
+    "the web server's certificate has expired": ({"web_options": authority.EXPIRED}, "certificate", WEBPKI),
+    "redirect": ({"answer": http("", "302 Found\r\nLocation: https://example.test/")}, "302", FETCH),
+    "70 KB": ({"answer": http("x" * 70000)}, "more than 65536 bytes", FETCH),
+    "wrong type": ({"answer": http(policy("enforce", "other.test"), kind="text/html")}, "text/plain", INVALID),
+    "gone": ({"answer": http("", "404 Not Found")}, "404", FETCH),
+    "nonsense": ({"answer": http("hello")}, "line 1", INVALID),
 }
 
 
 @pytest.mark.parametrize("row", NOTHING_TO_OBEY)
 def test_what_is_no_policy(domain, row):
-    options, words = NOTHING_TO_OBEY[row]
+    options, words, result = NOTHING_TO_OBEY[row]
     d = domain(hosts=("other.test",), **options)
     d.submit()
     line = d.delivered()
     assert line["tls_wanted"] == "may", line
     assert len(d.told()) == 1 and words in d.told()[0], d.told()
+    policy, report = d.known()
+    assert policy is None and report["results"] == {result: 1}
 
 
 @pytest.mark.parametrize("record", ['"v=STSv1; id=a-b;"', '"v=STSv2; id=one;"', '"v=STSv1; id=one;"\n_mta-sts TXT "v=STSv1; id=two;"'])
