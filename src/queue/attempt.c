@@ -148,11 +148,15 @@ set_result(struct attempt *a, uint32_t i, enum row_update_kind kind, const char 
 static void
 set_failure(struct attempt *a, uint32_t i, const char *status, const char *text)
 {
-	bool over = old(a, a->q->options.limits.expire_s);
+	char words[QUEUE_TEXT_SIZE];
 
-	set_result(a, i, over ? UPDATE_FAIL : UPDATE_RETRY, status, text);
-	if (!over)
-		tell(a, i, "defer");
+	if (schedule_is_over(a->q, &a->message)) {
+		schedule_expired_words(a->q, str_of(text), words);
+		set_result(a, i, UPDATE_FAIL, SCHEDULE_EXPIRED_STATUS, words);
+		return;
+	}
+	set_result(a, i, UPDATE_RETRY, status, text);
+	tell(a, i, "defer");
 }
 
 static void

@@ -46,15 +46,21 @@ why(struct late *l, const struct row_recipient *r)
 static void
 give_up(struct late *l, struct row_update *u, const struct row_recipient *r)
 {
-	struct reason reason = why(l, r);
-	const struct tell line = { .qid = l->qid, .sid = l->message.sid, .from = l->message.sender, .to = r->target,
+	struct queue_last_host *last = ARENA_NEW(&l->mem, struct queue_last_host);
+	char words[QUEUE_TEXT_SIZE];
+	struct tell line = { .qid = l->qid, .sid = l->message.sid, .from = l->message.sender, .to = r->target,
 		.orig_to = r->address, .received = l->message.received, .status = STR(SCHEDULE_EXPIRED_STATUS),
-		.text = reason.text, .remote = true, .began = wall_now(), .last = r->last };
+		.remote = true, .began = wall_now(), .last = r->last };
 
+	schedule_expired_words(l->q, why(l, r).text, words);
+	line.text = arena_str(&l->mem, str_of(words));
+	*last = (struct queue_last_host){ arena_str(&l->mem, r->last.host), arena_str(&l->mem, r->last.ip), r->last.wanted,
+		r->last.got, arena_str(&l->mem, r->last.why), r->last.plain, false };
+	u->last = last;
 	u->kind = UPDATE_FAIL;
 	u->next_try = wall_now();
 	u->status = STR(SCHEDULE_EXPIRED_STATUS);
-	u->reason = reason.text;
+	u->reason = line.text;
 	tell_outcome("bounce", &line);
 }
 

@@ -136,19 +136,6 @@ next_soon(struct job *j, uint32_t i)
 	return next_try(j, i, SOON_FIRST_MS, SOON_LAST_MS);
 }
 
-/* A failure that may pass, until it has lasted too long. */
-static void
-set_failure(struct job *j, uint32_t i, struct wall next, const char *status, const char *text, const struct queue_hop *hop)
-{
-	if (schedule_is_over(j->q, &j->message)) {
-		set(j, i, UPDATE_FAIL, wall_now(), SCHEDULE_EXPIRED_STATUS, text);
-		tell(j, i, "bounce", hop);
-	} else {
-		set(j, i, UPDATE_RETRY, next, status, text);
-		tell(j, i, "defer", hop);
-	}
-}
-
 /* What the row remembers of the host. */
 static const struct queue_last_host *
 keep_host(struct job *j, const struct queue_hop *hop, bool said)
@@ -163,6 +150,23 @@ keep_host(struct job *j, const struct queue_hop *hop, bool said)
 		.why = arena_str(&j->mem, str_of(why)), .wanted = hop->wanted, .got = hop->got, .plain = hop->plain,
 		.said = said };
 	return h;
+}
+
+/* A failure that may pass, until it has lasted too long: the words are ours then. */
+static void
+set_failure(struct job *j, uint32_t i, struct wall next, const char *status, const char *text, const struct queue_hop *hop)
+{
+	char words[QUEUE_TEXT_SIZE];
+
+	if (!schedule_is_over(j->q, &j->message)) {
+		set(j, i, UPDATE_RETRY, next, status, text);
+		tell(j, i, "defer", hop);
+		return;
+	}
+	schedule_expired_words(j->q, str_of(text), words);
+	set(j, i, UPDATE_FAIL, wall_now(), SCHEDULE_EXPIRED_STATUS, words);
+	j->results[i].last = keep_host(j, hop, false);
+	tell(j, i, "bounce", hop);
 }
 
 /* The host whose words it are, else the last that was tried. */

@@ -2,6 +2,8 @@
  * of which nothing is kept in memory; mail for other hosts in its lanes. */
 #include "schedule.h"
 
+#include <stdio.h>
+
 #include <sodium.h>
 
 #include <postern/message/address.h>
@@ -9,6 +11,7 @@
 #include "attempt.h"
 #include "dispatch.h"
 #include "job.h"
+#include "record.h"
 
 enum {
 	STARTS_MAX = 64,       /* attempts started in one turn of the loop */
@@ -40,6 +43,25 @@ bool
 schedule_is_over(const struct queue *q, const struct row_message *m)
 {
 	return wall_now().us - m->received.us >= q->options.limits.expire_s * 1000000;
+}
+
+void
+schedule_expired_words(const struct queue *q, struct str reason, char out[static QUEUE_TEXT_SIZE])
+{
+	static const struct {
+		int64_t s;
+		const char *name;
+	} units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" } };
+	int64_t s = q->options.limits.expire_s;
+	char words[2 * QUEUE_TEXT_SIZE];
+	size_t i = 0;
+
+	while (s % units[i].s != 0)
+		i++;
+	s /= units[i].s;
+	snprintf(words, sizeof words, "not delivered within %lld %s%s; the last reason: %.*s", (long long)s, units[i].name,
+	    s == 1 ? "" : "s", STR_ARG(reason));
+	record_text(out, QUEUE_TEXT_SIZE, str_of(words));
 }
 
 /* --- other hosts -------------------------------------------------------------------------------------------------- */

@@ -19,6 +19,8 @@ struct wall schedule_next_try(struct wall now, uint32_t attempts);
 /* Whether a message is not tried any longer: what fails now has failed for good. */
 bool schedule_is_over(const struct queue *q, const struct row_message *m);
 #define SCHEDULE_EXPIRED_STATUS "5.4.7" /* RFC 3463 3.5: delivery time expired */
+/* "not delivered within 5 days; the last reason: …" */
+void schedule_expired_words(const struct queue *q, struct str reason, char out[static QUEUE_TEXT_SIZE]);
 
 /* The destination of mail to an address, or to a domain. */
 void schedule_destination(const struct queue *q, struct str address, struct queue_destination *out);
