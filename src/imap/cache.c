@@ -6,8 +6,9 @@
 #include <unistd.h>
 
 #include <postern/core/mem.h>
-#include <postern/message/imapdata.h>
 #include <postern/message/mime.h>
+
+#include "cacherow.h"
 
 enum {
 	PIECE = 64 * 1024,
@@ -55,7 +56,7 @@ imap_make_cache(void *ctx, int fd, uint64_t size, bool lf, struct buf *out)
 	ok = feed_all(parser, fd);
 	tree = mime_parser_end(parser);
 	if (ok)
-		imapdata_write(out, tree);
+		cacherow_write(out, tree, fd, lf);
 	mime_parser_free(parser);
 	arena_fini(&arena);
 	return ok && !out->over;

@@ -28,6 +28,7 @@ enum fetch_flag {
 	FETCH_SEEN = 1 << 3,     /* sets \Seen */
 	FETCH_TREE = 1 << 4,     /* needs the structure */
 	FETCH_FILE = 1 << 5,     /* needs the message file */
+	FETCH_LAZY = 1 << 6,     /* "(LAZY)" may follow: then nothing is done for it */
 };
 
 struct fetch;

@@ -1,6 +1,7 @@
 /* fetch_item.c - the table of FETCH items and what the simple ones write (RFC 9051 6.4.5, 7.5.2). */
 #include "fetch.h"
 
+#include <postern/core/utf8.h>
 #include <postern/message/imaptext.h>
 
 #include "commands.h"
@@ -80,6 +81,29 @@ write_threadid(struct imap_session *s, struct fetch *f, const struct fetch_item 
 	return FETCH_WRITTEN;
 }
 
+/* nstring: 8-bit text goes as a literal, which every client can read (RFC 8970 6). */
+static void
+write_text(struct buf *out, struct str s)
+{
+	if (ascii_only(s)) {
+		out_quoted(out, s);
+		return;
+	}
+	buf_addf(out, "{%zu}\r\n", s.n);
+	buf_add(out, s);
+}
+
+/* LAZY asks for no structure, so that none is made for it: NIL unless it is at hand (RFC 8970 4.1). */
+static enum fetch_went
+write_preview(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
+{
+	if (i->flags & FETCH_TREE || f->letter.tree != NULL || letter_cached(&f->letter, s, f->view))
+		write_text(&s->out, f->letter.preview);
+	else
+		fetch_write_nil(s);
+	return FETCH_WRITTEN;
+}
+
 static enum fetch_went
 write_envelope(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
 {
@@ -118,6 +142,7 @@ static const struct fetch_row rows[] = {
 	{ STR_INIT("SAVEDATE"), 0, write_savedate, { 0 }, "SAVEDATE", "RFC 8514 4.2" },
 	{ STR_INIT("EMAILID"), 0, write_emailid, { 0 }, "OBJECTID", "RFC 8474 5.3" },
 	{ STR_INIT("THREADID"), 0, write_threadid, { 0 }, "OBJECTID", "RFC 8474 5.3" },
+	{ STR_INIT("PREVIEW"), FETCH_TREE | FETCH_LAZY, write_preview, { 0 }, "PREVIEW", "RFC 8970 3" },
 	{ STR_INIT("ENVELOPE"), FETCH_TREE, write_envelope, { 0 }, NULL, "RFC 9051 6.4.5" },
 	{ STR_INIT("BODY"), FETCH_TREE, write_structure, { 0 }, NULL, "RFC 9051 6.4.5" },
 	{ STR_INIT("BODYSTRUCTURE"), FETCH_TREE, write_bodystructure, { 0 }, NULL, "RFC 9051 6.4.5" },

@@ -199,6 +199,22 @@ set_old_section(struct fetch_item *i)
 		i->section.what = MIME_TEXT;
 }
 
+/* [SP "(" "LAZY" *(SP "LAZY") ")"] (RFC 8970 6). What else follows a blank belongs to the command. */
+static bool
+lazy(struct lex *l)
+{
+	struct lex before = *l;
+
+	if (lex_take(l, ' ') && lex_take(l, '(') && lex_word(l, "LAZY")) {
+		while (lex_ok(l) && lex_take(l, ' '))
+			if (!lex_word(l, "LAZY"))
+				lex_fail(l, "unknown PREVIEW modifier");
+		return lex_want(l, ')');
+	}
+	*l = before;
+	return false;
+}
+
 static void
 add_named(struct lex *l, struct fetch *f, struct str name)
 {
@@ -215,6 +231,8 @@ add_named(struct lex *l, struct fetch *f, struct str name)
 		partial(l, &i);
 	}
 	set_old_section(&i);
+	if (i.flags & FETCH_LAZY && lazy(l))
+		i.flags &= ~(unsigned)FETCH_TREE;
 	add_item(l, f, i);
 }
 

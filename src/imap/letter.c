@@ -10,6 +10,8 @@
 #include <postern/core/mem.h>
 #include <postern/message/imapdata.h>
 
+#include "cacherow.h"
+
 enum {
 	PIECE = 64 * 1024,
 };
@@ -28,6 +30,7 @@ letter_close(struct letter *t)
 		mime_parser_free(t->parser);
 	t->parser = NULL;
 	t->tree = NULL;
+	t->preview = STR("");
 	t->fed = 0;
 	io_close(&t->fd);
 	arena_reset(&t->arena);
@@ -53,9 +56,11 @@ bool
 letter_cached(struct letter *t, struct imap_session *s, struct store_view *v)
 {
 	struct str row;
+	struct str data;
 
-	if (store_cache(v, s->box->mailbox, t->uid, &row))
-		t->tree = imapdata_read(&t->arena, arena_str(&t->arena, row));
+	if (store_cache(v, s->box->mailbox, t->uid, &row)
+	    && cacherow_read(arena_str(&t->arena, row), &t->preview, &data))
+		t->tree = imapdata_read(&t->arena, data);
 	return t->tree != NULL;
 }
 
@@ -93,12 +98,14 @@ static enum step
 end_parse(struct letter *t, struct imap_session *s)
 {
 	struct buf row;
+	struct str data;
 
 	t->tree = mime_parser_end(t->parser);
 	mime_parser_free(t->parser);
 	t->parser = NULL;
 	buf_init(&row, SIZE_MAX);
-	imapdata_write(&row, t->tree);
+	cacherow_write(&row, t->tree, t->fd, t->file.lf);
+	cacherow_read(arena_str(&t->arena, buf_str(&row)), &t->preview, &data);
 	store_cache_put(s->setup.user, s->box->mailbox, t->uid, buf_str(&row));
 	buf_fini(&row);
 	return STEP_DONE;

@@ -15,6 +15,7 @@
 struct letter {
 	struct arena arena;      /* of the structure; kept from message to message */
 	const struct mime *tree; /* NULL: not known (yet) */
+	struct str preview;      /* with it (preview.h) */
 	uint32_t uid;
 	int fd;                  /* -1: not open */
 	struct store_file file;

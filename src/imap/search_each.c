@@ -4,6 +4,8 @@
 
 #include <postern/message/imapdata.h>
 
+#include "cacherow.h"
+
 enum {
 	MESSAGES_PER_STEP = 1000,
 };
@@ -26,10 +28,12 @@ drop(struct search *q)
 static const struct mime_envelope *
 cached_envelope(struct search *q, struct store_view *v)
 {
-	struct str row;
+	struct str row, preview, data;
 
 	arena_reset(&q->folds);
-	return store_cache(v, q->s->box->mailbox, q->m.uid, &row) ? imapdata_read_envelope(&q->folds, row) : NULL;
+	if (!store_cache(v, q->s->box->mailbox, q->m.uid, &row) || !cacherow_read(row, &preview, &data))
+		return NULL;
+	return imapdata_read_envelope(&q->folds, data);
 }
 
 /* False: its envelope has to be made from the file first. */

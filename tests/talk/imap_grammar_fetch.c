@@ -331,7 +331,7 @@ static const struct {
 	{ "RFC822.HEADER", nstring_arg }, { "RFC822.TEXT", nstring_arg }, { "RFC822", nstring_arg },
 	{ "BODYSTRUCTURE", bodystructure }, { "BODY", body_or_section }, { "BINARY.SIZE", binary_size },
 	{ "BINARY", binary }, { "UID", uid }, { "MODSEQ", modseq },
-	{ "SAVEDATE", internaldate }, { "EMAILID", emailid }, { "THREADID", threadid },
+	{ "SAVEDATE", internaldate }, { "PREVIEW", nstring_arg }, { "EMAILID", emailid }, { "THREADID", threadid },
 };
 
 static void

@@ -7,7 +7,7 @@
 
 #include <postern/core/buf.h>
 
-/* store_config.make_cache: envelope and structure (message/imapdata.h) of the message in fd. A pure function of the
+/* store_config.make_cache: preview, envelope and structure of the message in fd. A pure function of the
  * file, for any thread; ctx is not used. False when the file cannot be read. */
 bool imap_make_cache(void *ctx, int fd, uint64_t size, bool lf, struct buf *out);
 
