@@ -1,8 +1,11 @@
 /* probe_names.c - the questions of a probe to DNS, in three rounds: MX and MTA-STS; addresses of each host; TLSA. */
 #include "probe_names.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <postern/core/mem.h>
 #include <postern/message/address.h>
@@ -79,6 +82,11 @@ names_resolver(const struct conf *conf, struct loop *l, int64_t ms, struct err *
 	struct arena a;
 	struct dns *d;
 
+	if (o.anchor != NULL && access(o.anchor, R_OK) == -1) {
+		err_perm(e, "", "trust anchor %s: %s; install dns-root-data or set dns.trust_anchor", o.anchor,
+		    strerror(errno));
+		return NULL;
+	}
 	arena_init(&a);
 	for (size_t i = 0; i < conf->dns.forward.n && i < DNS_FORWARDERS_MAX; i++)
 		forward[i] = forwarder(&conf->dns.forward.v[i], &a);

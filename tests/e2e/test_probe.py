@@ -1,5 +1,6 @@
 """`postern tls probe`: postern's own ports, and servers that are wrong in one way each."""
 import json
+import re
 import ssl
 import threading
 import time
@@ -12,6 +13,7 @@ import outlab
 import unpacked
 from authority import EXPIRED
 from badmx import Server
+from command import postern
 from policyhost import PolicyHost, http, policy
 from resolver import Resolver
 
@@ -250,6 +252,14 @@ def test_nobody_is_there(site, world):
     assert probe(site, "no-such-name.test", status=1)["grade"] == "-"
     assert site.postern("tls", "probe", "a b", check=False).returncode == 2
     assert site.postern("tls", "probe", "mx.example.test:0", check=False).returncode == 2
+
+
+def test_without_a_trust_anchor(site, tmp_path):
+    conf = tmp_path / "conf"
+    conf.write_text(re.sub(r'trust_anchor = "[^"]*"', f'trust_anchor = "{tmp_path}/none"', site.conf.read_text()))
+    for words in (("tls", "probe", "example.test"), ("dns", "check")):
+        status, out, err = postern(*words, conf=conf)
+        assert (status, out) == (1, "") and "install dns-root-data or set dns.trust_anchor" in err
 
 
 @pytest.mark.parametrize("script", [
