@@ -135,7 +135,7 @@ def test_enforced_and_the_host_is_not_listed(domain, hosts):
     d = domain(hosts=hosts)
     d.submit()
     line = d.kept(2)
-    assert line["dsn"].startswith("4.7.") and "MTA-STS" in line["tls_why"], line
+    assert levels(line) == ("verify", "none") and line["dsn"].startswith("4.7.") and "MTA-STS" in line["tls_why"], line
     assert d.server.sessions == []
     assert set(d.known()[1]["results"]) == {"validation-failure"}
 
