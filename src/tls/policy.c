@@ -192,7 +192,7 @@ by_dane(const struct tls_query *q, struct tls_decision *d)
 		demand(d, TLS_LEVEL_DANE);
 		d->sni = base;
 		name_dane(q, base, d);
-		WHY(d, "DANE: %zu usable TLSA records of %.*s", d->n_tlsa, STR_ARG(base));
+		WHY(d, "DANE: %zu usable TLSA record%s of %.*s", d->n_tlsa, d->n_tlsa == 1 ? "" : "s", STR_ARG(base));
 	}
 	return found;
 }
