@@ -227,6 +227,7 @@ destination_learn(struct destination *d, const struct queue_relayed *r, const st
 {
 	struct record *record = destination_news(d);
 
+	record->used = wall_now();
 	for (size_t i = 0; i < r->nhops && i < QUEUE_HOPS_MAX; i++)
 		record_hop(record, &r->hops[i], wall_now());
 	d->handshakes_failed = record->handshakes_failed;
@@ -276,9 +277,8 @@ destination_news(struct destination *d)
 	if (d->record == NULL) {
 		d->record = NEW(struct record);
 		if (!read_record(d->q, str_of(d->name), d->record))
-			*d->record = (struct record){ 0 };
+			*d->record = (struct record){ .used = wall_now() };
 	}
-	d->record->used = wall_now();
 	if (!d->dirty) {
 		if (TAILQ_EMPTY(&d->q->news))
 			news_soon(d->q);

@@ -21,6 +21,7 @@
 #include "schedule.h"
 #include "sort.h"
 #include "state.h"
+#include "tend.h"
 
 struct queue_limits
 queue_limits_default(void)
@@ -131,6 +132,12 @@ on_news(void *ctx)
 }
 
 static void
+on_tend(void *ctx)
+{
+	tend_run(ctx);
+}
+
+static void
 on_touched(void *ctx, struct str places)
 {
 	lane_touched(ctx, places);
@@ -213,11 +220,13 @@ queue_open(struct loop *loop, const struct queue_options *o, const struct queue_
 	loop_timer_init(&q->wake, loop, on_wake, q);
 	loop_timer_init(&q->write_news, loop, on_news, q);
 	loop_timer_init(&q->slice, loop, on_slice, q);
+	loop_timer_init(&q->tend, loop, on_tend, q);
 	q->opened = wall_now();
 	q->commit = commit_start(loop, &q->ledger, &q->spool, on_touched, q);
 	q->loading = true;
 	sort_start(q);
 	loop_timer_start(&q->slice, 0);
+	loop_timer_start(&q->tend, TEND_EVERY_MS);
 	schedule_soon(q);
 	return q;
 }
@@ -239,6 +248,7 @@ queue_close(struct queue *q)
 	loop_timer_fini(&q->wake);
 	loop_timer_fini(&q->write_news);
 	loop_timer_fini(&q->slice);
+	loop_timer_fini(&q->tend);
 	map_fini(&q->busy);
 	close_files(q);
 	free(q);

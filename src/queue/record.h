@@ -37,7 +37,7 @@ struct record_day {
 };
 
 struct record {
-	struct wall used; /* the last time that anything was learnt: old records go */
+	struct wall used; /* the last time that mail went there: old records go (tend.h) */
 	/* back-off */
 	uint32_t unreached;     /* tries in a row that found no host */
 	struct wall rest_until; /* 0: it does not rest */

@@ -51,6 +51,9 @@ struct queue {
 	struct ledger_lane loaded;    /* lanes up to this one are in memory */
 	struct ledger_key sorted;     /* recipients up to this one have their destination */
 	bool loading, sorting;
+	struct loop_timer tend;
+	/* how far the tables by destination are walked: tend.c */
+	char swept[QUEUE_DESTINATION_SIZE], swept_sts[QUEUE_DESTINATION_SIZE], refreshed[QUEUE_DESTINATION_SIZE];
 	unsigned jobs; /* at relay processes, and questions for policies */
 	uint64_t turn;
 

@@ -6,6 +6,7 @@
 
 #include "../../../src/queue/destination.h"
 #include "../../../src/queue/schedule.h"
+#include "../../../src/queue/tend.h"
 
 enum { MINUTE_MS = 60 * 1000, HOUR_MS = 3600 * 1000, DAY_S = 86400 };
 
@@ -303,6 +304,55 @@ handshakes_are_counted(void **state)
 	world_fini(&w);
 }
 
+static bool
+known(struct world *w, MDB_dbi table)
+{
+	MDB_txn *t = ledger_read(&w->q->ledger);
+	struct str value;
+	bool found = ledger_get_named(t, table, STR("remote.test"), &value) == 0;
+
+	mdb_txn_abort(t);
+	return found;
+}
+
+static void
+tend(struct world *w, int64_t ms)
+{
+	clock_fake_step(ms);
+	tend_run(w->q);
+	news_write(w->q);
+	world_idle(w);
+}
+
+/* Without mail, too: a policy is there when the next mail comes, for a month after the last. Then all is forgotten. */
+static void
+tended_without_mail(void **state)
+{
+	struct world w;
+
+	(void)state;
+	start(&w);
+	send_one(&w);
+	news_write(w.q);
+	world_idle(&w);
+	assert_true(known(&w, w.q->ledger.sts) && known(&w, w.q->ledger.destination));
+	for (int hour = 0; hour < 28 * 24; hour += 4)
+		tend(&w, 4 * HOUR_MS);
+	assert_true(refreshes >= 25 && refreshes <= 29);
+	assert_int_equal(w.q->destinations.n, 0);
+	process_gone = true; /* the certificate expires, the record goes: it stays in force */
+	send_one(&w);
+	assert_true(carries(&w, 2, POLICY_A));
+	process_gone = false;
+	refreshes = 0;
+	for (int hour = 0; hour < 50 * 24; hour += 4)
+		tend(&w, 4 * HOUR_MS);
+	assert_true(refreshes >= 27 && refreshes <= 31);
+	assert_false(known(&w, w.q->ledger.sts));
+	assert_false(known(&w, w.q->ledger.destination));
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -314,6 +364,7 @@ main(void)
 		cmocka_unit_test(one_question),
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(handshakes_are_counted),
+		cmocka_unit_test(tended_without_mail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
