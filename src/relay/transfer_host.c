@@ -57,17 +57,33 @@ addresses_of(const struct transfer *t, struct addr *out, bool v4_only)
 
 /* --- failures --- */
 
+/* Who wants TLS. Under `may' it is nobody but the operator, for a while or for ever. */
+static void
+tls_demand(const struct transfer *t, const struct tls_decision *d, char *out, size_t size)
+{
+	unsigned after = t->conf->relay.plain_after;
+
+	if (d->level != TLS_LEVEL_MAY)
+		snprintf(out, size, "TLS is demanded (%s)", d->why);
+	else if (after == 0)
+		snprintf(out, size, "TLS failed, and relay.plain_after = 0 allows no plain text");
+	else
+		snprintf(out, size, "TLS failed, time %u of %u before plain text is tried", t->what.handshakes_failed + 1, after);
+}
+
 /* This host will not do. REQUIRETLS ends the message where nothing but TLS is in the way (RFC 8689 4.2.1). */
 static void
 fail_tls(struct transfer *t, const char *words)
 {
 	const struct relay_host *h = host_of(t);
 	bool required = h->decision.requiretls;
+	char demand[TLS_WHY_SIZE + 40];
 
+	tls_demand(t, &h->decision, demand, sizeof demand);
 	t->own_fault = t->own_fault || t->class == TLS_MESSAGE_REQUIRES;
 	t->greeted += !required; /* else every host is to be asked */
 	transfer_fail(t, TRANSFER_TURNED_AWAY, required ? QUEUE_PERM : QUEUE_TEMP, required ? "5.7.10" : "4.7.5",
-	    "TLS is demanded (%s): %s", h->decision.why, words);
+	    "%s: %s", demand, words);
 }
 
 /* A plan's host that is not connected to. */

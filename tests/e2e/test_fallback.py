@@ -114,3 +114,28 @@ def test_a_rule_wants_no_tls(make):
     place.submit()
     line = place.delivered()
     assert (line["tls_wanted"], line["tls_got"]) == ("none", "none") and not place.server.heard("STARTTLS"), line
+
+
+@at("site", [3], indirect=True)
+def test_every_step_is_seen(make, site):
+    """In the log, by `queue show' and by `tls show': each failure that counts, and the way out."""
+    place = make(MX, server={"script": NO_HANDSHAKE["cut"]})
+    place.submit()
+    assert "time 1 of 3 before plain text is tried" in place.kept()["reply"]
+    waits, = [m for m in site.json("queue", "list") if m["recipients"][0]["address"] == place.to]
+    shown = site.postern("queue", "show", waits["id"]).stdout
+    assert "before plain text is tried" in shown and "wanted may" in shown and place.address in shown, shown
+    known = site.json("tls", "show", place.name)
+    assert known["handshakes_failed"] in (1, 2) and (known["plain"], known["plain_at"], known["tls_wanted"]) == (False, None, "may"), known
+    assert place.delivered()["tls_why"].endswith("plain text instead, as nothing forbids")
+    known = site.json("tls", "show", place.name)
+    assert (known["plain"], known["tls_got"], known["handshakes_failed"]) == (True, "none", 3) and known["plain_at"], known
+    assert "fell back to plain text" in site.postern("tls", "show", place.name).stdout
+    assert len(site.events("tls", qid=waits["id"])) >= 3
+
+
+@at("site", [0], indirect=True)
+def test_that_plain_text_is_forbidden_is_said(make, site):
+    place = make(MX, server={"script": NO_HANDSHAKE["cut"]})
+    place.submit()
+    assert "relay.plain_after = 0 allows no plain text" in place.kept()["reply"]
