@@ -153,12 +153,25 @@ decode_all(struct decoding *d)
 	give_text(d, str_sub(d->in, text_from, d->in.n), false);
 }
 
+static bool
+is_plain(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!ascii_is_print(s.p[i]))
+			return false;
+	return str_search(s, STR("=?")) == s.n;
+}
+
 void
 word_decode(struct buf *out, struct str raw)
 {
 	struct decoding d = { .out = out, .end = { .what = STR("?=") }, .begin = { .what = STR(" =?") } };
 	struct buf unfolded;
 
+	if (is_plain(raw)) {
+		buf_add(out, str_trim(raw)); /* as header_unfold does: most fields need no more */
+		return;
+	}
 	buf_init(&unfolded, raw.n);
 	buf_init(&d.bytes, raw.n);
 	header_unfold(&unfolded, raw);
@@ -167,15 +180,6 @@ word_decode(struct buf *out, struct str raw)
 	give_bytes(&d);
 	buf_fini(&d.bytes);
 	buf_fini(&unfolded);
-}
-
-static bool
-is_plain(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (!ascii_is_print(s.p[i]))
-			return false;
-	return str_search(s, STR("=?")) == s.n;
 }
 
 static bool

@@ -173,6 +173,7 @@ ranges_write(struct buf *b, const struct uidset *set)
 	buf_add(b, str_from(set->p, set->n * sizeof *set->p));
 }
 
+/* Collects them: whoever has read all he wants calls uidset_sort(). */
 static bool
 ranges_read(struct str v, size_t n, struct uidset *set)
 {
@@ -182,7 +183,7 @@ ranges_read(struct str v, size_t n, struct uidset *set)
 		memcpy(&r, v.p + i * sizeof r, sizeof r);
 		if (r.first == 0 || r.last < r.first)
 			return false;
-		uidset_add(set, r.first, r.last);
+		uidset_collect(set, r.first, r.last);
 	}
 	return true;
 }
@@ -227,6 +228,8 @@ change_write(struct snap *s, struct mbox *m, const struct uidset *changed, const
 		change_decode(s, v, &both[0], &both[1]);
 	else
 		m->row.change_rows++;
+	uidset_sort(&both[0]);
+	uidset_sort(&both[1]);
 	counts[0] = (uint32_t)both[0].n;
 	counts[1] = (uint32_t)both[1].n;
 	buf_add(&b, str_from(counts, sizeof counts));
@@ -307,8 +310,12 @@ todo_decode(struct str v, struct todo *t)
 		return false;
 	t->kind = (enum todo_kind)row.kind;
 	t->mailbox = row.mailbox;
-	if (t->kind != TODO_RENAME && t->kind != TODO_PURGE)
-		return v.n % sizeof(struct uid_range) == 0 && ranges_read(v, v.n / sizeof(struct uid_range), &t->uids);
+	if (t->kind != TODO_RENAME && t->kind != TODO_PURGE) {
+		bool ok = v.n % sizeof(struct uid_range) == 0 && ranges_read(v, v.n / sizeof(struct uid_range), &t->uids);
+
+		uidset_sort(&t->uids);
+		return ok;
+	}
 	if (v.n > 255 || !dir_ok(v) || (v.n == 0 && t->kind == TODO_RENAME))
 		return false;
 	snprintf(t->dir, sizeof t->dir, "%.*s", STR_ARG(v));

@@ -174,6 +174,7 @@ bool file_decode(struct snap *s, MDB_val value, char name[static 256]);
 
 /* `change` rows. */
 void change_write(struct snap *s, struct mbox *m, const struct uidset *changed, const struct uidset *gone);
+/* Collects the row's ranges: uidset_sort() both when all rows are read. */
 bool change_decode(struct snap *s, MDB_val value, struct uidset *changed, struct uidset *gone);
 
 struct todo {

@@ -110,6 +110,32 @@ append(struct uidset *s, uint32_t first, uint32_t last)
 	s->p[s->n++] = (struct uid_range){ first, last };
 }
 
+void
+uidset_collect(struct uidset *s, uint32_t first, uint32_t last)
+{
+	append(s, first, last);
+}
+
+static int
+range_order(const void *a, const void *b)
+{
+	const struct uid_range *x = a, *y = b;
+
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+void
+uidset_sort(struct uidset *s)
+{
+	size_t n = s->n;
+
+	if (n > 1)
+		qsort(s->p, n, sizeof *s->p, range_order);
+	s->n = 0;
+	for (size_t i = 0; i < n; i++) /* what is added has been read, for ranges only become fewer */
+		uidset_add(s, s->p[i].first, s->p[i].last);
+}
+
 static void
 replace(struct uidset *s, struct uidset *by)
 {

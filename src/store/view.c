@@ -351,6 +351,8 @@ changes_by_rows(struct store_view *v, uint32_t mailbox, uint64_t since, struct s
 		change_decode(&v->s, value, &c->changed, &c->gone);
 	if (cursor != NULL)
 		mdb_cursor_close(cursor);
+	uidset_sort(&c->changed);
+	uidset_sort(&c->gone);
 	uidset_remove_set(&c->changed, &c->gone);
 }
 

@@ -34,6 +34,9 @@ void uidset_add(struct uidset *s, uint32_t first, uint32_t last);
 void uidset_add_set(struct uidset *s, const struct uidset *other);
 void uidset_remove_set(struct uidset *s, const struct uidset *other);
 void uidset_keep_set(struct uidset *s, const struct uidset *other);
+/* For many ranges in any order: collected at the end, then sorted once; in between it is no set. first is not 0. */
+void uidset_collect(struct uidset *s, uint32_t first, uint32_t last);
+void uidset_sort(struct uidset *s);
 /* Removes every UID of first..last. */
 void uidset_remove(struct uidset *s, uint32_t first, uint32_t last);
 void uidset_copy(struct uidset *to, const struct uidset *from);

@@ -92,6 +92,58 @@ keep(bool a, bool b)
 	return a && b;
 }
 
+/* Ranges in any order, overlapping and touching, as many rows together hold them. */
+static void
+uidset_collected(void **state)
+{
+	(void)state;
+	srand(4);
+	for (int round = 0; round < 1000; round++) {
+		struct uidset s;
+		bool model[UIDS] = { false };
+
+		uidset_init(&s);
+		for (int i = rand() % 30; i > 0; i--) {
+			uint32_t a = 1 + (uint32_t)rand() % (UIDS - 1);
+			uint32_t b = a + (uint32_t)rand() % (UIDS - a);
+
+			uidset_collect(&s, a, b);
+			for (uint32_t uid = a; uid <= b; uid++)
+				model[uid] = true;
+		}
+		uidset_sort(&s);
+		check_set(&s, model);
+		uidset_fini(&s);
+	}
+}
+
+/* Two halves that fit between each other: no time at all, however they come. */
+static void
+uidset_interleaved(void **state)
+{
+	enum { MANY = 400000 };
+	struct uidset s, other;
+
+	(void)state;
+	uidset_init(&s);
+	uidset_init(&other);
+	for (uint32_t i = 0; i < MANY; i++)
+		uidset_collect(&s, 4 * i + 1, 4 * i + 1);
+	for (uint32_t i = 0; i < MANY; i++)
+		uidset_collect(&s, 4 * i + 3, 4 * i + 3);
+	uidset_sort(&s);
+	assert_int_equal(s.n, 2 * MANY);
+	for (uint32_t i = 0; i < MANY; i++)
+		uidset_add(&other, 4 * i + 2, 4 * i + 2);
+	uidset_add_set(&s, &other);
+	assert_int_equal(s.n, MANY);
+	uidset_keep_set(&s, &other);
+	uidset_remove_set(&s, &other);
+	assert_true(uidset_empty(&s));
+	uidset_fini(&s);
+	uidset_fini(&other);
+}
+
 static void
 uidset_with_sets(void **state)
 {
@@ -207,6 +259,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(uidset_against_bitmap),
 		cmocka_unit_test(uidset_with_sets),
+		cmocka_unit_test(uidset_collected),
+		cmocka_unit_test(uidset_interleaved),
 		cmocka_unit_test(uidset_at_the_edges),
 		cmocka_unit_test(uidset_text),
 		cmocka_unit_test(mutf7_both_ways),
