@@ -9,6 +9,7 @@ A round ends when the sink has taken the last message; what is done in a second 
 --write: the table as Markdown, for docs/bench.md."""
 
 import argparse
+import contextlib
 import os
 import resource
 import signal
@@ -140,23 +141,20 @@ def main():
     kinds = {"postern": Postern, "postfix": Postfix, "exim": Exim}
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
-    disk = Disk()
-    servers, sink = [], None
-    try:
+    with contextlib.ExitStack() as ends:
+        disk = Disk()
+        ends.callback(disk.close)
         sink = Sink(disk)
+        ends.callback(sink.close)
+        servers = []
         for name in args.servers.split(","):
             servers.append(kinds[name](disk, sink.port))
+            ends.callback(servers[-1].close)
             servers[-1].start()
         text = markdown(table(disk, servers, sink, args), servers)
         print(text)
         if args.write:
             Path(args.write).write_text(text)
-    finally:
-        for server in servers:
-            server.close()
-        if sink is not None:
-            sink.close()
-        disk.close()
 
 
 main()

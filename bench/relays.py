@@ -1,6 +1,7 @@
 """The three servers of relay.py with one face: each takes mail on a port and hands it to the sink. Postfix and Exim are Debian's,
 unpacked and not installed (tests/e2e/unpacked.py)."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -140,7 +141,8 @@ class Peer:
     def close(self):
         for signo in (signal.SIGTERM, signal.SIGKILL):
             for pid in self.group.pids():
-                os.kill(pid, signo)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signo)
             end = time.monotonic() + 10
             while self.group.pids() and time.monotonic() < end:
                 time.sleep(0.05)
