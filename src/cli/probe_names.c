@@ -9,6 +9,7 @@
 
 #include <postern/core/mem.h>
 #include <postern/message/address.h>
+#include <postern/relay/plan.h>
 
 struct question {
 	struct names *names;
@@ -58,17 +59,6 @@ names_target(struct arena *a, const char *text, struct probe_target *t)
 
 /* --- the resolver --- */
 
-static const char *
-forwarder(const struct conf_addr *at, struct arena *a)
-{
-	size_t colon = str_rfind(at->text, ':');
-	struct str host = str_sub(at->text, 0, colon);
-
-	if (str_starts(host, STR("[")))
-		host = str_sub(host, 1, host.n - 1);
-	return arena_strf(a, "%.*s@%.*s", STR_ARG(host), STR_ARG(str_sub(at->text, colon + 1, at->text.n))).p;
-}
-
 struct dns *
 names_resolver(const struct conf *conf, struct loop *l, int64_t ms, struct err *e)
 {
@@ -89,7 +79,7 @@ names_resolver(const struct conf *conf, struct loop *l, int64_t ms, struct err *
 	}
 	arena_init(&a);
 	for (size_t i = 0; i < conf->dns.forward.n && i < DNS_FORWARDERS_MAX; i++)
-		forward[i] = forwarder(&conf->dns.forward.v[i], &a);
+		forward[i] = dns_forwarder(&conf->dns.forward.v[i], &a);
 	d = dns_open(l, &o, e);
 	arena_fini(&a);
 	return d;
@@ -137,21 +127,6 @@ ask(struct names *n, struct names_host *host, unsigned base, enum dns_type type,
 	dns_ask(n->dns, type, name, on_answer, q);
 }
 
-static enum tls_dns
-state_of(const struct dns_answer *a)
-{
-	static const enum tls_dns states[DNS_STATUSES] = {
-		[DNS_FAILED] = TLS_DNS_FAILED,
-		[DNS_BOGUS] = TLS_DNS_BOGUS,
-		[DNS_SECURE] = TLS_DNS_SECURE,
-		[DNS_INSECURE] = TLS_DNS_INSECURE,
-		[DNS_NXDOMAIN] = TLS_DNS_NXDOMAIN,
-		[DNS_NODATA] = TLS_DNS_NODATA,
-	};
-
-	return states[a->status];
-}
-
 /* --- TLSA --- */
 
 static void
@@ -173,7 +148,7 @@ take_tlsa(struct question *q, const struct dns_answer *a)
 
 		v[n++] = (struct tlsa){ t->usage, t->selector, t->matching, arena_str(&q->names->arena, t->data) };
 	}
-	q->host->query.tlsa[q->base] = (struct tlsa_answer){ state_of(a), v, n };
+	q->host->query.tlsa[q->base] = (struct tlsa_answer){ relay_plan_status(a), v, n };
 }
 
 static void
@@ -222,7 +197,7 @@ take_addresses(struct question *q, const struct dns_answer *a)
 {
 	struct names_host *h = q->host;
 
-	h->query.address = join(h->query.address, state_of(a));
+	h->query.address = join(h->query.address, relay_plan_status(a));
 	take_alias(q, a);
 	for (uint32_t i = 0; i < a->nrecords && h->naddrs < NAMES_ADDRESSES_MAX; i++)
 		memcpy(h->addrs[h->naddrs++].ip, a->records[i].ip, sizeof h->addrs[0].ip);
@@ -306,7 +281,7 @@ take_mx(struct question *q, const struct dns_answer *a)
 {
 	struct names *n = q->names;
 
-	n->mx = state_of(a);
+	n->mx = relay_plan_status(a);
 	n->mxs = arena_array(&n->arena, NAMES_MX_MAX, sizeof n->mxs[0]);
 	for (uint32_t i = 0; i < a->nrecords && n->nmx < NAMES_MX_MAX; i++) {
 		n->mxs[n->nmx].preference = a->records[i].preference;

@@ -290,6 +290,18 @@ dns_cancel(struct dns_ask *q)
 	start_waiting(d);
 }
 
+/* "192.0.2.53:5300" as libunbound has it: "192.0.2.53@5300". */
+const char *
+dns_forwarder(const struct conf_addr *at, struct arena *a)
+{
+	size_t colon = str_rfind(at->text, ':');
+	struct str host = str_sub(at->text, 0, colon);
+
+	if (str_starts(host, STR("[")))
+		host = str_sub(host, 1, host.n - 1);
+	return arena_strf(a, "%.*s@%.*s", STR_ARG(host), STR_ARG(str_sub(at->text, colon + 1, at->text.n))).p;
+}
+
 struct dns *
 dns_open(struct loop *l, const struct dns_options *o, struct err *e)
 {

@@ -21,7 +21,7 @@ struct plan_question {
 };
 
 enum tls_dns
-plan_status(const struct dns_answer *a)
+relay_plan_status(const struct dns_answer *a)
 {
 	static const enum tls_dns meaning[DNS_STATUSES] = {
 		[DNS_FAILED] = TLS_DNS_FAILED,

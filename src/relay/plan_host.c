@@ -108,7 +108,7 @@ on_addresses(struct relay_planning *p, void *about, const struct dns_answer *a)
 {
 	struct plan_found *f = about;
 
-	f->status = plan_status(a);
+	f->status = relay_plan_status(a);
 	plan_note(p, f->host, a);
 	if (a->naliases > 0)
 		take_alias(p, f, a);

@@ -131,7 +131,7 @@ static void
 on_mx(struct relay_planning *p, void *about, const struct dns_answer *a)
 {
 	(void)about;
-	p->mx = plan_status(a);
+	p->mx = relay_plan_status(a);
 	p->ttl = a->ttl;
 	if (p->mx == TLS_DNS_SECURE && a->naliases > 0)
 		p->domain_expanded = arena_str(&p->arena, a->canonical);

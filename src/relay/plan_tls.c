@@ -140,7 +140,7 @@ on_tlsa(struct relay_planning *p, void *about, const struct dns_answer *a)
 {
 	struct base *b = about;
 
-	b->answer->status = plan_status(a);
+	b->answer->status = relay_plan_status(a);
 	plan_note(p, b->host, a);
 	take_tlsa(p, b->answer, a);
 }

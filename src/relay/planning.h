@@ -86,8 +86,6 @@ void plan_note(struct relay_planning *p, struct plan_host *h, const struct dns_a
 /* Tells the caller; the planning may be freed when it returns. */
 void plan_end(struct relay_planning *p);
 
-/* How an answer ended, in the words of the TLS policy. */
-enum tls_dns plan_status(const struct dns_answer *a);
 /* 0 to n - 1. */
 unsigned plan_random(unsigned n);
 

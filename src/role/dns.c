@@ -153,18 +153,6 @@ prepare_hints(struct dns_role *r, struct err *e)
 
 /* --- the resolver --- */
 
-/* "192.0.2.53:5300" as libunbound has it: "192.0.2.53@5300". */
-static const char *
-forwarder(const struct conf_addr *at, struct arena *a)
-{
-	size_t colon = str_rfind(at->text, ':');
-	struct str host = str_sub(at->text, 0, colon);
-
-	if (str_starts(host, STR("[")))
-		host = str_sub(host, 1, host.n - 1);
-	return arena_strf(a, "%.*s@%.*s", STR_ARG(host), STR_ARG(str_sub(at->text, colon + 1, at->text.n))).p;
-}
-
 static struct dns *
 open_resolver(struct dns_role *r, enum anchor_use use, struct err *e)
 {
@@ -186,7 +174,7 @@ open_resolver(struct dns_role *r, enum anchor_use use, struct err *e)
 	}
 	arena_init(&a);
 	for (size_t i = 0; i < conf->forward.n && i < DNS_FORWARDERS_MAX; i++)
-		forward[i] = forwarder(&conf->forward.v[i], &a);
+		forward[i] = dns_forwarder(&conf->forward.v[i], &a);
 	d = dns_open(r->env->loop, &o, e);
 	arena_fini(&a);
 	return d;

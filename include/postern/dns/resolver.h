@@ -6,6 +6,7 @@
 #ifndef POSTERN_DNS_RESOLVER_H
 #define POSTERN_DNS_RESOLVER_H
 
+#include <postern/conf/conf.h>
 #include <postern/core/err.h>
 #include <postern/core/loop.h>
 #include <postern/dns/answer.h>
@@ -29,6 +30,9 @@ struct dns_options {
 
 struct dns;
 struct dns_ask;
+
+/* A resolver of the configuration as dns_options.forward has it; memory of the arena. */
+const char *dns_forwarder(const struct conf_addr *at, struct arena *a);
 
 /* NULL with the reason in e: a file that cannot be read or makes no sense. The options are not kept. */
 struct dns *dns_open(struct loop *l, const struct dns_options *o, struct err *e);

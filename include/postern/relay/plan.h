@@ -56,6 +56,9 @@ struct relay_planning *relay_plan_ask(const struct relay_ops *ops, void *ops_ctx
     const struct relay_plan_query *q, void (*done)(void *ctx, const struct relay_plan *p), void *ctx);
 void relay_plan_free(struct relay_planning *p);
 
+/* How an answer of DNS ended, in the words of the TLS policy. */
+enum tls_dns relay_plan_status(const struct dns_answer *a);
+
 /* Whether mail may be sent to an address at all: not unspecified, loopback, private (RFC 1918, RFC 4193), shared (RFC
  * 6598), link-local, multicast, broadcast, or one of those inside IPv6 (mapped, NAT64). *why: static words. */
 bool relay_address_ok(const struct addr *a, const char **why);
