@@ -3,7 +3,8 @@
 
 #include <postern/core/log.h>
 
-#include "job.h"
+#include "destination.h"
+#include "mark.h"
 
 /* What waits for another host waits for its destination, too. */
 static struct wall
@@ -39,7 +40,7 @@ show_recipient(struct queue *q, struct ledger_key k, const struct row_recipient 
 		.address = r->address, .target = r->kind == ROW_RESOLVE ? STR("") : r->target,
 		.local = r->kind == ROW_LOCAL,
 		.attempts = r->attempts, .next_try = next_try(q, r), .last_try = r->last_try, .status = r->status,
-		.reason = r->reason, .destination = r->destination, .under_way = job_has(q, k), .last = r->last };
+		.reason = r->reason, .destination = r->destination, .under_way = mark_has(q, k), .last = r->last };
 	struct record known;
 
 	say_why(q, r, &known, &info);

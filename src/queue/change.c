@@ -130,7 +130,8 @@ update_row(struct row_recipient *r, const struct row_update *u)
 		r->warned = true;
 		break;
 	case UPDATE_MOVE:
-		r->destination = u->destination;
+		if (!row_is_rerouted(r)) /* by the operator, while this waited */
+			r->destination = u->destination;
 		break;
 	case UPDATE_LATER:
 	case UPDATE_DELETE:

@@ -4,7 +4,7 @@
 #include <postern/core/log.h>
 
 #include "destination.h"
-#include "job.h"
+#include "mark.h"
 #include "report.h"
 #include "schedule.h"
 #include "tell.h"
@@ -57,6 +57,7 @@ give_up(struct late *l, struct row_update *u, const struct row_recipient *r)
 	*last = (struct queue_last_host){ arena_str(&l->mem, r->last.host), arena_str(&l->mem, r->last.ip), r->last.wanted,
 		r->last.got, arena_str(&l->mem, r->last.why), r->last.plain, false };
 	u->last = last;
+	mark_take(l->q, (struct ledger_key){ l->qid, u->number }); /* until that is written: no job takes it */
 	u->kind = UPDATE_FAIL;
 	u->next_try = wall_now();
 	u->status = STR(SCHEDULE_EXPIRED_STATUS);
@@ -95,7 +96,7 @@ add(struct late *l, uint32_t number, struct row_recipient *r)
 	bool over = schedule_is_over(l->q, &l->message);
 
 	*u = (struct row_update){ .kind = UPDATE_LATER, .number = number, .deadline = deadline };
-	if (job_has(l->q, (struct ledger_key){ l->qid, number }))
+	if (mark_has(l->q, (struct ledger_key){ l->qid, number }))
 		u->deadline.us = now + UNDER_WAY_S * (int64_t)1000000;
 	else if (over && may_be_tried_yet(l, r))
 		u->deadline.us = l->q->opened.us + GRACE_S * (int64_t)1000000;
@@ -143,10 +144,20 @@ new_change(struct late *l)
 	return c;
 }
 
+/* Those that were to be given up. */
+static void
+free_marks(struct queue *q, struct id qid, const struct row_update *updates, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (updates[i].kind == UPDATE_FAIL)
+			mark_free(q, (struct ledger_key){ qid, updates[i].number });
+}
+
 static void
 on_written(void *ctx, struct change *c, const struct err *e)
 {
 	(void)ctx;
+	free_marks(c->q, c->old_qid, c->updates, c->nupdates);
 	busy_free_message(c->q, c->old_qid);
 	if (e != NULL) {
 		log_say(LEVEL_ERROR, "error", "deadline: %s", e->log);
@@ -162,6 +173,7 @@ settle(struct late *l)
 	struct row_update *updates;
 
 	if (c == NULL) {
+		free_marks(l->q, l->qid, l->updates, l->n);
 		if (l->n > 0)
 			schedule_pause(l->q);
 		busy_free_message(l->q, l->qid);

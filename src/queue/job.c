@@ -3,48 +3,12 @@
 
 #include <stdlib.h>
 
-#include <postern/core/be.h>
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
 #include "ask.h"
+#include "mark.h"
 #include "schedule.h"
-
-/* --- busy marks --------------------------------------------------------------------------------------------------- */
-
-enum { MARK = sizeof(struct id) + 4 };
-
-static struct str
-mark_of(struct ledger_key k, char out[static MARK])
-{
-	memcpy(out, k.qid.b, sizeof k.qid.b);
-	be_store((uint8_t *)out + sizeof k.qid.b, 4, k.number);
-	return str_from(out, MARK);
-}
-
-bool
-job_has(const struct queue *q, struct ledger_key k)
-{
-	char mark[MARK];
-
-	return map_get(&q->busy, mark_of(k, mark)) != NULL;
-}
-
-static void
-mark(struct job *j, uint32_t number)
-{
-	char mark[MARK];
-
-	map_put(&j->q->busy, mark_of((struct ledger_key){ j->qid, number }, mark), j);
-}
-
-static void
-unmark(struct job *j, uint32_t number)
-{
-	char mark[MARK];
-
-	map_del(&j->q->busy, mark_of((struct ledger_key){ j->qid, number }, mark));
-}
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
 
@@ -65,19 +29,6 @@ job_new(struct lane *lane, const struct ledger_place *first)
 	return j;
 }
 
-/* Somebody else may have moved them before, and looked for them in vain while they were marked. */
-static void
-note_moved(struct job *j)
-{
-	for (uint32_t i = 0; i < j->n; i++) {
-		const struct row_update *u = &j->results[i];
-		const struct ledger_place place = { j->rows[i].next_try, { j->qid, u->number } };
-
-		if (u->kind == UPDATE_MOVE)
-			lane_note(j->q, u->destination, j->source, &place);
-	}
-}
-
 void
 job_free(struct job *j)
 {
@@ -85,10 +36,9 @@ job_free(struct job *j)
 	struct destination *d = j->destination;
 
 	for (uint32_t i = 0; i < j->n; i++)
-		unmark(j, j->results[i].number);
+		mark_free(q, (struct ledger_key){ j->qid, j->results[i].number });
 	if (j->again)
 		lane_note(q, str_of(d->name), j->source, &j->first);
-	note_moved(j);
 	TAILQ_REMOVE(&q->job_list, j, entry);
 	d->refs--;
 	arena_fini(&j->mem);
@@ -140,7 +90,7 @@ job_add(struct job *j, uint32_t number, const struct row_recipient *r)
 	keep_row(j, &j->rows[j->n], r);
 	j->results[j->n++].number = number;
 	j->bytes += bytes;
-	mark(j, number);
+	mark_take(j->q, (struct ledger_key){ j->qid, number });
 	return true;
 }
 
@@ -158,9 +108,13 @@ next_due(const struct lane *lane, MDB_txn *t, struct ledger_place *at)
 static bool
 next_free(const struct lane *lane, MDB_txn *t, struct ledger_place *at)
 {
-	for (; next_due(lane, t, at); at->key.number++)
-		if (!job_has(lane->destination->q, at->key))
+	const struct destination *d = lane->destination;
+
+	for (; next_due(lane, t, at); at->key.number++) {
+		if (!mark_has(d->q, at->key))
 			return true;
+		mark_pass(d->q, str_of(d->name), lane->source, at);
+	}
 	return false;
 }
 
@@ -252,6 +206,7 @@ sort_anew(struct job *j)
 		u->destination = go ? arena_str(&j->mem, str_of(to.name)) : j->rows[i].destination;
 		any = any || go;
 	}
+	j->again = any; /* for those that stay */
 	return any;
 }
 

@@ -1,7 +1,7 @@
 /* job.h - recipients of one message for one destination, on their way: read from a lane (job.c), handed to a relay process,
  * settled by its answer (result.c).
  *
- * While a job lives its recipients are marked busy: nobody else takes them, not by another lane either, should the operator send
+ * While a job lives its recipients are marked (mark.h): nobody else takes them, not by another lane either, should the operator send
  * them elsewhere meanwhile. A crash loses the job and nothing else: the rows are as they were, and are tried again. */
 #ifndef POSTERN_QUEUE_JOB_H
 #define POSTERN_QUEUE_JOB_H
@@ -37,8 +37,6 @@ struct job *job_read(struct lane *lane);
 void job_start(struct job *j);
 /* Whether mail of its domain may have an MTA-STS policy under the destination's name; false for a job to be sorted anew. */
 bool job_has_sts(const struct job *j);
-/* Whether the recipient is on its way. */
-bool job_has(const struct queue *q, struct ledger_key k);
 /* Puts it back into its lane as if it had not been read. */
 void job_return(struct job *j);
 void job_free_all(struct queue *q);

@@ -17,6 +17,7 @@
 #include "attempt.h"
 #include "job.h"
 #include "lane.h"
+#include "mark.h"
 #include "recover.h"
 #include "schedule.h"
 #include "sort.h"
@@ -214,6 +215,7 @@ queue_open(struct loop *loop, const struct queue_options *o, const struct queue_
 		return NULL;
 	}
 	map_init(&q->busy);
+	map_init(&q->marks);
 	loop_timer_init(&q->soon, loop, on_soon, q);
 	map_init(&q->destinations);
 	map_init(&q->lanes);
@@ -250,6 +252,7 @@ queue_close(struct queue *q)
 	loop_timer_fini(&q->slice);
 	loop_timer_fini(&q->tend);
 	map_fini(&q->busy);
+	mark_free_all(q);
 	close_files(q);
 	free(q);
 }

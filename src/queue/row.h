@@ -83,6 +83,13 @@ row_in_lane(const struct row_recipient *r)
 	return r->kind == ROW_REMOTE && r->state == QUEUE_WAITING && r->destination.n > 0 && r->next_try.us != 0;
 }
 
+/* Sent to one host by the operator, whatever the routes say. */
+static inline bool
+row_is_rerouted(const struct row_recipient *r)
+{
+	return str_starts(r->destination, STR("="));
+}
+
 /* Those who send to one destination take turns: a login, else the domain of the sender, else our own bounces. */
 uint64_t row_source(const struct row_message *m);
 

@@ -34,7 +34,7 @@ move_row(const struct sorting *s, struct ledger *l, MDB_txn *t, const struct mov
 	struct row_message m;
 	int rc = ledger_get_recipient(l, t, to->key, &r);
 
-	if (rc != 0 || r.kind != ROW_REMOTE)
+	if (rc != 0 || r.kind != ROW_REMOTE || row_is_rerouted(&r)) /* by the operator, while this waited */
 		return rc == MDB_NOTFOUND ? 0 : rc;
 	r.destination = to->destination;
 	if (r.deadline.us == 0) { /* of version 1 */
@@ -91,7 +91,7 @@ look_at(struct sorting *s, struct ledger_key k, const struct row_recipient *r)
 {
 	struct queue_destination to;
 
-	if (r->kind != ROW_REMOTE || str_starts(r->destination, STR("=")))
+	if (r->kind != ROW_REMOTE || row_is_rerouted(r))
 		return;
 	schedule_destination(s->q, r->target, &to);
 	if (!str_eq(r->destination, str_of(to.name)))

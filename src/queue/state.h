@@ -30,7 +30,8 @@ struct queue {
 	struct submission_list finished; /* their answers wait for the next turn */
 	struct attempt_list attempts;
 	unsigned accepting, delivering, changing; /* submissions, attempts, changes of the ledger under way */
-	struct map busy;                          /* qids that somebody works on; qids with a destination: jobs */
+	struct map busy;                          /* qids that somebody works on */
+	struct map marks;                         /* recipients on other hosts likewise: mark.h */
 	uint64_t bytes_coming;                    /* content of changes under way */
 	struct loop_timer soon;                   /* finished submissions */
 	struct loop_timer wake;                   /* the scheduler */

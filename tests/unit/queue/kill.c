@@ -314,7 +314,7 @@ child_settle(void)
 	drop_prepared();
 	clock_fake(mono_now(), (struct wall){ wall_now().us + 3600000000 });
 	open_queue(loop);
-	while (any_owed() || queue->busy.n > 0 || queue->changing > 0)
+	while (any_owed() || queue->busy.n + queue->marks.n > 0 || queue->changing > 0)
 		loop_once(loop);
 	queue_close(queue);
 	loop_free(loop);

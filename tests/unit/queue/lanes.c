@@ -8,6 +8,7 @@
 
 #include "../../../src/queue/destination.h"
 #include "../../../src/queue/ledger_own.h"
+#include "../../../src/queue/mark.h"
 #include "../../../src/queue/schedule.h"
 #include "../../../src/queue/sort.h"
 
@@ -379,6 +380,30 @@ very_much_for_a_dead_domain(void **state)
 	world_fini(&w);
 }
 
+/* A lane that passed by a marked recipient looks there again when the mark ends. */
+static void
+passed_by(void **state)
+{
+	const char *const to[] = { "x@good.test", NULL };
+	struct ledger_key k = { .number = 0 };
+	struct world w;
+
+	(void)state;
+	start(&w);
+	w.q->pause = mono_add_ms(mono_now(), MINUTE_MS);
+	world_submit(&w, world_message(&w, SENDER, to, 100, &k.qid));
+	mark_take(w.q, k);
+	w.q->pause = mono_now();
+	schedule_run(w.q);
+	assert_int_equal(w.q->lanes.n, 0);
+	assert_int_equal(w.jobs, 0);
+	mark_free(w.q, k);
+	world_idle(&w);
+	assert_int_equal(world_sent_to(&w, "good.test"), 1);
+	nothing_in_memory(&w);
+	world_fini(&w);
+}
+
 /* --- routes ------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -549,6 +574,7 @@ main(void)
 		cmocka_unit_test(healthy_do_not_wait),
 		cmocka_unit_test(senders_take_turns),
 		cmocka_unit_test(very_much_for_a_dead_domain),
+		cmocka_unit_test(passed_by),
 		cmocka_unit_test(routes_change),
 		cmocka_unit_test(routes_changed_while_it_was_closed),
 		cmocka_unit_test(older_ledger),

@@ -2,6 +2,7 @@
  * dying relay processes and full disks leave. */
 #include "world.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -463,6 +464,58 @@ deadline_meanwhile(void **state)
 	world_fini(&w);
 }
 
+/* Due and too late at the same moment: it is given up, and no job takes it while that is being written. */
+static void
+given_up_is_not_tried(void **state)
+{
+	struct world w;
+
+	(void)state;
+	start(&w, REMOTE_LATER);
+	submit(&w, SENDER, three, NULL);
+	world_idle(&w);
+	now_is = REMOTE_TAKE;
+	step(&w, 6 * 24 * (int64_t)HOUR_MS);
+	assert_int_equal(w.nsent, 0);
+	assert_int_equal(w.ncopies, 1);
+	assert_non_null(report(&w, SENDER, "Action: failed"));
+	assert_int_equal(world_rows(&w), 0);
+	world_fini(&w);
+}
+
+static int
+no_space_for_a_while(void *ctx)
+{
+	unsigned *left = ctx;
+
+	return *left > 0 && (*left)-- > 0 ? ENOSPC : 0;
+}
+
+/* When giving up finds no space the recipient is in its lane still. */
+static void
+given_up_without_space(void **state)
+{
+	unsigned failing = 1;
+	struct world w;
+
+	(void)state;
+	start(&w, REMOTE_LATER);
+	submit(&w, SENDER, far, NULL);
+	world_idle(&w);
+	commit_set_fault(no_space_for_a_while, &failing);
+	now_is = REMOTE_HANGS;
+	step(&w, 6 * 24 * (int64_t)HOUR_MS);
+	assert_int_equal(failing, 0);
+	assert_int_equal(world_rows(&w), 1);
+	assert_true(w.q->lanes.n == 1);
+	world_settle(&w, 1);
+	commit_set_fault(NULL, NULL);
+	assert_int_equal(w.nsent, 0);
+	assert_non_null(report(&w, SENDER, "Action: failed"));
+	assert_int_equal(world_rows(&w), 0);
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -480,6 +533,8 @@ main(void)
 		cmocka_unit_test(relay_dies),
 		cmocka_unit_test(acts_meanwhile),
 		cmocka_unit_test(deadline_meanwhile),
+		cmocka_unit_test(given_up_is_not_tried),
+		cmocka_unit_test(given_up_without_space),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

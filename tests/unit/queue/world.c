@@ -554,7 +554,7 @@ under_way(const struct world *w)
 {
 	const struct queue *q = w->q;
 
-	return q->busy.n > w->held_rows + unwritten(q) || q->changing > 0 || q->accepting > 0 || q->loading || q->sorting;
+	return q->busy.n + q->marks.n > w->held_rows + unwritten(q) || q->changing > 0 || q->accepting > 0 || q->loading || q->sorting;
 }
 
 void
