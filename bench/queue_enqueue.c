@@ -57,7 +57,29 @@ resolve(void *ctx, struct str address, struct queue_ask *ask)
 	queue_answer_gone(ask);
 }
 
-static const struct queue_ops ops = { store_of, deliver, settle, resolve };
+static void
+destination(void *ctx, struct str domain, struct queue_destination *out)
+{
+	(void)ctx;
+	*out = (struct queue_destination){ .sts = false };
+	memcpy(out->name, domain.p, domain.n < sizeof out->name ? domain.n : sizeof out->name - 1);
+}
+
+/* Nobody is there: the destination rests, and what is measured is taking mail. */
+static void
+relay(void *ctx, const struct queue_job *job, struct queue_ask *ask)
+{
+	struct queue_relayed_rcpt rcpts[QUEUE_JOB_MAX] = { { .verdict = QUEUE_TEMP } };
+	const struct queue_relayed r = { .reach = QUEUE_UNREACHED, .rcpts = rcpts, .n = job->n };
+
+	(void)ctx;
+	for (size_t i = 0; i < job->n; i++)
+		rcpts[i].verdict = QUEUE_TEMP;
+	queue_answer_relayed(ask, &r);
+}
+
+static const struct queue_ops ops = { .store_of = store_of, .deliver = deliver, .settle = settle, .resolve = resolve,
+	.destination = destination, .relay = relay };
 
 static int
 make_message(void)

@@ -50,6 +50,10 @@ check_recipient(const struct dsn *d, size_t group, const struct bounce_recipient
 	check_value(d, group, "Status", r->status);
 	if (r->orcpt.n > 0)
 		check_value(d, group, "Original-Recipient", r->orcpt);
+	if (r->host.n > 0 && r->said) {
+		must(dsn_field(d, group, STR("Remote-MTA"), &got));
+		must(str_ends(got, str_trim(r->host)));
+	}
 	must(dsn_field(d, group, STR("Will-Retry-Until"), &got) == (r->action == BOUNCE_DELAYED));
 }
 
@@ -78,6 +82,8 @@ take_recipient(struct cur *c, struct bounce_recipient *r)
 	r->orcpt = take(c, ENVELOPE_ORCPT_MAX);
 	r->text = take(c, 255);
 	r->tried.us = (int64_t)cur_be(c, 4) * 1000000;
+	r->said = (cur_be(c, 1) & 1) != 0;
+	r->host = take(c, 255);
 }
 
 int
