@@ -6,10 +6,14 @@
  *   then    what comes of what was found: the answer (search_tell.c), or sorting first */
 #include "search.h"
 
+#include <postern/message/imapdata.h>
+
+#include "cacherow.h"
 #include "commands.h"
 
 enum {
 	MATCHES_PER_STEP = 8000, /* keys asked, messages together */
+	ENVELOPE_COST = 10,      /* an envelope costs as much as so many records */
 };
 
 static enum step walk_step(struct imap_session *s, struct command *c);
@@ -141,6 +145,24 @@ find_id(struct search *q, struct store_view *v)
 	return !q->by_id || store_email_id(v, q->s->box->mailbox, q->m.uid, &q->email_id);
 }
 
+/* What the cache has of the message may decide, too. */
+static enum truth
+match_envelope(struct search *q, struct store_view *v)
+{
+	struct str row, preview, data;
+	enum truth t;
+
+	if (!store_cache(v, q->s->box->mailbox, q->m.uid, &row) || !cacherow_read(row, &preview, &data))
+		return TRUTH_OPEN;
+	q->envelope = imapdata_read_envelope(&q->folds, data);
+	if (q->envelope == NULL)
+		return TRUTH_OPEN;
+	q->level = LEVEL_ENVELOPE;
+	t = search_match(q);
+	q->envelope = NULL;
+	return t;
+}
+
 /* Messages whose records decide. A message that others expunged matches nothing. */
 static enum step
 walk(struct search *q, struct command *c, struct store_view *v)
@@ -154,6 +176,10 @@ walk(struct search *q, struct command *c, struct store_view *v)
 
 		if (store_scan_find(&scan, view_uid(&q->s->box->view, q->next), &q->m) && find_id(q, v))
 			t = search_match(q);
+		if (t == TRUTH_OPEN) {
+			t = match_envelope(q, v);
+			n += ENVELOPE_COST * q->nkeys;
+		}
 		if (t == TRUTH_OPEN)
 			step = deepen(q, c, v);
 		else

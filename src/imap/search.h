@@ -107,6 +107,7 @@ struct search {
 	bool by_id;                /* an EMAILID key: */
 	struct id email_id;        /* of the message */
 	enum search_level level;   /* what is at hand of the message */
+	const struct mime_envelope *envelope; /* of the cache, while the index is open; else the letter has it */
 	struct letter letter;
 	struct arena folds;        /* of the message under way */
 	struct search_folded *field[SEARCH_FIELDS]; /* NULL: not looked into yet */
@@ -180,6 +181,9 @@ const struct search_row *search_find(struct str name);
 const struct search_row *search_list_row(void);
 const struct search_row *search_set_row(void);
 enum truth search_match(struct search *q);
+
+/* The envelope that is at hand. */
+const struct mime_envelope *search_envelope(const struct search *q);
 
 /* search_field.c */
 /* Does the part of the envelope hold the needle (folded)? */

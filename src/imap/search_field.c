@@ -69,7 +69,7 @@ search_in_field(struct search *q, enum search_field field, struct str needle)
 
 	if (q->field[field] == NULL) {
 		buf_init(&text, SIZE_MAX);
-		fold_field(&text, q->letter.tree->root->envelope, field);
+		fold_field(&text, search_envelope(q), field);
 		q->field[field] = keep(q, STR(""), buf_str(&text));
 		buf_fini(&text);
 	}

@@ -241,10 +241,10 @@ match_set(struct search *q, const struct search_key *k)
 	return truth(uidset_has(k->seqs, q->next));
 }
 
-static const struct mime_envelope *
-envelope(const struct search *q)
+const struct mime_envelope *
+search_envelope(const struct search *q)
 {
-	return q->letter.tree->root->envelope;
+	return q->envelope != NULL ? q->envelope : q->letter.tree->root->envelope;
 }
 
 /* The day the Date field shows in its own zone; false without such a field. */
@@ -253,7 +253,7 @@ sent_day(const struct search *q, int64_t *day)
 {
 	struct date d;
 
-	if (!date_parse_mail(envelope(q)->date, &d))
+	if (!date_parse_mail(search_envelope(q)->date, &d))
 		return false;
 	*day = date_day(d);
 	return true;
@@ -286,31 +286,31 @@ match_sentsince(struct search *q, const struct search_key *k)
 static enum truth
 match_subject(struct search *q, const struct search_key *k)
 {
-	return truth(envelope(q)->subject.p != NULL && search_in_field(q, FIELD_SUBJECT, k->needle));
+	return truth(search_envelope(q)->subject.p != NULL && search_in_field(q, FIELD_SUBJECT, k->needle));
 }
 
 static enum truth
 match_from(struct search *q, const struct search_key *k)
 {
-	return truth(envelope(q)->from.n > 0 && search_in_field(q, FIELD_FROM, k->needle));
+	return truth(search_envelope(q)->from.n > 0 && search_in_field(q, FIELD_FROM, k->needle));
 }
 
 static enum truth
 match_to(struct search *q, const struct search_key *k)
 {
-	return truth(envelope(q)->to.n > 0 && search_in_field(q, FIELD_TO, k->needle));
+	return truth(search_envelope(q)->to.n > 0 && search_in_field(q, FIELD_TO, k->needle));
 }
 
 static enum truth
 match_cc(struct search *q, const struct search_key *k)
 {
-	return truth(envelope(q)->cc.n > 0 && search_in_field(q, FIELD_CC, k->needle));
+	return truth(search_envelope(q)->cc.n > 0 && search_in_field(q, FIELD_CC, k->needle));
 }
 
 static enum truth
 match_bcc(struct search *q, const struct search_key *k)
 {
-	return truth(envelope(q)->bcc.n > 0 && search_in_field(q, FIELD_BCC, k->needle));
+	return truth(search_envelope(q)->bcc.n > 0 && search_in_field(q, FIELD_BCC, k->needle));
 }
 
 static enum truth

@@ -139,6 +139,8 @@ get_number(struct reading *r, uint64_t max)
 	unsigned shift = 0;
 	int b;
 
+	if (cur_ok(&r->c) && r->c.p < r->c.end && (unsigned char)*r->c.p < 0x80 && (unsigned char)*r->c.p <= max)
+		return (unsigned char)*r->c.p++; /* nearly all of them */
 	do {
 		b = cur_peek(&r->c);
 		if (b < 0 || shift > 56) {
