@@ -88,7 +88,8 @@ arm(struct link *l)
 static bool
 is_polite(enum smtp_out_why why)
 {
-	return why != SMTP_OUT_LOST && why != SMTP_OUT_SLOW && why != SMTP_OUT_BROKEN && why != SMTP_OUT_UNREAD;
+	return why != SMTP_OUT_LOST && why != SMTP_OUT_SLOW && why != SMTP_OUT_BROKEN && why != SMTP_OUT_UNREAD &&
+	       why != SMTP_OUT_GOING && why != SMTP_OUT_INJECTED;
 }
 
 static void
@@ -108,13 +109,12 @@ end(struct link *l)
 		l->ops->over(l->ctx, &l->end);
 }
 
+static const struct smtp_out_end quit = { .why = SMTP_OUT_QUIT, .stage = SMTP_OUT_AT_QUIT, .enhanced = "2.0.0" };
+
 /* A message is over, and the session goes on, or has taken as many as it may. */
 static void
 finish(struct link *l)
 {
-	static const struct smtp_out_end quit = {
-		.why = SMTP_OUT_QUIT, .stage = SMTP_OUT_AT_QUIT, .enhanced = "2.0.0"
-	};
 	bool more = l->ready, busy = l->state == LINK_BUSY;
 
 	l->finished = l->ready = false;
@@ -263,6 +263,15 @@ settle_soon(struct link *l)
 		loop_timer_start(&l->tick, 0);
 }
 
+/* Its user hears of it now: who does not answer QUIT is nobody's any more, and has the session's deadline. */
+static void
+end_rest(struct link *l)
+{
+	l->state = LINK_LEAVING;
+	smtp_out_quit(l->out);
+	l->ops->over(l->ctx, &quit);
+}
+
 static void
 on_tick(void *ctx)
 {
@@ -270,7 +279,7 @@ on_tick(void *ctx)
 	bool late = has_due(l) && !mono_before(mono_now(), l->due);
 
 	if (late && l->state == LINK_READY)
-		smtp_out_quit(l->out);
+		end_rest(l);
 	else if (late)
 		smtp_out_eof(l->out); /* as if it had hung up */
 	else if (l->out != NULL)

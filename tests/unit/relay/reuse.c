@@ -1,7 +1,10 @@
 /* reuse.c - tests of connections that stay open: who may use them, who may not, when they go; limits; the end. */
 #include "outbound.h"
 
+#include <time.h>
+
 #include <postern/message/envelope.h>
+#include <postern/smtp/out.h>
 
 static const struct peer_script good = { .banner = NULL };
 
@@ -151,6 +154,41 @@ an_idle_connection_says_goodbye(void **state)
 	assert_int_equal(counts(&w).connections, 0);
 	assert_says(peer_heard(p), "QUIT\r\n");
 	assert_int_equal(peer_open(p), 0);
+	out_close(&w);
+}
+
+/* CPU time of this process. */
+static int64_t
+spent_ms(void)
+{
+	return (int64_t)clock() * 1000 / CLOCKS_PER_SEC;
+}
+
+/* A server that does not answer QUIT holds neither the processor nor the connection. */
+static void
+a_goodbye_without_an_answer_costs_nothing(void **state)
+{
+	struct outbound w;
+	struct peer *p;
+	int64_t before;
+
+	(void)state;
+	out_open(&w, "");
+	p = out_server(&w, "mx.remote.test", &(struct peer_script){ .end = "250 2.0.0 ok\r\n!hang" });
+	clock_fake(mono_now(), wall_now());
+	out_deliver(&w, &(struct out_mail){ .sender = NULL });
+	clock_fake_step(RELAY_IDLE_MS);
+	out_run(&w, RELAY_IDLE_MS + 100);
+	before = spent_ms();
+	out_run(&w, 500);
+	assert_in_range(spent_ms() - before, 0, 100);
+	assert_int_equal(counts(&w).idle, 0); /* nobody is given it any more */
+	assert_int_equal(counts(&w).connections, 1);
+	clock_fake_step(SMTP_OUT_QUIT_SECONDS * 1000);
+	peer_say(p, "2"); /* a part of an answer buys no time */
+	out_run(&w, 100);
+	assert_int_equal(counts(&w).connections, 0);
+	clock_real();
 	out_close(&w);
 }
 
@@ -383,6 +421,7 @@ main(void)
 		cmocka_unit_test(a_connection_of_an_old_configuration_is_not_kept),
 		cmocka_unit_test(what_dns_said_does_not_outlive_its_time),
 		cmocka_unit_test(an_idle_connection_says_goodbye),
+		cmocka_unit_test(a_goodbye_without_an_answer_costs_nothing),
 		cmocka_unit_test(a_server_that_goes_first_is_let_go),
 		cmocka_unit_test(a_connection_that_only_seemed_open_costs_nothing),
 		cmocka_unit_test(what_an_open_connection_puts_off_goes_to_the_next_host),

@@ -370,6 +370,39 @@ a_server_that_reads_for_ever_is_left(void **state)
 	out_close(&w);
 }
 
+/* 421 in the middle of a message: what is queued for him is of no use, and he is not waited for until he has read it. */
+static void
+a_server_that_goes_in_the_middle_is_not_waited_for(void **state)
+{
+	enum { BYTES = 16 << 20 };
+	struct outbound w;
+	struct relay_counts c;
+	struct peer *p;
+	unsigned job;
+	char *body = mem_new(BYTES);
+
+	(void)state;
+	memset(body, 'x', BYTES);
+	for (size_t i = 100; i < BYTES; i += 100)
+		memcpy(body + i, "\r\n", 2);
+	out_open(&w, "");
+	p = out_server(&w, "mx.remote.test", &(struct peer_script){ .ehlo = "250 mx\r\n", .data = "354 go\r\n!slow" });
+	job = out_send(&w, &(struct out_mail){ .body = body, .body_n = BYTES });
+	out_run(&w, 200);
+	assert_false(w.results[job].done);
+	peer_say(p, "421 4.3.2 going down\r\n");
+	for (int i = 0; i < 1000 && !w.results[job].done; i++) {
+		peer_read(p);
+		out_run(&w, 1);
+	}
+	assert_verdict(out_wait(&w, job), 0, QUEUE_TEMP, "4.3.2", "going down");
+	out_run(&w, 100);
+	relay_count(w.relay, &c);
+	assert_int_equal(c.connections, 0);
+	free(body);
+	out_close(&w);
+}
+
 int
 main(void)
 {
@@ -389,6 +422,7 @@ main(void)
 		cmocka_unit_test(half_a_message_is_none),
 		cmocka_unit_test(a_server_that_takes_for_ever_is_left),
 		cmocka_unit_test(a_server_that_reads_for_ever_is_left),
+		cmocka_unit_test(a_server_that_goes_in_the_middle_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
