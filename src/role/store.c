@@ -3,12 +3,12 @@
 
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
+#include <postern/imap/cache.h>
 #include <postern/message/charset.h>
 #include <postern/store/deliver.h>
 #include <postern/store/store.h>
 
 #include "roles.h"
-#include "store_cache.h"
 
 enum { SYNC_THREADS = 2 };
 
@@ -34,7 +34,7 @@ start(struct env *env)
 {
 	struct store_role *r = NEW(struct store_role);
 	struct store_config config = { .loop = env->loop, .root = env->root, .host = mem_cstr(env->conf->hostname), .threads = SYNC_THREADS,
-		.free_min = env->conf->limits.disk_reserve, .make_cache = store_make_cache, .on_usage = on_usage, .ctx = r };
+		.free_min = env->conf->limits.disk_reserve, .make_cache = imap_make_cache, .on_usage = on_usage, .ctx = r };
 	struct err e;
 
 	/* the store outlives this configuration; so its host name is a copy */

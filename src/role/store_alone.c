@@ -6,13 +6,13 @@
 #include <grp.h>
 #include <unistd.h>
 
+#include <postern/imap/cache.h>
 #include <postern/role/state.h>
 #include <postern/role/verbs.h>
 
 #include "parent.h"
 #include "sandbox.h"
 #include "store.h"
-#include "store_cache.h"
 
 /* For good: nothing that follows in this process needs root. */
 static bool
@@ -45,7 +45,7 @@ store_run_alone(const struct conf *conf, const struct strs *words, struct str af
     struct control_answer *out)
 {
 	struct loop *loop = loop_new();
-	struct store_config config = { .loop = loop, .host = conf->hostname.p, .make_cache = store_make_cache,
+	struct store_config config = { .loop = loop, .host = conf->hostname.p, .make_cache = imap_make_cache,
 		.free_min = conf->limits.disk_reserve };
 	struct store *store = NULL;
 	struct err e;
