@@ -243,7 +243,7 @@ hand_out(struct job *j, int fd)
 	j->q->jobs++;
 	j->destination->jobs++;
 	destination_arrange(j->destination);
-	j->q->ops->relay(j->q->ctx, &job, ask_new_job(j->q, j->n, job_answered, j));
+	j->q->ops->relay(j->q->ctx, &job, ask_new_job(j->q, j->n, j->message.file_size, job_answered, j));
 }
 
 void

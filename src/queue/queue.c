@@ -203,6 +203,7 @@ queue_open(struct loop *loop, const struct queue_options *o, const struct queue_
 	*q = (struct queue){ .loop = loop, .ops = ops, .ctx = ctx, .options = *o, .dir = -1, .lock = -1,
 		.spool.dir = -1 };
 	TAILQ_INIT(&q->asks);
+	TAILQ_INIT(&q->forgotten);
 	TAILQ_INIT(&q->submissions);
 	TAILQ_INIT(&q->finished);
 	TAILQ_INIT(&q->attempts);

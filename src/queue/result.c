@@ -12,7 +12,7 @@
 enum { SOON_FIRST_MS = 1000, SOON_LAST_MS = 900000 }; /* what failed for our own reasons */
 
 #define GONE_STATUS "4.3.0"
-#define GONE_TEXT "the relay process ended; trying again"
+#define GONE_TEXT "the relay process ended or hangs; trying again"
 
 /* --- the ledger --------------------------------------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 
 #include <postern/message/address.h>
 
+#include "ask.h"
 #include "attempt.h"
 #include "dispatch.h"
 #include "job.h"
@@ -176,6 +177,7 @@ schedule_run(struct queue *q)
 
 	if (q->draining)
 		return;
+	ask_check(q);
 	if (mono_before(mono_now(), q->pause)) {
 		loop_timer_start(&q->wake, mono_ms_between(q->pause, mono_now()));
 		return;

@@ -26,6 +26,8 @@ struct queue {
 	struct commit *commit;
 
 	struct ask_list asks;
+	struct ask_list forgotten; /* their answers come too late */
+	struct mono check_asks;
 	struct submission_list submissions;
 	struct submission_list finished; /* their answers wait for the next turn */
 	struct attempt_list attempts;

@@ -450,10 +450,11 @@ deadline_meanwhile(void **state)
 
 	(void)state;
 	start(&w, REMOTE_HANGS);
+	w.q->options.limits.warn_s = w.q->options.limits.expire_s = 600;
 	submit(&w, SENDER, far, NULL);
 	world_idle(&w);
 	for (int i = 0; i < 6; i++)
-		step(&w, 24 * (int64_t)HOUR_MS);
+		step(&w, 20 * MINUTE_MS);
 	assert_int_equal(w.ncopies, 0);
 	assert_int_equal(world_rows(&w), 1);
 	world_release(&w, REMOTE_TAKE);
@@ -461,6 +462,37 @@ deadline_meanwhile(void **state)
 	assert_int_equal(w.nsent, 1);
 	assert_int_equal(world_rows(&w), 0);
 	assert_int_equal(w.ncopies, 0);
+	world_fini(&w);
+}
+
+/* A relay process lives, but does not answer: its jobs end after hours, and their mail has its tries and deadlines again. */
+static void
+relay_hangs(void **state)
+{
+	struct world w;
+
+	(void)state;
+	start(&w, REMOTE_HANGS);
+	submit(&w, SENDER, three, NULL);
+	world_idle(&w);
+	step(&w, 2 * (int64_t)HOUR_MS);
+	assert_int_equal(w.q->jobs, 1);
+	step(&w, 2 * (int64_t)HOUR_MS);
+	assert_int_equal(w.q->jobs, 0);
+	assert_int_equal(w.q->marks.n, 0);
+	world_settle(&w, 1);
+	assert_int_equal(w.jobs, 2); /* it hangs again */
+	now_is = REMOTE_TAKE;
+	step(&w, 4 * (int64_t)HOUR_MS);
+	world_settle(&w, 1);
+	assert_int_equal(w.nsent, 3);
+	assert_int_equal(world_rows(&w), 0);
+	world_release(&w, REMOTE_LATER); /* too late */
+	world_release(&w, REMOTE_REFUSE);
+	world_idle(&w);
+	assert_int_equal(w.q->jobs, 0);
+	assert_int_equal(w.nsent, 3);
+	assert_null(report(&w, SENDER, "Action: failed"));
 	world_fini(&w);
 }
 
@@ -533,6 +565,7 @@ main(void)
 		cmocka_unit_test(relay_dies),
 		cmocka_unit_test(acts_meanwhile),
 		cmocka_unit_test(deadline_meanwhile),
+		cmocka_unit_test(relay_hangs),
 		cmocka_unit_test(given_up_is_not_tried),
 		cmocka_unit_test(given_up_without_space),
 	};

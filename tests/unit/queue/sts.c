@@ -254,6 +254,33 @@ one_question(void **state)
 	world_fini(&w);
 }
 
+/* Whoever is asked hangs: mail waits three minutes for the answer. It goes under what is known; a late answer changes nothing. */
+static void
+nobody_answers(void **state)
+{
+	const struct queue_sts late = { .news = QUEUE_STS_NEW, .id = STR("id1"), .policy = str_of(POLICY_A), .ttl = 300 };
+	struct world w;
+
+	(void)state;
+	start(&w);
+	hangs = true;
+	send_one(&w);
+	step(&w, 2 * MINUTE_MS);
+	assert_int_equal(w.nsent, 0);
+	assert_int_equal(w.q->jobs, 1);
+	step(&w, MINUTE_MS);
+	assert_true(carries(&w, 1, ""));
+	assert_int_equal(w.q->jobs, 0);
+	queue_answer_sts(hanging, &late);
+	send_one(&w);
+	assert_true(carries(&w, 2, ""));
+	hangs = false;
+	step(&w, 2 * MINUTE_MS);
+	send_one(&w);
+	assert_true(carries(&w, 3, POLICY_A));
+	world_fini(&w);
+}
+
 /* A policy that does not parse is none: what was known stays. */
 static void
 nonsense(void **state)
@@ -362,6 +389,7 @@ main(void)
 		cmocka_unit_test(not_too_often),
 		cmocka_unit_test(refreshed_before_it_ends),
 		cmocka_unit_test(one_question),
+		cmocka_unit_test(nobody_answers),
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(handshakes_are_counted),
 		cmocka_unit_test(tended_without_mail),
