@@ -7,6 +7,8 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
+#include "step.h"
+
 enum { SLICE = 500 /* lanes taken up in one turn of the loop */ };
 
 struct lane_name {
@@ -112,6 +114,13 @@ lane_touched(void *queue, struct str places)
 		lane_note(queue, str_of(lane.destination), lane.source, &place);
 }
 
+static void
+load(struct queue *q, const struct ledger_place *first)
+{
+	step_check_place(q, first->next_try);
+	lane_note(q, str_of(q->loaded.destination), q->loaded.source, first);
+}
+
 bool
 lane_load_slice(struct queue *q)
 {
@@ -122,7 +131,7 @@ lane_load_slice(struct queue *q)
 	for (unsigned n = 0; more && n < SLICE; n++) {
 		more = ledger_next_lane(&q->ledger, t, &q->loaded, &first) == 0;
 		if (more)
-			lane_note(q, str_of(q->loaded.destination), q->loaded.source, &first);
+			load(q, &first);
 	}
 	if (t != NULL)
 		mdb_txn_abort(t);

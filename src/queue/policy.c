@@ -12,7 +12,9 @@ enum { CHECK_MIN_S = 60, CHECK_MAX_S = STS_REFRESH_S };
 bool
 policy_is_due(const struct destination *d)
 {
-	return !d->asking && d->sts_check.us <= wall_now().us;
+	int64_t now = wall_now().us;
+
+	return !d->asking && (d->sts_check.us <= now || d->sts_check.us > now + CHECK_MAX_S * INT64_C(2000000)); /* of a clock that was ahead */
 }
 
 /* A policy that has ended is not known any more: the same id is news again. */

@@ -225,6 +225,7 @@ queue_open(struct loop *loop, const struct queue_options *o, const struct queue_
 	loop_timer_init(&q->slice, loop, on_slice, q);
 	loop_timer_init(&q->tend, loop, on_tend, q);
 	q->opened = wall_now();
+	q->ahead_us = wall_now().us - mono_now().ns / 1000;
 	q->commit = commit_start(loop, &q->ledger, &q->spool, on_touched, q);
 	q->loading = true;
 	sort_start(q);

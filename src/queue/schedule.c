@@ -12,6 +12,7 @@
 #include "attempt.h"
 #include "dispatch.h"
 #include "job.h"
+#include "step.h"
 #include "record.h"
 
 enum {
@@ -177,6 +178,7 @@ schedule_run(struct queue *q)
 
 	if (q->draining)
 		return;
+	step_check(q);
 	ask_check(q);
 	if (mono_before(mono_now(), q->pause)) {
 		loop_timer_start(&q->wake, mono_ms_between(q->pause, mono_now()));

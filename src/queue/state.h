@@ -38,7 +38,9 @@ struct queue {
 	struct loop_timer soon;                   /* finished submissions */
 	struct loop_timer wake;                   /* the scheduler */
 	struct mono pause;                        /* the scheduler rests until then: the ledger had no space */
-	struct wall opened;
+	struct wall opened;                       /* or the wall clock was set then */
+	int64_t ahead_us;                         /* of the wall clock, before the other */
+	bool retrying;                            /* all, because the clock was set back */
 
 	/* mail for other hosts */
 	struct map destinations;      /* name → destination: those with mail, jobs or news not yet written */

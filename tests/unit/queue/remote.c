@@ -465,6 +465,62 @@ deadline_meanwhile(void **state)
 	world_fini(&w);
 }
 
+/* Sets the wall clock alone. */
+static void
+set_clock(struct world *w, int64_t days)
+{
+	clock_fake(mono_now(), (struct wall){ wall_now().us + days * 24 * HOUR_MS * 1000 });
+	schedule_run(w->q);
+	world_idle(w);
+}
+
+/* The clock is put forward by more than mail may wait: nobody is given up untried. */
+static void
+clock_forward(void **state)
+{
+	struct world w;
+
+	(void)state;
+	start(&w, REMOTE_DEAD);
+	submit(&w, SENDER, far, NULL);
+	submit(&w, SENDER, three, NULL);
+	world_idle(&w);
+	now_is = REMOTE_TAKE;
+	set_clock(&w, 10);
+	world_settle(&w, 1);
+	assert_int_equal(w.nsent, 4);
+	assert_null(report(&w, SENDER, "Action: failed"));
+	assert_int_equal(world_rows(&w), 0);
+	world_fini(&w);
+}
+
+/* It is put back: what was planned for a time that is far ahead now is tried at once; while it was closed, too. */
+static void
+clock_back(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (int closed = 0; closed < 2; closed++) {
+		start(&w, REMOTE_LATER);
+		submit(&w, SENDER, far, NULL);
+		world_idle(&w);
+		now_is = REMOTE_DEAD;
+		submit(&w, SENDER, three, NULL);
+		world_idle(&w);
+		now_is = REMOTE_TAKE;
+		if (closed)
+			world_crash(&w);
+		clock_fake(mono_now(), (struct wall){ wall_now().us - 10 * 24 * HOUR_MS * INT64_C(1000) });
+		if (closed)
+			world_open(&w);
+		world_settle(&w, 1);
+		assert_int_equal(w.nsent, 4);
+		assert_int_equal(world_rows(&w), 0);
+		world_fini(&w);
+	}
+}
+
 /* A relay process lives, but does not answer: its jobs end after hours, and their mail has its tries and deadlines again. */
 static void
 relay_hangs(void **state)
@@ -566,6 +622,8 @@ main(void)
 		cmocka_unit_test(acts_meanwhile),
 		cmocka_unit_test(deadline_meanwhile),
 		cmocka_unit_test(relay_hangs),
+		cmocka_unit_test(clock_forward),
+		cmocka_unit_test(clock_back),
 		cmocka_unit_test(given_up_is_not_tried),
 		cmocka_unit_test(given_up_without_space),
 	};
