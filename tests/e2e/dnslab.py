@@ -1,5 +1,7 @@
 """dnslab.py - a DNS world of its own for tests: a signed root, the top level test. and zones below it, on
 loopback addresses of a network namespace. Servers are nsd, keys and signatures come from ldns."""
+import base64
+import os
 import shutil
 import subprocess
 import time
@@ -49,6 +51,50 @@ class Zone:
 
     def delegation(self, server=None):
         return f"{self.name} 300 IN NS ns.{self.name}\nns.{self.name} 300 IN A {server or self.server}\n" + self.ds()
+
+
+P256 = 2 ** 256 - 2 ** 224 + 2 ** 192 + 2 ** 96 - 1  # the field of ECDSAP256SHA256
+BASE = (0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296,
+        0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5)
+FREE_FLAGS = 0xfe7e  # of a DNSKEY: neither zone key, nor revoked, nor secure entry point (RFC 4034 2.1.1)
+
+
+def public_keys():
+    """Points of the curve: public keys that every validator calculates with. The multiples of the base from the third on."""
+    slope = (3 * BASE[0] ** 2 - 3) * pow(2 * BASE[1], -1, P256)
+    x = (slope * slope - 2 * BASE[0]) % P256
+    y = (slope * (BASE[0] - x) - BASE[1]) % P256
+    while True:
+        slope = (y - BASE[1]) * pow(x - BASE[0], -1, P256)
+        x, y = (slope * slope - x - BASE[0]) % P256, slope
+        y = (slope * (BASE[0] - x) - BASE[1]) % P256
+        yield x.to_bytes(32, "big") + y.to_bytes(32, "big")
+
+
+def key_tag(flags, key):
+    """RFC 4034, appendix B."""
+    data = flags.to_bytes(2, "big") + b"\3\15" + key
+    total = sum(byte if i % 2 else byte << 8 for i, byte in enumerate(data))
+    return (total + (total >> 16)) & 0xffff
+
+
+def colliding_keys(count, tag=4711):
+    """DNSKEY records of one tag (KeyTrap, CVE-2023-50387): flags that mean nothing make up the difference."""
+    found = []
+    for key in public_keys():
+        flags = 256 | (tag - key_tag(256, key)) % 0xffff & FREE_FLAGS
+        if key_tag(flags, key) == tag:
+            found.append(f"@ 300 IN DNSKEY {flags} 3 13 {base64.b64encode(key).decode()}\n")
+        if len(found) == count:
+            return "".join(found)
+
+
+def colliding_signatures(zone, count, tag=4711):
+    """Signatures of the A records of host, all wrong, by any of those keys."""
+    now = time.time()
+    begin, end = (time.strftime("%Y%m%d%H%M%S", time.gmtime(now + days * DAY)) for days in (-1, 10))
+    return "".join(f"host.{zone} 300 IN RRSIG A 13 {zone.count('.') + 1} 300 {end} {begin} {tag} {zone} "
+                   f"{base64.b64encode(os.urandom(64)).decode()}\n" for _ in range(count))
 
 
 class Lab:

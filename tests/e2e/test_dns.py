@@ -15,7 +15,7 @@ import pytest
 import dnslab
 import taken
 from command import POSTERN, postern
-from dnslab import DAY, DEAD, LEAVES, ROOT, TOP, Lab, Zone
+from dnslab import DAY, DEAD, LEAVES, ROOT, TOP, Lab, Zone, colliding_keys, colliding_signatures
 
 pytestmark = pytest.mark.skipif(dnslab.missing() is not None, reason=str(dnslab.missing()))
 
@@ -54,11 +54,15 @@ def leaf_zones(lab):
     past = ["-i", str(int(time.time()) - 20 * DAY), "-e", str(int(time.time()) - 10 * DAY)]
     zones = {name: Zone(lab, name, records, signing=signing).sign() for name, records, signing in [
         ("secure.test.", SECURE, ()), ("plain.test.", PLAIN, None), ("forged.test.", HOST, ()), ("expired.test.", HOST, past),
-        ("hashed.test.", HOST, ("-n",)), ("stripped.test.", HOST, ())]}
+        ("hashed.test.", HOST, ("-n",)), ("stripped.test.", HOST, ()), ("keytrap.test.", HOST + colliding_keys(100), ()),
+        ("endless.test.", HOST, ("-n", "-t", "2500"))]}
     forged = zones["forged.test."].file
     forged.write_text(forged.read_text().replace("127.53.1.3", "127.53.1.4"))
     stripped = zones["stripped.test."]
     stripped.file = stripped.file.with_suffix("")
+    trap = zones["keytrap.test."].file
+    lines = [line for line in trap.read_text().splitlines() if not line.startswith("host.keytrap.test.") or "RRSIG\tA" not in line]
+    trap.write_text("\n".join(lines) + "\n" + colliding_signatures("keytrap.test.", 100))
     return zones
 
 
@@ -226,6 +230,39 @@ def test_failures_are_temporary_and_have_words(server, kind, name):
     answer = server.ask(kind, name)
     assert (answer["status"], answer["secure"], answer["records"]) == ("failed", False, []), answer
     assert answer["why"] != ""
+
+
+def beside(server, ask, count=8):
+    """The longest wait of others who ask meanwhile, and what was answered."""
+    answers, worst = [], 0
+    threads = [threading.Thread(target=lambda i=i: answers.append(ask(i))) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for i in range(20):
+        begin = time.monotonic()
+        assert server.ask("a", f"{i}{time.time_ns()}.wild.secure.test")["status"] == "secure"
+        worst = max(worst, time.monotonic() - begin)
+    for thread in threads:
+        thread.join(60)
+    assert len(answers) == count
+    return worst, answers
+
+
+def test_a_hundred_keys_and_signatures_keep_nobody_waiting(server):
+    """KeyTrap (CVE-2023-50387): each signature could be of each key."""
+    assert "ANSWER: 101" in server.lab.run(*server.lab.inside("drill", "-t", "-D", f"@{LEAVES}", "A", "host.keytrap.test"))
+    worst, answers = beside(server, lambda i: server.ask("a", "host.keytrap.test"))
+    assert worst < 5
+    assert {answer["status"] for answer in answers} <= {"bogus", "failed"}
+    assert server.ask("mx", "secure.test")["status"] == "secure"
+
+
+def test_thousands_of_hashes_prove_nothing_and_keep_nobody_waiting(server):
+    """RFC 9276 3.2: denials with more iterations than are worth counting are as good as unsigned, or an error."""
+    worst, answers = beside(server, lambda i: server.ask("a", f"nothing{i}.endless.test"))
+    assert worst < 5
+    assert all((a["status"], a["secure"]) in (("nxdomain", False), ("failed", False)) for a in answers), answers
+    assert server.ask("a", "host.endless.test")["records"] == ["127.53.1.3"]
 
 
 def test_answers_over_tcp(server):
