@@ -91,9 +91,13 @@ class Site:
         self.listen = listen or {}
         self.hostname = f"mx.{domain}"
         self.certificate = self.state / "keys/self-signed.pem"
-        self.write_conf()
-        for user in users:
-            self.add_user(user)
+        try:
+            self.write_conf()
+            for user in users:
+                self.add_user(user)
+        except BaseException:
+            self.close()
+            raise
 
     def write_conf(self, extra=None):
         if extra is not None:
