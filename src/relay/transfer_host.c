@@ -160,6 +160,7 @@ transfer_use_v4(struct transfer *t, const struct smtp_out_end *end)
 	transfer_copy(words, end->words);
 	transfer_hop_say(t, "%s; IPv4 instead of IPv6", words);
 	t->v4_only = true;
+	t->plain = false;
 	connect_again(t);
 	return true;
 }
@@ -189,9 +190,9 @@ on_over(void *ctx, const struct smtp_out_end *end)
 	enum tls_next next;
 
 	transfer_copy(words, end->words);
+	transfer_hop_tls(t, &host_of(t)->decision, end);
 	if (transfer_use_v4(t, end))
 		return;
-	transfer_hop_tls(t, &host_of(t)->decision, end);
 	if (!what_now(t, end, &next)) {
 		fail_session(t, end);
 		next = TLS_NEXT_HOST;

@@ -156,6 +156,32 @@ broken_ipv6_is_left_for_ipv4(void **state)
 	}
 }
 
+/* Without TLS the path is no better: IPv4 means IPv4, and is asked for TLS first. */
+static void
+broken_ipv6_in_plain_text_is_left_for_ipv4(void **state)
+{
+	static const struct peer_script broken = {
+		.ehlo = "250-mx\r\n250 STARTTLS\r\n", .starttls = "454 4.7.0 not now\r\n", .data = "!rst"
+	};
+	struct outbound w;
+	struct out_result *r;
+	struct relay_host *h;
+
+	(void)state;
+	out_open(&w, "");
+	h = out_host(&w, "mx.remote.test");
+	w.peers[w.npeers++] = peer_new(w.loop, "::1", &broken);
+	w.peers[w.npeers++] = peer_new(w.loop, "127.0.0.1", &good);
+	out_add_addr(h, peer_addr(w.peers[0]));
+	out_add_addr(h, peer_addr(w.peers[1]));
+	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
+	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
+	assert_int_equal(peer_connections(w.peers[0]), 2);
+	assert_says(r->ip[0], "127.0.0.1:");
+	assert_false(r->hops[0].plain);
+	out_close(&w);
+}
+
 /* --- hosts that do not want us --- */
 
 static const struct {
@@ -413,6 +439,7 @@ main(void)
 		cmocka_unit_test(no_more_addresses_than_allowed_are_tried),
 		cmocka_unit_test(connections_come_from_the_configured_address),
 		cmocka_unit_test(broken_ipv6_is_left_for_ipv4),
+		cmocka_unit_test(broken_ipv6_in_plain_text_is_left_for_ipv4),
 		cmocka_unit_test(an_unwilling_host_is_followed_by_the_next),
 		cmocka_unit_test(a_host_that_never_takes_mail_is_an_answer),
 		cmocka_unit_test(a_server_with_our_name_is_ourselves),
