@@ -311,13 +311,31 @@ trace_flush(struct trace_store *t)
 		tape_flush(t, (enum trace_kind)k);
 }
 
+/* A queue id of its own, and not the words of a stranger inside another value: those stand between quotes, their own escaped. */
+static bool
+has_qid(struct str line)
+{
+	const struct str field = STR(" qid=");
+	bool quoted = false;
+
+	for (size_t i = 0; i < line.n; i++) {
+		if (line.p[i] == '\\')
+			i++;
+		else if (line.p[i] == '"')
+			quoted = !quoted;
+		else if (!quoted && line.p[i] == ' ' && str_starts(str_sub(line, i, line.n), field))
+			return true;
+	}
+	return false;
+}
+
 bool
 trace_wants(struct str line, const struct logline_head *h, enum trace_kind *kind)
 {
 	bool refused = str_eq(h->event, STR("refuse"));
 
 	*kind = refused ? TRACE_REFUSED : TRACE_MAIL;
-	return h->level > LEVEL_DEBUG && (refused || memmem(line.p, line.n, " qid=", 5) != NULL || memmem(line.p, line.n, ",\"qid\":", 7) != NULL);
+	return h->level > LEVEL_DEBUG && (refused || has_qid(line) || memmem(line.p, line.n, ",\"qid\":", 7) != NULL);
 }
 
 void

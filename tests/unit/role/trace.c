@@ -72,6 +72,35 @@ put(const char *event, const char *rest)
 	trace_flush(&t);
 }
 
+/* Who can write lines that count as mail pushes out those of others. */
+static void
+words_of_strangers_are_no_queue_id(void **state)
+{
+	static const struct {
+		const char *rest;
+		bool wanted;
+	} rows[] = {
+		{ "info smtp event=accept qid=06F1 from=a@b.test", true },
+		{ "info smtp event=deliver to=\"a b\\\" c@d.test\" qid=06F1", true },
+		{ "info smtp event=login user=\"a qid=06F1\" why=no", false },
+		{ "info smtp event=login user=\"a\\\" qid=06F1\" why=no", false },
+		{ "info smtp event=login user=\"a\\\\\" why=\" qid=06F1\"", false },
+		{ "info smtp event=refuse user=\"a qid=06F1\"", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char line[256], now[WALL_RFC3339_SIZE];
+		struct logline_head h;
+		enum trace_kind kind;
+
+		wall_rfc3339(wall_now(), now);
+		snprintf(line, sizeof line, "%s %s\n", now, rows[i].rest);
+		assert_true(logline_head_parse(str_of(line), &h));
+		assert_int_equal(trace_wants(str_of(line), &h, &kind), rows[i].wanted);
+	}
+}
+
 static void
 write_file(const char *name, struct str text)
 {
@@ -403,6 +432,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(words_of_strangers_are_no_queue_id),
 		cmocka_unit_test(names_are_times),
 		cmocka_unit_test(times_are_read),
 		TEST(what_is_kept_and_found),
