@@ -212,6 +212,9 @@ class Peers:
 
     def stop(self):
         self.run("postfix", "-c", self.dir / "postfix", "stop", check=False)
+        self.stop_dovecot()
+
+    def stop_dovecot(self):
         self.run("doveadm", "-c", self.dir / "dovecot.conf", "stop", check=False)
         end = time.monotonic() + 20
         while self.group.pids() and time.monotonic() < end:
@@ -222,8 +225,10 @@ class Peers:
     def maildirs(self, users):
         return [self.dir / "mail" / user / "Maildir" for user in users]
 
+    packages = ("postfix", "dovecot-core")
+
     def version(self):
-        words = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n", "postfix", "dovecot-core"], capture_output=True,
+        words = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *self.packages], capture_output=True,
                                text=True).stdout.split("\n")
         return ", ".join(w for w in words if w)
 
