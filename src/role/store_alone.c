@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <postern/imap/cache.h>
+#include <postern/message/charset.h>
 #include <postern/role/state.h>
 #include <postern/role/verbs.h>
 
@@ -50,6 +51,7 @@ store_run_alone(const struct conf *conf, const struct strs *words, struct str af
 	struct store *store = NULL;
 	struct err e;
 
+	charset_init(); /* cache rows hold text */
 	store_prepare();
 	if (state_make(conf, &e) && become_owner(&e)) {
 		config.root = state_path(conf, "mail");
