@@ -189,9 +189,9 @@ ledger_get_bytes(struct ledger *l, MDB_txn *t, uint64_t *bytes)
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* Pages that were used once and are free again: LMDB's table 0, each value a count and that many page numbers. */
-static uint64_t
-free_pages(MDB_txn *t)
+/* LMDB's table 0: each value a count and that many page numbers. */
+uint64_t
+ledger_free_pages(MDB_txn *t)
 {
 	MDB_cursor *c;
 	MDB_val k, d;
@@ -219,7 +219,7 @@ ledger_has_room(struct ledger *l, MDB_txn *t, uint64_t bytes)
 		return false;
 	used = (info.me_last_pgno + 1) * st.ms_psize;
 	need = info.me_mapsize / 8 + bytes;
-	return used + need <= info.me_mapsize || used + need <= info.me_mapsize + free_pages(t) * st.ms_psize;
+	return used + need <= info.me_mapsize || used + need <= info.me_mapsize + ledger_free_pages(t) * st.ms_psize;
 }
 
 int

@@ -42,6 +42,9 @@ struct ledger_lane {
 
 bool ledger_open(struct ledger *l, const char *path, uint64_t map_bytes, struct err *e);
 void ledger_close(struct ledger *l);
+/* Replaces an open ledger that has at least min_bytes and is more than half free by a copy without its free pages; dir and path
+ * are its place. False when it is not open any more. */
+bool ledger_compact(struct ledger *l, int dir, const char *path, uint64_t map_bytes, uint64_t min_bytes, struct err *e);
 /* Fills e from an LMDB error or errno value; false. ENOSPC and a full map are SAY_DISK. */
 bool ledger_fail(struct err *e, int rc, const char *what);
 /* True for what a smaller or later transaction may survive (no space); anything else means that the ledger is not to

@@ -58,6 +58,8 @@ key_parse(const uint8_t *p)
 	return k;
 }
 
+/* Pages that were used once and are free again. */
+uint64_t ledger_free_pages(MDB_txn *t);
 /* The first row with a key of at least *k, into *k and *d. */
 int ledger_seek(MDB_txn *t, MDB_dbi dbi, MDB_val *k, MDB_val *d);
 

@@ -24,6 +24,8 @@
 #include "state.h"
 #include "tend.h"
 
+enum { COMPACT_MIN = 64 << 20 }; /* a smaller ledger stays as it is */
+
 struct queue_limits
 queue_limits_default(void)
 {
@@ -179,7 +181,8 @@ open_files(struct queue *q, struct err *e)
 		return false;
 	if ((size_t)snprintf(path, sizeof path, "%s/queue.mdb", q->options.dir) >= sizeof path)
 		return err_perm(e, SAY_LATER, "the path of the queue is too long");
-	if (!ledger_open(&q->ledger, path, q->options.limits.map_bytes, e))
+	if (!ledger_open(&q->ledger, path, q->options.limits.map_bytes, e) ||
+	    !ledger_compact(&q->ledger, q->dir, path, q->options.limits.map_bytes, COMPACT_MIN, e))
 		return false;
 	if (fsync(q->dir) == -1) /* the ledger's own name */
 		return fail(e, q->options.dir, "fsync");

@@ -207,6 +207,76 @@ spool_ways(void **state)
 	world_fini(&w);
 }
 
+static off_t
+size_of_ledger(const struct world *w)
+{
+	struct stat st;
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/queue.mdb", w->dir);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+static void
+fill(struct world *w, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		world_submit(w, world_message(w, "sender@example.test", far, 30000, NULL));
+		assert_int_equal(w->last.verdict, QUEUE_DONE);
+	}
+	world_idle(w);
+}
+
+static void
+on_deleted(void *ctx, uint64_t n, const struct err *e)
+{
+	(void)ctx;
+	(void)n;
+	assert_null(e);
+}
+
+static bool
+compact(struct world *w, uint64_t min)
+{
+	char path[128];
+	struct err e;
+
+	snprintf(path, sizeof path, "%s/queue.mdb", w->dir);
+	return ledger_compact(&w->q->ledger, w->q->dir, path, w->options.limits.map_bytes, min, &e);
+}
+
+/* What was large and is mostly free becomes small, with all that is in it; what is not stays. */
+static void
+compacted(void **state)
+{
+	struct world w;
+	off_t full;
+
+	(void)state;
+	world_init(&w);
+	world_open(&w);
+	fill(&w, 100);
+	full = size_of_ledger(&w);
+	assert_true(full > 3000000);
+	assert_true(compact(&w, 1 << 20));
+	assert_true(size_of_ledger(&w) == full);
+	queue_act(w.q, QUEUE_ACT_DELETE, &(struct queue_selection){ .all = true, .domain = STR("") }, on_deleted, NULL);
+	world_idle(&w);
+	fill(&w, 5);
+	assert_true(compact(&w, 64 << 20));
+	assert_true(size_of_ledger(&w) >= full);
+	assert_true(compact(&w, 1 << 20));
+	assert_true(size_of_ledger(&w) < full / 4);
+	assert_int_equal(world_rows(&w), 5);
+	fill(&w, 5);
+	world_crash(&w);
+	world_open(&w);
+	world_idle(&w);
+	assert_int_equal(world_rows(&w), 10);
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -217,6 +287,7 @@ main(void)
 		cmocka_unit_test(one_at_a_time),
 		cmocka_unit_test(damaged_ledger),
 		cmocka_unit_test(spool_ways),
+		cmocka_unit_test(compacted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
