@@ -41,7 +41,7 @@ add_host(const json_t *r, struct buf *out)
 		return;
 	buf_add_cstr(out, "    ");
 	add_text(r, "host", out);
-	buf_add_char(out, ' ');
+	buf_add_cstr(out, has_text(r, "host") && has_text(r, "ip") ? " " : "");
 	add_text(r, "ip", out);
 	buf_add_cstr(out, ", tls ");
 	add_text(r, "tls_got", out);
