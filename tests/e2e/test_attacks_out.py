@@ -2,7 +2,6 @@
 import base64
 import os
 import re
-import struct
 import time
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import misdeeds
 import outlab
 from authority import EXPIRED, Authority
+from dnslab import COLLIDING_TAG, colliding_keys
 from elsewhere import emptied, received, reports, send, text
 from policyhost import PolicyHost, http, policy
 from wire import Wire
@@ -352,37 +352,18 @@ def test_c06_bytes_before_the_handshake(site, hosts, injected):
 
 # --- H16: DNS that costs
 
-def key_tag(rdata):
-    total = sum(byte << 8 if i % 2 == 0 else byte for i, byte in enumerate(rdata))
-    return (total + (total >> 16)) & 0xffff
-
-
-def colliding_keys(count, tag=12345):
-    """Public keys whose DNSKEY records all have one tag."""
-    found = []
-    while len(found) < count:
-        head = struct.pack(">HBB", 256, 3, 13) + os.urandom(62)
-        for carry in (0, -1, 1):
-            rdata = head + struct.pack(">H", (tag - key_tag(head) + carry) & 0xffff)
-            if key_tag(rdata) == tag:
-                found.append(rdata[4:])
-                break
-    return found
-
-
 def test_h16_keytrap(site, world, hosts):
     """A hundred keys with one tag, a hundred signatures by it: CVE-2023-50387."""
     server = hosts.serve(world.address())
-    keys = "".join(f"@ DNSKEY 256 3 13 {base64.b64encode(k).decode()}\n" for k in colliding_keys(100))
 
     def trap(finished):
         origin = "h16.test."
-        sigs = "".join(f"{name} 1 IN RRSIG {kind} 13 {labels} 1 20361218110942 20261101110942 12345 {origin} {base64.b64encode(os.urandom(64)).decode()}\n"
+        sigs = "".join(f"{name} 1 IN RRSIG {kind} 13 {labels} 1 20361218110942 20261101110942 {COLLIDING_TAG} {origin} {base64.b64encode(os.urandom(64)).decode()}\n"
                        for name, kind, labels in ((origin, "MX", 2), (f"mx.{origin}", "A", 3)) for _ in range(100))
         kept = [line for line in finished.splitlines() if not re.search(r"RRSIG\s+(MX|A) ", line)]
         return "\n".join(kept) + "\n" + sigs
 
-    world.zone("h16.test", f"@ MX 10 mx\nmx A {server.address}\n{keys}", wrecked=trap)
+    world.zone("h16.test", f"@ MX 10 mx\nmx A {server.address}\n{colliding_keys(100)}", wrecked=trap)
     other = hosts.make("h16-other")
     qid = send(site, "r@h16.test", text("Trap"))
     began = time.monotonic()
