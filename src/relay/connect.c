@@ -29,6 +29,7 @@ struct connect {
 	struct addr sources[CONNECT_SOURCES_MAX];
 	unsigned nsources;
 	int64_t timeout_ms;
+	bool ours; /* as in the result */
 	struct mono next; /* when the next address is begun */
 	struct buf words;
 	void (*done)(void *ctx, const struct connect_result *r);
@@ -61,7 +62,7 @@ connect_free(struct connect *c)
 static void
 tell(struct connect *c, int fd, const struct addr *peer)
 {
-	struct connect_result r = { .fd = fd, .peer = *peer, .tried = c->begun, .words = buf_cstr(&c->words) };
+	struct connect_result r = { .fd = fd, .peer = *peer, .tried = c->begun, .ours = c->ours, .words = buf_cstr(&c->words) };
 
 	loop_timer_stop(&c->timer);
 	c->done(c->ctx, &r);
@@ -96,6 +97,12 @@ bind_source(const struct connect *c, const struct attempt *a)
 	return true;
 }
 
+static bool
+is_ours(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 static void on_ready(void *ctx, int ready);
 
 static void
@@ -110,9 +117,9 @@ begin(struct connect *c)
 	c->next = mono_add_ms(now, RELAY_STAGGER_MS);
 	c->open++;
 	a->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	c->open -= a->fd == -1;
+	c->ours = c->ours || (a->fd == -1 && is_ours(errno));
 	loop_io_init(&a->io, c->loop, a->fd, on_ready, a);
-	if (a->fd == -1)
-		c->open--;
 	if (a->fd == -1 || !bind_source(c, a) ||
 	    (connect(a->fd, (struct sockaddr *)&ss, n) == -1 && errno != EINPROGRESS))
 		fail(a, strerror(errno));

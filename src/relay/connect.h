@@ -24,6 +24,7 @@ struct connect_result {
 	int fd;             /* the receiver's; -1: no address answered */
 	struct addr peer;   /* the one that did, or the last that did not */
 	unsigned tried;     /* how many were begun */
+	bool ours;          /* -1: we had no descriptor or memory for one of them */
 	const char *words;  /* -1: each address and why; one line, valid during the call */
 };
 

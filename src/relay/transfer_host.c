@@ -165,11 +165,19 @@ transfer_use_v4(struct transfer *t, const struct smtp_out_end *end)
 	return true;
 }
 
-/* 521: this host never takes mail (RFC 7504 3). Other 5xx of a greeting say that it does not want us now. */
+/* 521: this host never takes mail (RFC 7504 3). Where TLS is demanded anybody on the way may have said it before. */
+static bool
+is_never(const struct transfer *t, const struct smtp_out_end *end)
+{
+	return end->why == SMTP_OUT_REFUSED && end->code == 521 &&
+	       (t->link->tls.stands || host_of(t)->decision.level <= TLS_LEVEL_MAY);
+}
+
+/* Other 5xx of a greeting say that it does not want us now. */
 static void
 fail_session(struct transfer *t, const struct smtp_out_end *end)
 {
-	bool never = end->why == SMTP_OUT_REFUSED && end->code == 521;
+	bool never = is_never(t, end);
 	char status[QUEUE_STATUS_SIZE], text[QUEUE_TEXT_SIZE];
 
 	snprintf(status, sizeof status, "%s", end->enhanced);
@@ -231,31 +239,6 @@ fail_loop(struct transfer *t, const char *words)
 	transfer_fail(t, TRANSFER_TURNED_AWAY, QUEUE_PERM, "5.4.6", "%s: the mail would run in a circle", words);
 }
 
-/* As long as what DNS said holds, within reason: a resolver hands out answers in their last second, too. */
-static int64_t
-reuse_ms(const struct relay_host *h)
-{
-	int64_t ms = (int64_t)h->ttl * 1000;
-
-	if (ms < RELAY_REUSE_MIN_MS)
-		return RELAY_REUSE_MIN_MS;
-	return ms < RELAY_REUSE_MS ? ms : RELAY_REUSE_MS;
-}
-
-static void
-describe_link(struct transfer *t)
-{
-	const struct queue_hop *hop = transfer_hop(t);
-	struct link_about *a = &t->link->about;
-
-	*a = (struct link_about){ .wanted = hop->wanted, .got = hop->got, .policy = hop->policy, .plain = hop->plain };
-	a->key = mem_cstr(t->key);
-	a->host = mem_cstr(hop->host);
-	a->why = mem_cstr(hop->why);
-	a->alone = t->plan->nhosts == 1;
-	a->expires = mono_add_ms(mono_now(), reuse_ms(host_of(t)));
-}
-
 static void
 on_greeted(void *ctx)
 {
@@ -272,7 +255,6 @@ on_greeted(void *ctx)
 		return;
 	}
 	transfer_hop(t)->plain = t->plain;
-	describe_link(t);
 	transfer_send(t);
 }
 
@@ -311,6 +293,7 @@ on_connected(void *ctx, const struct connect_result *r)
 	if (r->fd != -1) {
 		greet(t, r);
 	} else {
+		t->own_fault = t->own_fault || r->ours;
 		transfer_fail(t, TRANSFER_UNREACHABLE, QUEUE_TEMP, "4.4.1", "%s", r->words);
 		t->has_slot = false;
 		relay_slot_free(t->relay);

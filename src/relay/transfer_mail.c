@@ -5,6 +5,8 @@
  * twice in one go: the server may have it. */
 #include <stdio.h>
 
+#include <postern/core/mem.h>
+
 #include "idle.h"
 #include "transfer.h"
 
@@ -24,6 +26,32 @@ choose(struct transfer *t)
 		t->which[n++] = i;
 	}
 	return n;
+}
+
+/* As long as what DNS said holds, within reason: a resolver hands out answers in their last second, too. */
+static int64_t
+reuse_ms(const struct relay_host *h)
+{
+	int64_t ms = (int64_t)h->ttl * 1000;
+
+	if (ms < RELAY_REUSE_MIN_MS)
+		return RELAY_REUSE_MIN_MS;
+	return ms < RELAY_REUSE_MS ? ms : RELAY_REUSE_MS;
+}
+
+/* Who takes the connection next knows by this whether it is for him. */
+static void
+describe_link(struct transfer *t)
+{
+	const struct queue_hop *hop = transfer_hop(t);
+	struct link_about *a = &t->link->about;
+
+	*a = (struct link_about){ .wanted = hop->wanted, .got = hop->got, .policy = hop->policy, .plain = hop->plain };
+	a->key = mem_cstr(t->key);
+	a->host = mem_cstr(hop->host);
+	a->why = mem_cstr(hop->why);
+	a->alone = t->plan->nhosts == 1;
+	a->expires = mono_add_ms(mono_now(), reuse_ms(&t->plan->hosts[t->at]));
 }
 
 static void
@@ -74,6 +102,8 @@ transfer_send(struct transfer *t)
 	link_use(t->link, &transfer_mail_ops, t);
 	if (t->old)
 		use_old(t);
+	else
+		describe_link(t);
 	t->greeted++;
 	t->reached = true;
 	t->answered = false;

@@ -2,6 +2,8 @@
 #include "outbound.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <postern/core/clock.h>
 #include <postern/core/mem.h>
@@ -182,6 +184,32 @@ broken_ipv6_in_plain_text_is_left_for_ipv4(void **state)
 	out_close(&w);
 }
 
+/* The host has done nothing: its destination does not rest for it. */
+static void
+our_own_lack_of_descriptors_is_not_the_host_s_fault(void **state)
+{
+	struct rlimit was, now;
+	struct outbound w;
+	struct out_result *r;
+	unsigned job;
+	int next;
+
+	(void)state;
+	out_open(&w, "");
+	out_server(&w, "mx.remote.test", &good);
+	job = out_send(&w, &(struct out_mail){ .sender = NULL });
+	next = dup(0);
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &was);
+	now = (struct rlimit){ (rlim_t)next, was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+	r = out_wait(&w, job);
+	setrlimit(RLIMIT_NOFILE, &was);
+	assert_verdict(r, 0, QUEUE_TEMP, "4.4.1", "Too many open files");
+	assert_int_equal(r->reach, QUEUE_REACHED);
+	out_close(&w);
+}
+
 /* --- hosts that do not want us --- */
 
 static const struct {
@@ -236,6 +264,26 @@ a_host_that_never_takes_mail_is_an_answer(void **state)
 	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
 	assert_verdict(r, 0, QUEUE_PERM, "5.3.2", "521 5.3.2 no mail here");
 	out_close(&w);
+}
+
+/* What is said before TLS can be anybody's word where TLS is demanded: nothing is given up for it. */
+static void
+a_word_in_the_clear_is_not_final_where_tls_is_demanded(void **state)
+{
+	static const struct peer_script script = { .banner = "521 5.3.2 no mail here\r\n!close" };
+
+	(void)state;
+	for (enum tls_level level = TLS_LEVEL_ENCRYPT; level < TLS_LEVELS; level++) {
+		struct outbound w;
+		struct out_result *r;
+
+		out_open(&w, "");
+		out_server(&w, "mx.remote.test", &script);
+		out_demand(&w.hosts[0], level);
+		r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
+		assert_verdict(r, 0, QUEUE_TEMP, "4.3.2", "521 5.3.2 no mail here");
+		out_close(&w);
+	}
 }
 
 static void
@@ -440,8 +488,10 @@ main(void)
 		cmocka_unit_test(connections_come_from_the_configured_address),
 		cmocka_unit_test(broken_ipv6_is_left_for_ipv4),
 		cmocka_unit_test(broken_ipv6_in_plain_text_is_left_for_ipv4),
+		cmocka_unit_test(our_own_lack_of_descriptors_is_not_the_host_s_fault),
 		cmocka_unit_test(an_unwilling_host_is_followed_by_the_next),
 		cmocka_unit_test(a_host_that_never_takes_mail_is_an_answer),
+		cmocka_unit_test(a_word_in_the_clear_is_not_final_where_tls_is_demanded),
 		cmocka_unit_test(a_server_with_our_name_is_ourselves),
 		cmocka_unit_test(a_reset_behind_the_dot_leaves_it_open),
 		cmocka_unit_test(a_250_counts_whatever_follows_it),
