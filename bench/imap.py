@@ -112,13 +112,11 @@ def run(disk, args):
             fill([s.place(user) for s in servers], SMALL if user in USERS else 10)
         for s in servers:
             s.start()
-        table = Table(servers)
+        table = Table(servers, args.write)
         rows_of_mailboxes(servers, args, keys, table)
         rows_of_sessions(servers, args, keys, table)
         rows_of_idlers(servers, args, keys, table)
         print(table.markdown())
-        if args.write:
-            table.write(args.write)
     except BaseException:
         print(servers[0].site.log_tail(), file=sys.stderr)
         raise

@@ -14,8 +14,11 @@ def number(value):
 
 
 class Table:
-    def __init__(self, servers):
+    """path: the file it goes to after every row, for a run may take hours."""
+
+    def __init__(self, servers, path=None):
         self.servers = servers
+        self.path = path
         self.parts = {}
         self.loads = [os.getloadavg()[0]]
 
@@ -29,6 +32,8 @@ class Table:
         self.parts.setdefault(part, []).append(row)
         self.loads.append(os.getloadavg()[0])
         print("  ".join(row), flush=True)
+        if self.path is not None:
+            Path(self.path).write_text(self.markdown())
 
     @staticmethod
     def ratio(ours, theirs, more_is_better):
@@ -56,6 +61,3 @@ class Table:
             lines += ["", f"**{part}**", "", f"| {' | '.join(HEAD)} |", "|---|---:|---:|---:|---:|---|---:|"]
             lines += [f"| {' | '.join(row)} |" for row in rows]
         return "\n".join(lines) + "\n"
-
-    def write(self, path):
-        Path(path).write_text(self.markdown())

@@ -55,36 +55,41 @@ utf8_next(struct str s, uint32_t *code, size_t *used)
 	return true;
 }
 
-bool
-utf8_valid(struct str s)
-{
-	while (s.n > 0) {
-		uint32_t code;
-		size_t used;
-
-		if (!utf8_next(s, &code, &used))
-			return false;
-		s = str_sub(s, used, s.n);
-	}
-	return true;
-}
-
-/* Eight bytes at a time: every message goes through here. */
-bool
-ascii_only(struct str s)
+/* How many bytes at the beginning are ASCII, eight at a time: nearly all text is, and all of it goes through here. */
+static size_t
+ascii_run(struct str s)
 {
 	uint64_t eight;
-	unsigned char high = 0;
 	size_t i = 0;
 
 	for (; i + sizeof(eight) <= s.n; i += sizeof(eight)) {
 		memcpy(&eight, s.p + i, sizeof(eight));
 		if (eight & UINT64_C(0x8080808080808080))
-			return false;
+			break;
 	}
-	for (; i < s.n; i++)
-		high |= (unsigned char)s.p[i];
-	return high < 0x80;
+	while (i < s.n && (unsigned char)s.p[i] < 0x80)
+		i++;
+	return i;
+}
+
+bool
+utf8_valid(struct str s)
+{
+	for (size_t at = ascii_run(s); at < s.n; at += ascii_run(str_sub(s, at, s.n))) {
+		uint32_t code;
+		size_t used;
+
+		if (!utf8_next(str_sub(s, at, s.n), &code, &used))
+			return false;
+		at += used;
+	}
+	return true;
+}
+
+bool
+ascii_only(struct str s)
+{
+	return ascii_run(s) == s.n;
 }
 
 void

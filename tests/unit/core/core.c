@@ -232,6 +232,31 @@ utf8_strict(void **state)
 	buf_fini(&b);
 }
 
+/* One character, whole or broken, at every place of texts of every length: the way in strides finds what the slow way finds. */
+static void
+utf8_anywhere(void **state)
+{
+	static const struct str put[] = { STR_INIT("\xc3\xa9"), STR_INIT("\xe2\x82\xac"), STR_INIT("\xf0\x9f\x93\xa7"),
+		STR_INIT("\x80"), STR_INIT("\xc3"), STR_INIT("\xe2\x82"), STR_INIT("\xed\xa0\x80"), STR_INIT("\xff") };
+	enum { WHOLE = 3, LONGEST = 40 };
+	char text[LONGEST];
+
+	(void)state;
+	for (size_t n = 0; n <= LONGEST; n++) {
+		memset(text, 'a', sizeof(text));
+		assert_true(utf8_valid(str_from(text, n)));
+		assert_true(ascii_only(str_from(text, n)));
+		for (size_t i = 0; i < sizeof(put) / sizeof(*put); i++) {
+			for (size_t at = 0; at + put[i].n <= n; at++) {
+				memset(text, 'a', sizeof(text));
+				memcpy(text + at, put[i].p, put[i].n);
+				assert_int_equal(utf8_valid(str_from(text, n)), i < WHOLE);
+				assert_false(ascii_only(str_from(text, n)));
+			}
+		}
+	}
+}
+
 static void
 map_against_plain(void **state)
 {
@@ -440,6 +465,7 @@ main(void)
 		cmocka_unit_test(cursor_sticks),
 		cmocka_unit_test(base64_strict),
 		cmocka_unit_test(utf8_strict),
+		cmocka_unit_test(utf8_anywhere),
 		cmocka_unit_test(map_against_plain),
 		cmocka_unit_test(log_escapes),
 		cmocka_unit_test(log_never_too_long),
