@@ -327,7 +327,7 @@ hold_job(struct world *w, const struct queue_job *job, struct queue_ask *ask)
 
 	w->held = mem_resize(w->held, (w->nheld + 1) * sizeof *w->held);
 	h = &w->held[w->nheld++];
-	*h = (struct held_job){ .ask = ask, .qid = job->qid, .n = job->n };
+	*h = (struct held_job){ .ask = ask, .qid = job->qid, .since = mono_now(), .n = job->n };
 	put_text(h->destination, sizeof h->destination, job->destination);
 	for (size_t i = 0; i < job->n; i++)
 		put_text(h->addresses[i], sizeof h->addresses[i], job->rcpts[i].address);

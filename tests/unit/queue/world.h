@@ -47,6 +47,7 @@ struct sent {
 struct held_job {
 	struct queue_ask *ask;
 	struct id qid;
+	struct mono since;
 	char destination[64];
 	char addresses[QUEUE_JOB_MAX][128];
 	size_t n;
