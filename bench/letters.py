@@ -33,7 +33,8 @@ def person(n):
 
 
 class Letters:
-    """Gives (name in cur/, seconds, bytes) of each message in turn."""
+    """Gives (name, flags, seconds, bytes) of each message in turn. The names are such as postern gives its deliveries, and mean nothing to
+    Dovecot: of files with other names postern would first make sure that they are on the disk, one by one."""
 
     def __init__(self, count, seed=5256):
         self.count = count
@@ -82,7 +83,7 @@ class Letters:
             when = BEGAN + STEP * n
             size = int(1024 * 50 ** self.rng.random())
             text = self.head(n, when) + b"\r\n" + self.body(n, size)
-            yield f"{when}.M{n:06d}P1.letters,S={len(text)}", self.rng.choice(FLAGS), when, text
+            yield f"{when}.M{n % 1000000:06d}I{n:024d}00.letters,S={len(text)}", self.rng.choice(FLAGS), when, text
 
 
 def make_maildir(path, owner):

@@ -144,22 +144,37 @@ begin_box(struct imap_session *s, struct command *c, struct store_view *v, struc
 	return true;
 }
 
-/* Fills the view, some messages at a time; true when all are in. */
+/* Whether from this message on there is one with every UID, the last below UIDNEXT. What lies below it is in the view, and maybe
+ * more that went since the step before; so the rest is never counted too large, and cannot be more than there are UIDs. */
+static bool
+is_dense(const struct view *view, const struct store_mailbox *header, uint32_t uid)
+{
+	return header->uidnext > uid && header->messages > view->count
+	    && header->messages - view->count == header->uidnext - uid;
+}
+
+/* Fills the view, some messages at a time; true when all are in. Where no UID is missing nothing needs to be walked. */
 static bool
 fill(struct imap_session *s, struct store_view *v)
 {
 	struct selected *box = s->box;
+	struct store_mailbox header;
 	struct store_message m;
 	struct store_scan scan;
 	unsigned n = 0;
-	bool more = true;
+	bool more;
 
-	if (view_next_uid(&box->view) == 0)
+	if (view_next_uid(&box->view) == 0 || !store_mailbox(v, box->mailbox, &header))
 		return true;
 	store_scan_open(&scan, v, box->mailbox, view_next_uid(&box->view));
-	while (n < MESSAGES_PER_STEP && (more = store_scan_next(&scan, &m))) {
+	more = store_scan_next(&scan, &m);
+	if (more && is_dense(&box->view, &header, m.uid)) {
+		view_append(&box->view, m.uid, header.uidnext - 1);
+		more = false;
+	}
+	for (; more && n < MESSAGES_PER_STEP; n++) {
 		view_append(&box->view, m.uid, m.uid);
-		n++;
+		more = store_scan_next(&scan, &m);
 	}
 	store_scan_close(&scan);
 	return !more;
