@@ -32,6 +32,7 @@ class Run:
         self.addresses = [world.dead() if kind == "dead" else world.address() for kind in self.kinds]
         world.zone("load.test", "".join(f"d{i} MX 10 mx{i}\nmx{i} A {a}\n" for i, a in enumerate(self.addresses)), signed=False)
         self.log = world.dir / "sink.log"
+        self.log.unlink(missing_ok=True)  # of a run before
         self.sink = subprocess.Popen([sys.executable, HERE / "loadsink.py", self.log, str(slow_seconds), str(grey_seconds),
                                       *(",".join(self.of(k)) for k in ("slow", "grey"))], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.sink.stdout.readline() == b"ready\n"
