@@ -71,8 +71,10 @@ done(struct commit_op *op)
 	struct queue *q = n->q;
 
 	q->changing--;
-	if (op->err.class != ERR_NONE)
+	if (op->err.class != ERR_NONE) {
 		log_say(LEVEL_WARN, "error", "queue: what was learnt of destinations: %s", op->err.log);
+		schedule_pause(q); /* a policy that is not kept is asked for again, but not at once */
+	}
 	if (n->n > 0 && n->rows[0].table == q->ledger.sts)
 		policy_written(n->rows[0].of, op->err.class == ERR_NONE);
 	for (size_t i = 0; i < n->n; i++)
