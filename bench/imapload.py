@@ -13,6 +13,7 @@ SMALL = 500  # messages in the INBOX of who gets the load
 USERS = [f"u{i}" for i in range(10)]
 IDLERS = [f"s{i}" for i in range(10)]
 LETTER_BYTES = 4000
+SETTLED_SECONDS = 5  # hundreds of idle processes are never quiet
 
 
 def letter():
@@ -158,10 +159,10 @@ def both(sender, idler):
 def idle(server, count, appended):
     """KiB of each further session, of it in the store, and the times until one of them is told, all connected."""
     first = idlers(server, len(IDLERS))
-    server.settle()
+    server.settle(SETTLED_SECONDS)
     before, roles = server.group.pss_kib(), server.group.pss_by_role()
     more = idlers(server, count)
-    server.settle()
+    server.settle(SETTLED_SECONDS)
     each = (server.group.pss_kib() - before) / count
     store = (server.group.pss_by_role().get("store", 0) - roles.get("store", 0)) / count
     from_ok, from_sent = told_after(server, appended)
