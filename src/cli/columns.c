@@ -103,11 +103,19 @@ number_write(json_int_t n, const struct cli_column *column, struct buf *out)
 		time_write(n, out);
 }
 
+static void
+string_write(const json_t *text, const struct cli_column *column, struct buf *out)
+{
+	buf_add_cstr(out, column->as == AS_PATH ? "<" : "");
+	cli_text_write(str_from(json_string_value(text), json_string_length(text)), ONE_LINE, out);
+	buf_add_cstr(out, column->as == AS_PATH ? ">" : "");
+}
+
 void
 cli_value_write(const json_t *value, const struct cli_column *column, struct buf *out)
 {
 	if (json_is_string(value))
-		cli_text_write(str_from(json_string_value(value), json_string_length(value)), ONE_LINE, out);
+		string_write(value, column, out);
 	else if (json_is_integer(value))
 		number_write(json_integer_value(value), column, out);
 	else if (json_is_array(value))
@@ -236,6 +244,8 @@ is_shown(const json_t *object, const struct cli_column *column)
 
 	if (column->as == AS_YES)
 		return json_is_true(value);
+	if (json_is_string(value) && column->as != AS_PATH)
+		return json_string_length(value) > 0;
 	return value != NULL && (!json_is_null(value) || column->as == AS_QUOTA);
 }
 

@@ -11,6 +11,7 @@ struct cli_column {
 	const char *title;
 	enum {
 		AS_TEXT,
+		AS_PATH,  /* an address, "<>" for the null sender */
 		AS_NUMBER,
 		AS_SIZE,  /* bytes */
 		AS_QUOTA, /* bytes; 0: none, null: default */
@@ -26,7 +27,7 @@ size_t cli_width(struct str text);
 
 /* A table with titles, without the columns that are empty in every row; columns ends with a row without key. */
 void cli_columns_write(const json_t *rows, const struct cli_column *columns, struct buf *out);
-/* "title  value" lines of one object; what is not there, null or not "yes" is left out. */
+/* "title  value" lines of one object; what is not there, empty, null or not "yes" is left out. */
 void cli_fields_write(const json_t *object, const struct cli_column *columns, struct buf *out);
 /* One value. Control characters become "?": names and reasons come from strangers and go to a terminal. */
 void cli_value_write(const json_t *value, const struct cli_column *column, struct buf *out);

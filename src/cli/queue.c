@@ -10,7 +10,7 @@ static const struct cli_column message_fields[] = {
 	{ "id", "id", AS_TEXT },
 	{ "received", "received", AS_TEXT },
 	{ "size", "size", AS_SIZE },
-	{ "sender", "from", AS_TEXT },
+	{ "sender", "from", AS_PATH },
 	{ "client", "client", AS_TEXT },
 	{ "helo", "helo", AS_TEXT },
 	{ "login", "login", AS_TEXT },
