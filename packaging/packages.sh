@@ -5,7 +5,7 @@ build_packages="gcc libc6-dev pkg-config meson ninja-build libevent-dev libssl-d
   libconfuse-dev libjansson-dev libidn2-dev libunistring-dev libseccomp-dev libunbound-dev nettle-dev
   dns-root-data zlib1g-dev libcurl4-openssl-dev ca-certificates"
 demo_packages="curl openssl"
-test_packages="libcmocka-dev clang llvm libclang-rt-14-dev cppcheck mandoc universal-ctags python3 python3-pytest git
+test_packages="libcmocka-dev clang llvm libclang-rt-14-dev cppcheck mandoc universal-ctags python3 python3-pytest python3-pytest-xdist git
   swaks libnet-ssleay-perl curl openssl msmtp isync neomutt libsasl2-modules strace procps iproute2 e2fsprogs xfsprogs lmdb-utils libfuse3-dev
   nsd ldnsutils"
 

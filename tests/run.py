@@ -137,11 +137,12 @@ def suite_talk(options):
     return tuple(a + b for a, b in zip(total, imap_models(options.long)))
 
 
-def pytest(folder, long, build_dir=BUILD, program=None):
+def pytest(folder, long, build_dir=BUILD, program=None, workers=0):
+    """workers: so many files at a time; tests mostly wait."""
     xml = build_dir / f"pytest-{Path(folder).name}.xml"
     env = {"POSTERN": str(program or build_dir / "postern"), "POSTERN_BUILD": str(build_dir), "POSTERN_LONG": "1" if long else ""}
     status, output = run(["/usr/bin/python3", "-m", "pytest", "-q", "-x" if long else "-q", "--durations=5",
-                          "-p", "no:cacheprovider", f"--junitxml={xml}", folder], env=env)
+                          "-p", "no:cacheprovider", f"--junitxml={xml}", *(["-n", str(workers), "--dist", "loadfile"] if workers else []), folder], env=env)
     counts = ElementTree.parse(xml).getroot().find("testsuite").attrib if xml.exists() else {}
     failed = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
     skipped = int(counts.get("skipped", 0))
@@ -156,7 +157,7 @@ def pytest(folder, long, build_dir=BUILD, program=None):
 
 def suite_e2e(options):
     build()
-    return pytest("tests/e2e", options.long)
+    return pytest("tests/e2e", options.long, workers=4)
 
 
 def suite_release(options):

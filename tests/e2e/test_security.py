@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from mail import message
+from postern_site import CHEAP_HASHES, NOWHERE
 from wire import Wire
 
-MX = {"users": ("alice", "bob")}
+MX = {"users": ("alice", "bob"), "extra": CHEAP_HASHES + "\n" + NOWHERE}
 CLEAR = ("smtp", "submission", "imap")
 EVERY = ("smtp", "submission", "submissions", "imap", "imaps")
 SMTP = ("smtp", "submission", "submissions")
