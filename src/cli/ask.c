@@ -110,8 +110,8 @@ ask_pages(const struct source *s, bool (*take)(void *ctx, json_t *json), void *c
 }
 
 int
-cli_ask_each(const struct conf *conf, const struct cli_owner *owner, const struct strs *words, bool (*page)(void *ctx, json_t *json),
-    void *ctx)
+cli_ask_each(const struct conf *conf, const struct cli_owner *owner, const struct strs *words,
+    bool (*page)(void *ctx, json_t *json), void *ctx)
 {
 	struct source s = { .conf = conf, .owner = owner, .words = words };
 	int status;

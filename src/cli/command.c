@@ -74,7 +74,8 @@ const struct cli_command cli_commands[] = {
 	    "tell the life of messages: taken, delayed, delivered, given up, refused, and why", NULL, NULL },
 
 	{ "session", "list", "", 0, 0, JSON, do_session_list, "show who is connected", NULL, &show_sessions },
-	{ "session", "end", "ID|ADDRESS", 1, 1, 0, do_session_end, "end a session, or all sessions of an account", NULL, NULL },
+	{ "session", "end", "ID|ADDRESS", 1, 1, 0, do_session_end, "end a session, or all sessions of an account", NULL,
+	    NULL },
 	{ "mailbox", "list", "ADDRESS", 1, 1, JSON, do_store_run, "list folders with counts", NULL, &show_mailboxes },
 	{ "store", "check", "ADDRESS", 1, 1, JSON, do_store_run, "compare index and Maildir", NULL, &show_store },
 	{ "store", "rebuild", "ADDRESS", 1, 1, JSON, do_store_run, "make the index anew from the Maildir", NULL,
@@ -83,7 +84,8 @@ const struct cli_command cli_commands[] = {
 	    &show_store },
 
 	{ "tls", "show", "[DOMAIN]", 0, 1, JSON, do_tls_show,
-	    "show what is known of destinations: TLS wanted and got, fallbacks, MTA-STS, counts for reports", NULL, NULL },
+	    "show what is known of destinations: TLS wanted and got, fallbacks, MTA-STS, counts for reports", NULL,
+	    NULL },
 	{ "tls", "probe", "HOST[:PORT]", 1, 1, JSON, do_tls_probe,
 	    "look at a mail server's TLS from outside: findings and a grade", NULL, NULL },
 	{ "dns", "lookup", "TYPE NAME", 2, 2, JSON, cli_run_asked,

@@ -113,7 +113,8 @@ print_end(const struct cli *c, const struct conf *conf)
 	    c->conf_path, c->args[0]);
 	status = cli_print(&out);
 	buf_fini(&out);
-	return status == CLI_DONE ? records_print(conf, &(struct strs){ conf->domains.v, (uint32_t)conf->domains.n }) : status;
+	return status == CLI_DONE ? records_print(conf, &(struct strs){ conf->domains.v, (uint32_t)conf->domains.n })
+				  : status;
 }
 
 static int

@@ -59,7 +59,8 @@ add_destination(const json_t *r, struct buf *out)
 	struct str target = str_of(json_string_value(json_object_get(r, "target")));
 	struct str domain = str_sub(target, str_rfind(target, '@') + 1, target.n);
 
-	if (!has_text(r, "destination") || str_eq_nocase(str_of(json_string_value(json_object_get(r, "destination"))), domain))
+	if (!has_text(r, "destination") ||
+	    str_eq_nocase(str_of(json_string_value(json_object_get(r, "destination"))), domain))
 		return;
 	buf_add_cstr(out, " by ");
 	add_text(r, "destination", out);

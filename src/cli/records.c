@@ -47,8 +47,8 @@ load_certificate(const struct conf *conf, struct records *r)
 		fclose(f);
 	}
 	if (r->certificate == NULL)
-		snprintf(
-		    r->words, sizeof(r->words), "%.300s: %s", path, f == NULL ? strerror(errno) : "no certificate in it");
+		snprintf(r->words, sizeof(r->words), "%.300s: %s", path,
+		    f == NULL ? strerror(errno) : "no certificate in it");
 }
 
 /* --- rows --- */

@@ -16,7 +16,8 @@ const struct cli_show show_sessions = { SHOW_LIST, session_columns, .none = "nob
 
 /* One process's answer is added to *sum: rows, or the number that was ended. */
 static int
-ask_one(const struct conf *conf, enum role role, unsigned index, const struct strs *words, json_t *rows, json_int_t *ended)
+ask_one(
+    const struct conf *conf, enum role role, unsigned index, const struct strs *words, json_t *rows, json_int_t *ended)
 {
 	struct cli_owner owner = { .role = role };
 	char name[32];
@@ -37,7 +38,10 @@ ask_one(const struct conf *conf, enum role role, unsigned index, const struct st
 static int
 ask_all(const struct conf *conf, const struct strs *words, json_t *rows, json_int_t *ended)
 {
-	const struct { enum role role; unsigned n; } all[] = { { ROLE_SMTP, conf->smtp.processes }, { ROLE_IMAP, conf->imap.processes } };
+	const struct {
+		enum role role;
+		unsigned n;
+	} all[] = { { ROLE_SMTP, conf->smtp.processes }, { ROLE_IMAP, conf->imap.processes } };
 	int status = CLI_DONE;
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -80,6 +84,7 @@ do_session_end(struct cli *c)
 	status = ask_all(conf, &(struct strs){ words, 3 }, NULL, &ended);
 	conf_unref(conf);
 	if (status == CLI_DONE && ended == 0)
-		return cli_say(CLI_FAILED, "no session of %s, `postern session list' shows who is connected", c->args[0]);
+		return cli_say(
+		    CLI_FAILED, "no session of %s, `postern session list' shows who is connected", c->args[0]);
 	return status;
 }

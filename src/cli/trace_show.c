@@ -24,19 +24,25 @@ struct sentence {
 
 #define WHO { " to ", "to", "" }, { " (for ", "orig_to", ")" }, { " at ", "host", "" }, { " [", "ip", "]" }
 #define HOW                                                                                                            \
-	{ ", after ", "delay", " s" }, { ": ", "dsn", "" }, { " ", "reply", "" }, { ", ", "why", "" }, { "; TLS: ", "tls_got", "" },       \
-	    { " (wanted: ", "tls_wanted", ")" }, { ", because: ", "tls_why", "" }
+	{ ", after ", "delay", " s" }, { ": ", "dsn", "" }, { " ", "reply", "" }, { ", ", "why", "" },                 \
+	    { "; TLS: ", "tls_got", "" }, { " (wanted: ", "tls_wanted", ")" },                                         \
+	{                                                                                                              \
+		", because: ", "tls_why", ""                                                                           \
+	}
 
 static const struct sentence sentences[] = {
-	{ "accept", { { "accepted from ", "client", "" }, { " (", "helo", ")" }, { ", login ", "auth", "" }, { ", TLS ", "tls", "" },
-		      { ", ", "size", " bytes" }, { ", recipients: ", "nrcpt", "" } } },
+	{ "accept", { { "accepted from ", "client", "" }, { " (", "helo", ")" }, { ", login ", "auth", "" },
+			{ ", TLS ", "tls", "" }, { ", ", "size", " bytes" }, { ", recipients: ", "nrcpt", "" } } },
 	{ "deliver", { { "delivered", "event", "" }, WHO, HOW } },
 	{ "defer", { { "not delivered yet", "event", "" }, WHO, HOW } },
 	{ "bounce", { { "given up, not delivered", "event", "" }, WHO, HOW } },
-	{ "refuse", { { "refused", "event", "" }, { " from ", "client", "" }, { " (", "helo", ")" }, { ": <", "from", ">" }, { " to <", "to", ">" },
-		      { ": ", "code", "" }, { " ", "reply", "" }, { "; ", "why", "" } } },
-	{ "tls", { { "TLS handshake", "event", "" }, { " with ", "host", "" }, { " [", "ip", "]" }, { ": ", "version", "" }, { " ", "cipher", "" },
-		   { " ", "group", "" }, { ", level ", "tls_got", "" }, { " (wanted: ", "tls_wanted", ")" }, { ", because: ", "tls_why", "" } } },
+	{ "refuse",
+	    { { "refused", "event", "" }, { " from ", "client", "" }, { " (", "helo", ")" }, { ": <", "from", ">" },
+		{ " to <", "to", ">" }, { ": ", "code", "" }, { " ", "reply", "" }, { "; ", "why", "" } } },
+	{ "tls",
+	    { { "TLS handshake", "event", "" }, { " with ", "host", "" }, { " [", "ip", "]" }, { ": ", "version", "" },
+		{ " ", "cipher", "" }, { " ", "group", "" }, { ", level ", "tls_got", "" },
+		{ " (wanted: ", "tls_wanted", ")" }, { ", because: ", "tls_why", "" } } },
 	{ "delete", { { "deleted", "event", "" }, { ": ", "why", "" } } },
 };
 

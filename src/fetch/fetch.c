@@ -118,8 +118,13 @@ start(struct fetch_get *g)
 	int64_t ms = mono_ms_between(g->until, mono_now());
 
 	/* 0 is without end */
-	g->transfer = f->module->get(f->curl, &(struct fetch_wanted){ .url = g->url, .host = g->host, .resolve = g->resolve,
-	    .max = g->body.max, .ms = ms > 0 ? (long)ms : 1 }, g);
+	g->transfer = f->module->get(f->curl,
+	    &(struct fetch_wanted){ .url = g->url,
+		.host = g->host,
+		.resolve = g->resolve,
+		.max = g->body.max,
+		.ms = ms > 0 ? (long)ms : 1 },
+	    g);
 	if (g->transfer == NULL)
 		log_fatal("HTTPS: a transfer cannot begin: out of memory");
 	f->running++;
@@ -154,7 +159,8 @@ on_turn(void *ctx)
 	struct fetch_get *g;
 
 	while ((g = find(f, has_waited)) != NULL)
-		finish(g, &(struct fetch_result){ .problem = FETCH_UNREACHABLE, .words = STR("no turn came: too much is being fetched") });
+		finish(g, &(struct fetch_result){
+			      .problem = FETCH_UNREACHABLE, .words = STR("no turn came: too much is being fetched") });
 	while (f->running < FETCH_AT_ONCE_MAX && (g = find(f, waits)) != NULL)
 		start(g);
 	if ((g = find(f, waits)) != NULL)
@@ -183,7 +189,8 @@ write_texts(struct fetch_get *g, const struct fetch_request *q)
 }
 
 struct fetch_get *
-fetch_get(struct fetch *f, const struct fetch_request *q, void (*on)(void *ctx, const struct fetch_result *r), void *ctx)
+fetch_get(
+    struct fetch *f, const struct fetch_request *q, void (*on)(void *ctx, const struct fetch_result *r), void *ctx)
 {
 	struct fetch_get *g = NEW(struct fetch_get);
 
@@ -278,7 +285,9 @@ host_done(void *get, const struct fetch_result *r)
 	finish(get, r);
 }
 
-static const struct fetch_host host = { .watch = host_watch, .timer = host_timer, .body = host_body, .done = host_done };
+static const struct fetch_host host = {
+	.watch = host_watch, .timer = host_timer, .body = host_body, .done = host_done
+};
 
 /* --- the module --- */
 

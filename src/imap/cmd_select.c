@@ -231,7 +231,8 @@ write_box(struct imap_session *s, struct command *c, struct store_view *v, const
 static enum step
 selected(struct imap_session *s, struct command *c)
 {
-	return s->box->readonly ? done_ok_code(c, STR("READ-ONLY"), "done") : done_ok_code(c, STR("READ-WRITE"), "done");
+	return s->box->readonly ? done_ok_code(c, STR("READ-ONLY"), "done")
+				: done_ok_code(c, STR("READ-WRITE"), "done");
 }
 
 static enum step

@@ -73,8 +73,8 @@ write_fields(struct imap_session *s, struct fetch *f, const struct fetch_item *i
 	buf_init(&header, SIZE_MAX);
 	buf_init(&fields, SIZE_MAX);
 	if (letter_read(&f->letter, span.at, n, &header)) {
-		header_select(&fields, buf_str(&header),
-		    i->section.fields == FIELDS_ONLY ? HEADER_ONLY : HEADER_EXCEPT, i->section.names, i->section.nnames);
+		header_select(&fields, buf_str(&header), i->section.fields == FIELDS_ONLY ? HEADER_ONLY : HEADER_EXCEPT,
+		    i->section.names, i->section.nnames);
 		span = fetch_clip(i, (struct mime_span){ 0, fields.n });
 		crlf_mask_nul(fields.p, fields.n);
 		write_literal_header(s, span.size);

@@ -132,7 +132,9 @@ add_section(struct buf *out, const struct fetch_section *sec)
 {
 	static const char *const words[] = { [MIME_WHOLE] = "", [MIME_HEADER] = "HEADER", [MIME_TEXT] = "TEXT",
 		[MIME_MIME] = "MIME" };
-	static const char *const fields[] = { [FIELDS_ALL] = "", [FIELDS_ONLY] = ".FIELDS", [FIELDS_EXCEPT] = ".FIELDS.NOT" };
+	static const char *const fields[] = {
+		[FIELDS_ALL] = "", [FIELDS_ONLY] = ".FIELDS", [FIELDS_EXCEPT] = ".FIELDS.NOT"
+	};
 
 	buf_add_char(out, '[');
 	for (size_t n = 0; n < sec->depth; n++)

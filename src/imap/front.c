@@ -97,8 +97,9 @@ greet(struct imap_front *f)
 static bool
 is_foreign(struct str word)
 {
-	static const char *const words[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH",
-		"PRI", "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "RSET", "USER", "PASS", "CAPA", "STLS", "QUIT" };
+	static const char *const words[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE",
+		"PATCH", "PRI", "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "RSET", "USER", "PASS", "CAPA", "STLS",
+		"QUIT" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (str_eq_nocase(word, str_of(words[i])))

@@ -10,7 +10,9 @@ enum { RUN = 16 };
 void
 order_init(struct order *o, size_t n)
 {
-	*o = (struct order){ .n = n, .p = mem_array(n + 1, sizeof(*o->p)), .other = mem_array(n + 1, sizeof(*o->other)) };
+	*o = (struct order){
+		.n = n, .p = mem_array(n + 1, sizeof(*o->p)), .other = mem_array(n + 1, sizeof(*o->other))
+	};
 	for (size_t i = 0; i < n; i++)
 		o->p[i] = (uint32_t)i;
 }

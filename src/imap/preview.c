@@ -35,7 +35,8 @@ read_text(struct buf *out, const struct mime_part *part, int fd, bool lf)
 	buf_init(&plain, SIZE_MAX);
 	crlf_reader_init(&reader, fd, lf);
 	decoder_init(&decoder, encoding_of(part->encoding));
-	crlf_read(&reader, part->body_at, part->body_size < PREVIEW_READ ? (size_t)part->body_size : PREVIEW_READ, &raw);
+	crlf_read(
+	    &reader, part->body_at, part->body_size < PREVIEW_READ ? (size_t)part->body_size : PREVIEW_READ, &raw);
 	decoder_feed(&decoder, buf_str(&raw), &plain);
 	decoder_end(&decoder, &plain);
 	charset_to_utf8(out, charset != NULL ? charset->value : STR("us-ascii"), buf_str(&plain));

@@ -9,16 +9,46 @@ static const struct {
 	struct str name;
 	const char *text;
 } entities[] = {
-	{ STR_INIT("amp"), "&" }, { STR_INIT("lt"), "<" }, { STR_INIT("gt"), ">" }, { STR_INIT("quot"), "\"" },
-	{ STR_INIT("apos"), "'" }, { STR_INIT("nbsp"), " " }, { STR_INIT("zwnj"), "" }, { STR_INIT("shy"), "" },
-	{ STR_INIT("auml"), "ä" }, { STR_INIT("ouml"), "ö" }, { STR_INIT("uuml"), "ü" }, { STR_INIT("Auml"), "Ä" },
-	{ STR_INIT("Ouml"), "Ö" }, { STR_INIT("Uuml"), "Ü" }, { STR_INIT("szlig"), "ß" }, { STR_INIT("eacute"), "é" },
-	{ STR_INIT("egrave"), "è" }, { STR_INIT("ecirc"), "ê" }, { STR_INIT("agrave"), "à" }, { STR_INIT("acirc"), "â" },
-	{ STR_INIT("ccedil"), "ç" }, { STR_INIT("ocirc"), "ô" }, { STR_INIT("iacute"), "í" }, { STR_INIT("oacute"), "ó" },
-	{ STR_INIT("aacute"), "á" }, { STR_INIT("ntilde"), "ñ" }, { STR_INIT("hellip"), "…" }, { STR_INIT("ndash"), "–" },
-	{ STR_INIT("mdash"), "—" }, { STR_INIT("lsquo"), "‘" }, { STR_INIT("rsquo"), "’" }, { STR_INIT("ldquo"), "“" },
-	{ STR_INIT("rdquo"), "”" }, { STR_INIT("bdquo"), "„" }, { STR_INIT("euro"), "€" }, { STR_INIT("pound"), "£" },
-	{ STR_INIT("copy"), "©" }, { STR_INIT("reg"), "®" }, { STR_INIT("bull"), "•" }, { STR_INIT("middot"), "·" },
+	{ STR_INIT("amp"), "&" },
+	{ STR_INIT("lt"), "<" },
+	{ STR_INIT("gt"), ">" },
+	{ STR_INIT("quot"), "\"" },
+	{ STR_INIT("apos"), "'" },
+	{ STR_INIT("nbsp"), " " },
+	{ STR_INIT("zwnj"), "" },
+	{ STR_INIT("shy"), "" },
+	{ STR_INIT("auml"), "ä" },
+	{ STR_INIT("ouml"), "ö" },
+	{ STR_INIT("uuml"), "ü" },
+	{ STR_INIT("Auml"), "Ä" },
+	{ STR_INIT("Ouml"), "Ö" },
+	{ STR_INIT("Uuml"), "Ü" },
+	{ STR_INIT("szlig"), "ß" },
+	{ STR_INIT("eacute"), "é" },
+	{ STR_INIT("egrave"), "è" },
+	{ STR_INIT("ecirc"), "ê" },
+	{ STR_INIT("agrave"), "à" },
+	{ STR_INIT("acirc"), "â" },
+	{ STR_INIT("ccedil"), "ç" },
+	{ STR_INIT("ocirc"), "ô" },
+	{ STR_INIT("iacute"), "í" },
+	{ STR_INIT("oacute"), "ó" },
+	{ STR_INIT("aacute"), "á" },
+	{ STR_INIT("ntilde"), "ñ" },
+	{ STR_INIT("hellip"), "…" },
+	{ STR_INIT("ndash"), "–" },
+	{ STR_INIT("mdash"), "—" },
+	{ STR_INIT("lsquo"), "‘" },
+	{ STR_INIT("rsquo"), "’" },
+	{ STR_INIT("ldquo"), "“" },
+	{ STR_INIT("rdquo"), "”" },
+	{ STR_INIT("bdquo"), "„" },
+	{ STR_INIT("euro"), "€" },
+	{ STR_INIT("pound"), "£" },
+	{ STR_INIT("copy"), "©" },
+	{ STR_INIT("reg"), "®" },
+	{ STR_INIT("bull"), "•" },
+	{ STR_INIT("middot"), "·" },
 };
 
 /* Elements within a word. */
@@ -152,7 +182,8 @@ preview_strip_html(struct buf *out, struct str html)
 	while (html.n > 0) {
 		size_t n = 1;
 
-		if (html.p[0] == '<' && html.n > 1 && (ascii_is_alpha(html.p[1]) || html.p[1] == '/' || html.p[1] == '!')) {
+		if (html.p[0] == '<' && html.n > 1 &&
+		    (ascii_is_alpha(html.p[1]) || html.p[1] == '/' || html.p[1] == '!')) {
 			n = tag(html);
 			if (!is_inline(html))
 				buf_add_char(out, ' ');

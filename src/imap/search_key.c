@@ -325,9 +325,13 @@ match_text(struct search *q, const struct search_key *k)
 	return truth(q->text.found >> k->text & 1);
 }
 
-#define ROW(name, parse, match, level, flag, rfc, capability) { STR_INIT(name), parse, match, level, flag, rfc, capability }
+#define ROW(name, parse, match, level, flag, rfc, capability)                                                          \
+	{                                                                                                              \
+		STR_INIT(name), parse, match, level, flag, rfc, capability                                             \
+	}
 #define FLAG(name, flag) ROW(name, search_parse_nothing_more, match_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4", NULL)
-#define NO_FLAG(name, flag) ROW(name, search_parse_nothing_more, match_no_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4", NULL)
+#define NO_FLAG(name, flag)                                                                                            \
+	ROW(name, search_parse_nothing_more, match_no_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4", NULL)
 #define KEY(name, parse, match, level) ROW(name, parse, match, level, 0, "RFC 9051 6.4.4", NULL)
 #define OLD_KEY(name, match) ROW(name, search_parse_nothing_more, match, LEVEL_RECORD, 0, "RFC 3501 6.4.4", NULL)
 

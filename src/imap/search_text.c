@@ -36,7 +36,8 @@ static void
 look(struct search_text *t, struct str text, bool headers)
 {
 	for (unsigned i = 0; i < t->n; i++)
-		if (!(t->found >> i & 1) && (!headers || is_text_key(t->keys[i])) && search_contains(text, t->keys[i]->needle))
+		if (!(t->found >> i & 1) && (!headers || is_text_key(t->keys[i])) &&
+		    search_contains(text, t->keys[i]->needle))
 			t->found |= (uint64_t)1 << i;
 }
 

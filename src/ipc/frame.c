@@ -60,7 +60,9 @@ frame_receive(int fd, struct frame *f, const char **why)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(IPC_FDS_MAX * sizeof(int))];
 	struct iovec piece = { received, sizeof received };
-	struct msghdr m = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+	struct msghdr m = {
+		.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control
+	};
 	bool whole;
 	ssize_t n;
 

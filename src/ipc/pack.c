@@ -10,7 +10,11 @@
 
 #include "layout.h"
 
-static const size_t number_size[] = { [FIELD_u8] = 1, [FIELD_u16] = 2, [FIELD_u32] = 4, [FIELD_u64] = 8, [FIELD_i64] = 8,
+static const size_t number_size[] = { [FIELD_u8] = 1,
+	[FIELD_u16] = 2,
+	[FIELD_u32] = 4,
+	[FIELD_u64] = 8,
+	[FIELD_i64] = 8,
 	[FIELD_id] = sizeof(struct id) };
 
 static void
@@ -161,8 +165,8 @@ unpack_field(struct unpack *u, const struct ipc_field *f, char *at)
 }
 
 bool
-ipc_unpack(enum ipc_type type, bool answer, struct str bytes, const int *fds, unsigned nfds, struct arena *a, void *value,
-    const char **why)
+ipc_unpack(enum ipc_type type, bool answer, struct str bytes, const int *fds, unsigned nfds, struct arena *a,
+    void *value, const char **why)
 {
 	const struct ipc_layout *l = ipc_layout(type);
 	struct unpack u = { .left = bytes, .fds = fds, .nfds = nfds, .a = a };

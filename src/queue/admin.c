@@ -34,7 +34,8 @@ say_why(struct queue *q, const struct row_recipient *r, struct record *known, st
 }
 
 static void
-show_recipient(struct queue *q, struct ledger_key k, const struct row_recipient *r, const struct queue_view *v, void *ctx)
+show_recipient(
+    struct queue *q, struct ledger_key k, const struct row_recipient *r, const struct queue_view *v, void *ctx)
 {
 	struct queue_recipient_info info = { .qid = k.qid, .number = k.number, .state = r->state,
 		.address = r->address, .target = r->kind == ROW_RESOLVE ? STR("") : r->target,

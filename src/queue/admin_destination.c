@@ -40,8 +40,12 @@ view_record(struct view *v, const struct record *r)
 	i->status = str_of(r->status);
 	i->reason = str_of(r->text);
 	i->tls_at = r->tls_at;
-	i->last = (struct queue_last_host){ .host = str_of(r->host), .ip = str_of(r->ip), .wanted = r->wanted, .got = r->got,
-		.why = str_of(r->why), .plain = r->plain };
+	i->last = (struct queue_last_host){ .host = str_of(r->host),
+		.ip = str_of(r->ip),
+		.wanted = r->wanted,
+		.got = r->got,
+		.why = str_of(r->why),
+		.plain = r->plain };
 	i->plain_at = r->plain_at;
 	i->handshakes_failed = r->handshakes_failed;
 	i->sts_check = r->sts_check;
@@ -124,5 +128,6 @@ queue_destination_show(struct queue *q, struct str domain, show_fn *show, void *
 	struct queue_destination to;
 
 	schedule_destination(q, domain, &to);
-	return show_one(q, str_of(to.name), show, ctx) || (domain.n < QUEUE_DESTINATION_SIZE && show_one(q, domain, show, ctx));
+	return show_one(q, str_of(to.name), show, ctx) ||
+	       (domain.n < QUEUE_DESTINATION_SIZE && show_one(q, domain, show, ctx));
 }

@@ -335,7 +335,8 @@ run_rows(struct commit *c, struct list *group)
 /* --- outside ------------------------------------------------------------------------------------------------------ */
 
 struct commit *
-commit_start(struct loop *loop, struct ledger *l, struct spool *s, void (*touched)(void *ctx, struct str places), void *ctx)
+commit_start(
+    struct loop *loop, struct ledger *l, struct spool *s, void (*touched)(void *ctx, struct str places), void *ctx)
 {
 	struct commit *c = NEW(struct commit);
 

@@ -39,7 +39,8 @@ why(struct late *l, const struct row_recipient *r)
 	if (r->attempts > 0)
 		return (struct reason){ arena_str(&l->mem, r->status), arena_str(&l->mem, r->reason) };
 	if (destination_record(l->q, r->destination, &known) && known.text[0] != '\0')
-		return (struct reason){ arena_str(&l->mem, str_of(known.status)), arena_str(&l->mem, str_of(known.text)) };
+		return (
+		    struct reason){ arena_str(&l->mem, str_of(known.status)), arena_str(&l->mem, str_of(known.text)) };
 	return (struct reason){ STR("4.4.0"), STR("it could not be tried yet") };
 }
 
@@ -54,8 +55,8 @@ give_up(struct late *l, struct row_update *u, const struct row_recipient *r)
 
 	schedule_expired_words(l->q, why(l, r).text, words);
 	line.text = arena_str(&l->mem, str_of(words));
-	*last = (struct queue_last_host){ arena_str(&l->mem, r->last.host), arena_str(&l->mem, r->last.ip), r->last.wanted,
-		r->last.got, arena_str(&l->mem, r->last.why), r->last.plain, false };
+	*last = (struct queue_last_host){ arena_str(&l->mem, r->last.host), arena_str(&l->mem, r->last.ip),
+		r->last.wanted, r->last.got, arena_str(&l->mem, r->last.why), r->last.plain, false };
 	u->last = last;
 	mark_take(l->q, (struct ledger_key){ l->qid, u->number }); /* until that is written: no job takes it */
 	u->kind = UPDATE_FAIL;
@@ -75,8 +76,14 @@ warn(struct late *l, struct row_update *u, struct row_recipient *r)
 	u->kind = UPDATE_WARNED;
 	u->deadline = schedule_deadline(&l->q->options.limits, &l->message, r);
 	l->about[l->nabout++] = (struct bounce_recipient){ .action = BOUNCE_DELAYED,
-		.address = arena_str(&l->mem, r->address), .orcpt = arena_str(&l->mem, r->orcpt), .status = reason.status,
-		.text = reason.text, .host = arena_str(&l->mem, r->last.host), .said = r->last.said, .tried = r->last_try, .until = { until } };
+		.address = arena_str(&l->mem, r->address),
+		.orcpt = arena_str(&l->mem, r->orcpt),
+		.status = reason.status,
+		.text = reason.text,
+		.host = arena_str(&l->mem, r->last.host),
+		.said = r->last.said,
+		.tried = r->last_try,
+		.until = { until } };
 }
 
 static bool
@@ -120,7 +127,8 @@ gather(struct late *l, MDB_txn *t)
 	l->updates = arena_array(&l->mem, ROWS_MAX, sizeof *l->updates);
 	l->about = arena_array(&l->mem, ROWS_MAX, sizeof *l->about);
 	for (uint32_t at = 0; l->n < ROWS_MAX && ledger_next_recipient(ledger, t, l->qid, &at, &r) == 0; at++)
-		if (r.kind == ROW_REMOTE && row_due(&r) != 0 && row_due(&r) <= wall_now().us && r.state == QUEUE_WAITING)
+		if (r.kind == ROW_REMOTE && row_due(&r) != 0 && row_due(&r) <= wall_now().us &&
+		    r.state == QUEUE_WAITING)
 			add(l, at, &r);
 }
 

@@ -253,7 +253,8 @@ read_record(struct queue *q, struct str name, struct record *out)
 {
 	MDB_txn *t = ledger_read(&q->ledger);
 	struct str bytes;
-	bool found = t != NULL && ledger_get_named(t, q->ledger.destination, name, &bytes) == 0 && record_parse(bytes, out);
+	bool found =
+	    t != NULL && ledger_get_named(t, q->ledger.destination, name, &bytes) == 0 && record_parse(bytes, out);
 
 	if (t != NULL)
 		mdb_txn_abort(t);

@@ -233,10 +233,18 @@ static void
 hand_out(struct job *j, int fd)
 {
 	struct queue_job_rcpt rcpts[QUEUE_JOB_MAX];
-	const struct queue_job job = { .qid = j->qid, .sid = j->message.sid, .destination = str_of(j->destination->name),
-		.sender = j->message.sender, .flags = j->message.flags, .ret = j->message.ret, .envid = j->message.envid,
-		.rcpts = rcpts, .n = j->n, .sts = policy_in_force(j),
-		.handshakes_failed = j->destination->handshakes_failed, .fd = fd };
+	const struct queue_job job = { .qid = j->qid,
+		.sid = j->message.sid,
+		.destination = str_of(j->destination->name),
+		.sender = j->message.sender,
+		.flags = j->message.flags,
+		.ret = j->message.ret,
+		.envid = j->message.envid,
+		.rcpts = rcpts,
+		.n = j->n,
+		.sts = policy_in_force(j),
+		.handshakes_failed = j->destination->handshakes_failed,
+		.fd = fd };
 
 	for (uint32_t i = 0; i < j->n; i++)
 		rcpts[i] = (struct queue_job_rcpt){ j->rows[i].target, j->rows[i].notify, j->rows[i].orcpt };

@@ -56,7 +56,8 @@ ledger_compact(struct ledger *l, int dir, const char *path, uint64_t map_bytes, 
 		return true;
 	rc = copy(l, dir);
 	if (rc != 0) {
-		log_say(LEVEL_WARN, "error", "queue.mdb: cannot be copied without its free pages: %s", mdb_strerror(rc));
+		log_say(
+		    LEVEL_WARN, "error", "queue.mdb: cannot be copied without its free pages: %s", mdb_strerror(rc));
 		unlinkat(dir, COPY_NAME, 0);
 		return true;
 	}

@@ -213,8 +213,8 @@ take_failed(struct gathering *g, uint32_t number, const struct row_recipient *r)
 static void
 take_delayed(struct gathering *g, uint32_t number, const struct row_recipient *r)
 {
-	if (r->kind == ROW_REMOTE || r->state != QUEUE_WAITING || r->warned || r->attempts == 0 || g->message.sender.n == 0 ||
-	    !row_wants(r->notify, ENVELOPE_NOTIFY_DELAY))
+	if (r->kind == ROW_REMOTE || r->state != QUEUE_WAITING || r->warned || r->attempts == 0 ||
+	    g->message.sender.n == 0 || !row_wants(r->notify, ENVELOPE_NOTIFY_DELAY))
 		return;
 	g->numbers[g->n++] = number;
 	add_about(g, r, BOUNCE_DELAYED);

@@ -154,7 +154,8 @@ keep_host(struct job *j, const struct queue_hop *hop, bool said)
 
 /* A failure that may pass, until it has lasted too long: the words are ours then. */
 static void
-set_failure(struct job *j, uint32_t i, struct wall next, const char *status, const char *text, const struct queue_hop *hop)
+set_failure(
+    struct job *j, uint32_t i, struct wall next, const char *status, const char *text, const struct queue_hop *hop)
 {
 	char words[QUEUE_TEXT_SIZE];
 
@@ -239,7 +240,8 @@ job_answered(void *job, const struct queue_relayed *r)
 	} else {
 		for (uint32_t i = 0; i < j->n; i++)
 			set_result(j, i, r);
-		destination_learn(j->destination, r, j->temporary.text[0] != '\0' ? &j->temporary : NULL, j->rests_begun);
+		destination_learn(
+		    j->destination, r, j->temporary.text[0] != '\0' ? &j->temporary : NULL, j->rests_begun);
 	}
 	destination_arrange(j->destination);
 	job_write(j);

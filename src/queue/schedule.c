@@ -61,8 +61,8 @@ schedule_expired_words(const struct queue *q, struct str reason, char out[static
 	while (s % units[i].s != 0)
 		i++;
 	s /= units[i].s;
-	snprintf(words, sizeof words, "not delivered within %lld %s%s; the last reason: %.*s", (long long)s, units[i].name,
-	    s == 1 ? "" : "s", STR_ARG(reason));
+	snprintf(words, sizeof words, "not delivered within %lld %s%s; the last reason: %.*s", (long long)s,
+	    units[i].name, s == 1 ? "" : "s", STR_ARG(reason));
 	record_text(out, QUEUE_TEXT_SIZE, str_of(words));
 }
 

@@ -20,7 +20,8 @@ on_retried(void *ctx, uint64_t recipients, const struct err *e)
 	if (e != NULL)
 		log_say(LEVEL_ERROR, "error", "queue: all at once: %s", e->log);
 	else
-		log_say(LEVEL_INFO, "retry", "the clock was set back: %llu recipients are tried at once", (unsigned long long)recipients);
+		log_say(LEVEL_INFO, "retry", "the clock was set back: %llu recipients are tried at once",
+		    (unsigned long long)recipients);
 }
 
 static void

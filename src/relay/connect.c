@@ -62,7 +62,9 @@ connect_free(struct connect *c)
 static void
 tell(struct connect *c, int fd, const struct addr *peer)
 {
-	struct connect_result r = { .fd = fd, .peer = *peer, .tried = c->begun, .ours = c->ours, .words = buf_cstr(&c->words) };
+	struct connect_result r = {
+		.fd = fd, .peer = *peer, .tried = c->begun, .ours = c->ours, .words = buf_cstr(&c->words)
+	};
 
 	loop_timer_stop(&c->timer);
 	c->done(c->ctx, &r);

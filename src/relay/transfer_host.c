@@ -68,7 +68,8 @@ tls_demand(const struct transfer *t, const struct tls_decision *d, char *out, si
 	else if (after == 0)
 		snprintf(out, size, "TLS failed, and relay.plain_after = 0 allows no plain text");
 	else
-		snprintf(out, size, "TLS failed, time %u of %u before plain text is tried", t->what.handshakes_failed + 1, after);
+		snprintf(out, size, "TLS failed, time %u of %u before plain text is tried",
+		    t->what.handshakes_failed + 1, after);
 }
 
 /* This host will not do. REQUIRETLS ends the message where nothing but TLS is in the way (RFC 8689 4.2.1). */

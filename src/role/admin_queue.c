@@ -25,7 +25,9 @@ id_json(struct id id)
 static const char *
 state_name(enum queue_state state)
 {
-	static const char *const names[] = { [QUEUE_WAITING] = "waiting", [QUEUE_HELD] = "held", [QUEUE_FAILED] = "failed" };
+	static const char *const names[] = {
+		[QUEUE_WAITING] = "waiting", [QUEUE_HELD] = "held", [QUEUE_FAILED] = "failed"
+	};
 
 	return names[state];
 }
@@ -135,7 +137,8 @@ run_show(void *ctx, const struct control_ask *ask, struct control_answer *out)
 	}
 	json_decref(p.messages);
 	buf_fini(&header);
-	return found || control_fail(out, ask->arena, ADMIN_FAILED, "no message with the id %.*s is in the queue", STR_ARG(ask->args.v[0]));
+	return found || control_fail(out, ask->arena, ADMIN_FAILED, "no message with the id %.*s is in the queue",
+			    STR_ARG(ask->args.v[0]));
 }
 
 static void

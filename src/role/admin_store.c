@@ -25,7 +25,8 @@ on_report(void *ctx, const struct store_report *r)
 	out.json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "mailboxes", (json_int_t)r->mailboxes, "messages",
 	    (json_int_t)r->messages, "bytes", (json_int_t)r->bytes, "problems", (json_int_t)r->problems, "index_bytes",
 	    (json_int_t)r->index_bytes, "index_free", (json_int_t)r->index_free, "waiting", (json_int_t)r->waiting);
-	json_object_set_new(out.json, "text", json_stringn(r->text.n > 0 ? r->text.p : "", r->text.n < 40000 ? r->text.n : 40000));
+	json_object_set_new(
+	    out.json, "text", json_stringn(r->text.n > 0 ? r->text.p : "", r->text.n < 40000 ? r->text.n : 40000));
 	if (out.status == ADMIN_DONE && r->problems > 0) {
 		out.status = ADMIN_FAILED;
 		out.why = STR("index and files differ; postern store rebuild ADDRESS makes the index anew");
@@ -37,7 +38,8 @@ static bool
 run_check(void *ctx, const struct control_ask *ask, struct control_answer *out)
 {
 	(void)out;
-	store_check(((struct store_role *)ctx)->store, ask->args.v[0], (struct store_reported){ on_report, ask->question });
+	store_check(
+	    ((struct store_role *)ctx)->store, ask->args.v[0], (struct store_reported){ on_report, ask->question });
 	return false;
 }
 
@@ -45,7 +47,8 @@ static bool
 run_rebuild(void *ctx, const struct control_ask *ask, struct control_answer *out)
 {
 	(void)out;
-	store_rebuild(((struct store_role *)ctx)->store, ask->args.v[0], (struct store_reported){ on_report, ask->question });
+	store_rebuild(
+	    ((struct store_role *)ctx)->store, ask->args.v[0], (struct store_reported){ on_report, ask->question });
 	return false;
 }
 
@@ -53,16 +56,22 @@ static bool
 run_stat(void *ctx, const struct control_ask *ask, struct control_answer *out)
 {
 	(void)out;
-	store_stat(((struct store_role *)ctx)->store, ask->args.v[0], (struct store_reported){ on_report, ask->question });
+	store_stat(
+	    ((struct store_role *)ctx)->store, ask->args.v[0], (struct store_reported){ on_report, ask->question });
 	return false;
 }
 
 static const char *
 use_name(enum store_use use)
 {
-	static const char *const names[] = { [STORE_USE_NONE] = "", [STORE_USE_ALL] = "\\All", [STORE_USE_ARCHIVE] = "\\Archive",
-		[STORE_USE_DRAFTS] = "\\Drafts", [STORE_USE_FLAGGED] = "\\Flagged", [STORE_USE_JUNK] = "\\Junk",
-		[STORE_USE_SENT] = "\\Sent", [STORE_USE_TRASH] = "\\Trash" };
+	static const char *const names[] = { [STORE_USE_NONE] = "",
+		[STORE_USE_ALL] = "\\All",
+		[STORE_USE_ARCHIVE] = "\\Archive",
+		[STORE_USE_DRAFTS] = "\\Drafts",
+		[STORE_USE_FLAGGED] = "\\Flagged",
+		[STORE_USE_JUNK] = "\\Junk",
+		[STORE_USE_SENT] = "\\Sent",
+		[STORE_USE_TRASH] = "\\Trash" };
 
 	return names[use];
 }
@@ -81,10 +90,12 @@ list_mailboxes(struct store_view *v)
 	for (size_t i = 0; i < n; i++) {
 		if (entries[i].mailbox == 0 || !store_mailbox(v, entries[i].mailbox, &m))
 			continue;
-		json_array_append_new(list, json_pack("{s:s%, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b}", "name", entries[i].name.p,
-		    entries[i].name.n, "messages", (json_int_t)m.messages, "unseen", (json_int_t)m.unseen, "bytes", (json_int_t)m.bytes,
-		    "uidvalidity", (json_int_t)m.uidvalidity, "uidnext", (json_int_t)m.uidnext, "highestmodseq",
-		    (json_int_t)m.highestmodseq, "use", use_name(m.use), "subscribed", entries[i].subscribed));
+		json_array_append_new(
+		    list, json_pack("{s:s%, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b}", "name", entries[i].name.p,
+			      entries[i].name.n, "messages", (json_int_t)m.messages, "unseen", (json_int_t)m.unseen,
+			      "bytes", (json_int_t)m.bytes, "uidvalidity", (json_int_t)m.uidvalidity, "uidnext",
+			      (json_int_t)m.uidnext, "highestmodseq", (json_int_t)m.highestmodseq, "use",
+			      use_name(m.use), "subscribed", entries[i].subscribed));
 	}
 	arena_fini(&a);
 	return list;
@@ -108,7 +119,8 @@ answer_listing(struct listing *l, struct control_answer *out)
 static void
 refuse_listing(struct listing *l, const struct err *e)
 {
-	struct control_answer out = { .status = e->class == ERR_TEMP ? ADMIN_LATER : ADMIN_FAILED, .why = str_of(e->log) };
+	struct control_answer out = { .status = e->class == ERR_TEMP ? ADMIN_LATER : ADMIN_FAILED,
+		.why = str_of(e->log) };
 
 	answer_listing(l, &out);
 }

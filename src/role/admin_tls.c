@@ -98,7 +98,8 @@ results_json(const struct tlsrpt_counts *c)
 
 	for (int i = TLSRPT_OK + 1; i < TLSRPT_RESULTS; i++)
 		if (c->sessions[i] > 0)
-			json_object_set_new(o, tlsrpt_result_name((enum tlsrpt_result)i), json_integer((json_int_t)c->sessions[i]));
+			json_object_set_new(
+			    o, tlsrpt_result_name((enum tlsrpt_result)i), json_integer((json_int_t)c->sessions[i]));
 	return o;
 }
 
@@ -210,5 +211,6 @@ verb_tls_show(void *queue, const struct control_ask *ask, struct control_answer 
 		return list_all(queue, ask, out);
 	if (queue_destination_show(queue, ask->args.v[0], show_whole, &out->json))
 		return true;
-	return control_fail(out, ask->arena, ADMIN_FAILED, "nothing is known of %.*s: no mail went there yet", STR_ARG(ask->args.v[0]));
+	return control_fail(
+	    out, ask->arena, ADMIN_FAILED, "nothing is known of %.*s: no mail went there yet", STR_ARG(ask->args.v[0]));
 }

@@ -114,7 +114,8 @@ const struct control_verb trace_verbs[] = {
 };
 
 void
-trace_run_alone(const struct conf *conf, const struct strs *words, struct str after, struct arena *a, struct control_answer *out)
+trace_run_alone(
+    const struct conf *conf, const struct strs *words, struct str after, struct arena *a, struct control_answer *out)
 {
 	const char *path = state_path(conf, "trace");
 	struct trace_source source = { .dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };

@@ -102,17 +102,26 @@ answer_targets(struct ipc_question *q, struct arena *a, const struct resolve_ans
 		details[i] = r->targets[i].detail;
 		kinds[i] = r->targets[i].local ? 'l' : 'r';
 	}
-	answer_rcpt(q, &(struct rcpt_answer){ .verdict = (uint8_t)r->verdict, .code = (uint16_t)r->code, .enhanced = str_of(r->enhanced),
-	    .words = str_of(r->words), .why = join_chain(a, r), .kinds = str_from(kinds, n), .targets = { addresses, n },
-	    .details = { details, n } });
+	answer_rcpt(q, &(struct rcpt_answer){ .verdict = (uint8_t)r->verdict,
+			   .code = (uint16_t)r->code,
+			   .enhanced = str_of(r->enhanced),
+			   .words = str_of(r->words),
+			   .why = join_chain(a, r),
+			   .kinds = str_from(kinds, n),
+			   .targets = { addresses, n },
+			   .details = { details, n } });
 }
 
 static void
 on_rcpt(void *ctx, struct ipc_question *q, const struct rcpt_ask *ask)
 {
 	struct auth *auth = ((struct env *)ctx)->role;
-	struct resolve_ask r = { .address = ask->address, .login = ask->login, .client = source_of(ask->client), .size = ask->size,
-		.smtputf8 = ask->smtputf8 != 0, .ours = ipc_chan_peer(ipc_question_from(q)) == ROLE_QUEUE };
+	struct resolve_ask r = { .address = ask->address,
+		.login = ask->login,
+		.client = source_of(ask->client),
+		.size = ask->size,
+		.smtputf8 = ask->smtputf8 != 0,
+		.ours = ipc_chan_peer(ipc_question_from(q)) == ROLE_QUEUE };
 	struct resolve_answer out;
 	struct arena a;
 
@@ -122,8 +131,11 @@ on_rcpt(void *ctx, struct ipc_question *q, const struct rcpt_ask *ask)
 	if (fits(&out))
 		answer_targets(q, &a, &out);
 	else
-		answer_rcpt(q, &(struct rcpt_answer){ .verdict = RESOLVE_REFUSE, .code = 550, .enhanced = STR("5.3.5"),
-		    .words = STR("this address stands for too many others"), .why = STR("targets do not fit one answer") });
+		answer_rcpt(q, &(struct rcpt_answer){ .verdict = RESOLVE_REFUSE,
+				   .code = 550,
+				   .enhanced = STR("5.3.5"),
+				   .words = STR("this address stands for too many others"),
+				   .why = STR("targets do not fit one answer") });
 	arena_fini(&a);
 }
 
@@ -133,7 +145,8 @@ on_may_send(void *ctx, struct ipc_question *q, const struct may_send_ask *ask)
 	struct auth *auth = ((struct env *)ctx)->role;
 	const char *why;
 
-	answer_may_send(q, &(struct may_send_answer){ .verdict = (uint8_t)resolve_may_send(&auth->resolver, ask->login, ask->address, &why) });
+	answer_may_send(q, &(struct may_send_answer){
+			       .verdict = (uint8_t)resolve_may_send(&auth->resolver, ask->login, ask->address, &why) });
 }
 
 /* --- logins --- */
@@ -154,7 +167,8 @@ send_ticket(struct auth *auth, const struct login_answer *a)
 {
 	unsigned store = owner_of(a->user, auth->env->conf->store.processes);
 
-	say_ticket(env_peer(auth->env, ROLE_STORE, store), &(struct ticket_ask){ .ticket = a->ticket, .user = a->user, .quota = a->quota });
+	say_ticket(env_peer(auth->env, ROLE_STORE, store),
+	    &(struct ticket_ask){ .ticket = a->ticket, .user = a->user, .quota = a->quota });
 }
 
 static void
@@ -166,11 +180,21 @@ on_login_answer(void *ctx, const struct login_answer *a)
 	if (a->verdict == LOGIN_OK)
 		send_ticket(x->auth, a);
 	if (x->step)
-		answer_sasl_step(x->question, &(struct sasl_step_answer){ .exchange = a->exchange, .verdict = (uint8_t)a->verdict,
-		    .close = a->close, .data = a->data, .user = a->user, .ticket = a->ticket, .words = words });
+		answer_sasl_step(x->question, &(struct sasl_step_answer){ .exchange = a->exchange,
+						  .verdict = (uint8_t)a->verdict,
+						  .close = a->close,
+						  .data = a->data,
+						  .user = a->user,
+						  .ticket = a->ticket,
+						  .words = words });
 	else
-		answer_sasl_start(x->question, &(struct sasl_start_answer){ .exchange = a->exchange, .verdict = (uint8_t)a->verdict,
-		    .close = a->close, .data = a->data, .user = a->user, .ticket = a->ticket, .words = words });
+		answer_sasl_start(x->question, &(struct sasl_start_answer){ .exchange = a->exchange,
+						   .verdict = (uint8_t)a->verdict,
+						   .close = a->close,
+						   .data = a->data,
+						   .user = a->user,
+						   .ticket = a->ticket,
+						   .words = words });
 	LIST_REMOVE(x, link);
 	free(x);
 }
@@ -189,8 +213,12 @@ static void
 on_sasl_start(void *ctx, struct ipc_question *q, const struct sasl_start_ask *ask)
 {
 	struct auth *auth = ((struct env *)ctx)->role;
-	struct login_ask l = { .owner = asker(q), .service = ask->service, .sid = ask->sid, .client = source_of(ask->client),
-		.mechanism = ask->mechanism, .initial = ask->has_initial ? &ask->initial : NULL,
+	struct login_ask l = { .owner = asker(q),
+		.service = ask->service,
+		.sid = ask->sid,
+		.client = source_of(ask->client),
+		.mechanism = ask->mechanism,
+		.initial = ask->has_initial ? &ask->initial : NULL,
 		.channel = { .tls = ask->tls != 0, .exporter = ask->exporter, .end_point = ask->end_point } };
 
 	login_start(auth->login, &l, on_login_answer, new_exchange(auth, q, false));
@@ -238,7 +266,9 @@ use_conf(struct auth *auth)
 	const struct conf *conf = auth->env->conf;
 
 	auth->resolver = (struct resolver){ .dir = auth->dir, .conf = conf, .usage = &auth->usage };
-	auth->admin = (struct auth_admin){ .admin = { .dir = auth->dir, .conf = conf, .part = true }, .resolver = &auth->resolver, .login = auth->login,
+	auth->admin = (struct auth_admin){ .admin = { .dir = auth->dir, .conf = conf, .part = true },
+		.resolver = &auth->resolver,
+		.login = auth->login,
 		.usage = &auth->usage };
 }
 

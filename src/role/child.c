@@ -54,7 +54,8 @@ on_conf(void *ctx, struct ipc_chan *from, const struct conf_ask *said)
 	(void)from;
 	env->conf = read_conf(said->text);
 	close(said->text);
-	log_setup(STDERR_FILENO, role_name(env->row->role), env->conf->log.format, role_log_level(env->row->role, env->conf));
+	log_setup(
+	    STDERR_FILENO, role_name(env->row->role), env->conf->log.format, role_log_level(env->row->role, env->conf));
 	if (env->started && env->row->ops->reload != NULL)
 		env->row->ops->reload(env, was);
 	conf_unref(was);
@@ -187,8 +188,8 @@ on_start(void *ctx, struct ipc_chan *from, const struct start_ask *said)
 	if (env->row->ops->start != NULL)
 		env->row->ops->start(env);
 	if (env->control_fd != -1)
-		control_open(env->loop, env->row->role, env->control_fd, ipc_chan_uid(env->parent), env->row->ops->verbs,
-		    env->row->ops->admin(env));
+		control_open(env->loop, env->row->role, env->control_fd, ipc_chan_uid(env->parent),
+		    env->row->ops->verbs, env->row->ops->admin(env));
 	say_ready(env->parent, &(struct ready_ask){ .skipped = str_of(env->skipped) });
 }
 

@@ -95,7 +95,9 @@ send_answer(struct ipc_question *q, struct control_answer *answer)
 		answer->why = STR("the answer is too long for one message");
 		json.n = 0;
 	}
-	answer_admin(q, &(struct admin_answer){ .status = (uint8_t)answer->status, .why = answer->why, .json = json, .more = answer->more });
+	answer_admin(
+	    q, &(struct admin_answer){
+		   .status = (uint8_t)answer->status, .why = answer->why, .json = json, .more = answer->more });
 	free(text);
 	json_decref(answer->json);
 }
@@ -124,7 +126,8 @@ find_verb(const struct control_verb *verbs, const struct strs *words, unsigned *
 
 /* True when *out is the answer. */
 static bool
-run(const struct control_verb *verbs, void *ctx, const struct strs *words, struct control_ask *ask, struct control_answer *out)
+run(const struct control_verb *verbs, void *ctx, const struct strs *words, struct control_ask *ask,
+    struct control_answer *out)
 {
 	unsigned used = 0;
 	const struct control_verb *v = find_verb(verbs, words, &used);

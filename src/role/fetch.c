@@ -86,7 +86,8 @@ answer(struct policy *p, enum tlsrpt_result result, const char *why, int body)
 	log_outcome(p, result, why);
 	p->role->fetched += result == TLSRPT_OK;
 	p->role->open--;
-	answer_fetch_policy(p->question, &(struct fetch_policy_answer){ .result = (uint8_t)result, .why = str_of(why), .body = body });
+	answer_fetch_policy(
+	    p->question, &(struct fetch_policy_answer){ .result = (uint8_t)result, .why = str_of(why), .body = body });
 	free(p);
 }
 
@@ -148,7 +149,8 @@ on_document(void *ctx, const struct fetch_result *r)
 	else if (r->problem != FETCH_OK)
 		refuse(p, TLSRPT_STS_POLICY_FETCH_ERROR, "%.*s", STR_ARG(r->words));
 	else if (r->code != HTTP_OK)
-		refuse(p, TLSRPT_STS_POLICY_FETCH_ERROR, "HTTP status %u; only 200 counts, redirects are not followed", r->code);
+		refuse(p, TLSRPT_STS_POLICY_FETCH_ERROR, "HTTP status %u; only 200 counts, redirects are not followed",
+		    r->code);
 	else if (!tls_sts_is_text(r->content_type))
 		refuse(p, TLSRPT_STS_POLICY_INVALID, "its media type is not text/plain");
 	else
@@ -177,8 +179,15 @@ get(struct policy *p)
 	if (n == 0)
 		refuse(p, TLSRPT_STS_POLICY_FETCH_ERROR, "%s", p->why);
 	else
-		fetch_get(p->role->fetch, &(struct fetch_request){ .host = str_of(p->host), .path = STR("/.well-known/mta-sts.txt"),
-		    .port = HTTPS_PORT, .addrs = addrs, .naddrs = n, .max = STS_POLICY_MAX, .ms = STS_FETCH_MS }, on_document, p);
+		fetch_get(p->role->fetch,
+		    &(struct fetch_request){ .host = str_of(p->host),
+			.path = STR("/.well-known/mta-sts.txt"),
+			.port = HTTPS_PORT,
+			.addrs = addrs,
+			.naddrs = n,
+			.max = STS_POLICY_MAX,
+			.ms = STS_FETCH_MS },
+		    on_document, p);
 }
 
 /* --- its addresses --- */
@@ -210,8 +219,8 @@ take_addresses(struct family *f, const struct dns_answer *answer)
 		take_address(f, &answer->records[i]);
 	if (p->why[0] != '\0' || answer->nrecords > 0)
 		return;
-	snprintf(p->why, sizeof p->why, "no address: %s%s%.*s", dns_status_name(answer->status), answer->why.n > 0 ? ", " : "",
-	    STR_ARG(answer->why));
+	snprintf(p->why, sizeof p->why, "no address: %s%s%.*s", dns_status_name(answer->status),
+	    answer->why.n > 0 ? ", " : "", STR_ARG(answer->why));
 }
 
 static void
@@ -239,8 +248,9 @@ look_up(struct policy *p)
 		p->families[i].policy = p;
 		p->families[i].type = types[i];
 		p->lookups++;
-		ask_lookup(env_peer(p->role->env, ROLE_DNS, 0), &(struct lookup_ask){ .type = (uint16_t)types[i], .name = str_of(p->host) },
-		    on_addresses, &p->families[i]);
+		ask_lookup(env_peer(p->role->env, ROLE_DNS, 0),
+		    &(struct lookup_ask){ .type = (uint16_t)types[i], .name = str_of(p->host) }, on_addresses,
+		    &p->families[i]);
 	}
 }
 

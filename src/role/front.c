@@ -80,7 +80,8 @@ limits_now(const struct front *f)
 	unsigned n = f->env->row->count(conf);
 
 	return (struct listen_limits){ .total = share(conf->limits.connections, n),
-		.per_source = share(conf->limits.connections_per_source, n), .per_source_minute = share(FRONT_SOURCE_PER_MINUTE, n) };
+		.per_source = share(conf->limits.connections_per_source, n),
+		.per_source_minute = share(FRONT_SOURCE_PER_MINUTE, n) };
 }
 
 /* Who may connect as often as he likes: this machine, and those who relay through us. */
@@ -193,7 +194,9 @@ front_tls(struct front *f, enum conf_service service)
 size_t
 front_mechanisms(const struct conf *conf, struct str out[static SASL_MECHANISMS_MAX])
 {
-	static const struct sasl_channel bound = { .tls = true, .scram = true, .exporter = STR_INIT("x"), .end_point = STR_INIT("x") };
+	static const struct sasl_channel bound = {
+		.tls = true, .scram = true, .exporter = STR_INIT("x"), .end_point = STR_INIT("x")
+	};
 	static const struct sasl_channel plain = { .tls = true };
 
 	return sasl_offer(conf->auth.scram ? &bound : &plain, out);
@@ -227,7 +230,8 @@ front_on_certificate(void *env, struct ipc_chan *from, const struct certificate_
 	(void)from;
 	if (f->ncerts == TLS_CERTS_MAX)
 		return;
-	f->certs[f->ncerts++] = (struct tls_cert){ .name = arena_str(&f->arena, name), .key_id = arena_str(&f->arena, said->key),
+	f->certs[f->ncerts++] = (struct tls_cert){ .name = arena_str(&f->arena, name),
+		.key_id = arena_str(&f->arena, said->key),
 		.chain = arena_str(&f->arena, said->chain) };
 }
 
@@ -238,7 +242,8 @@ use_certificates(struct front *f, int i)
 
 	if (f->servers[i] != NULL) {
 		if (!tls_server_replace(f->servers[i], f->certs, f->ncerts, &e))
-			log_say(LEVEL_ERROR, "tls", "%s: the old certificates stay: %s", conf_service_name((enum conf_service)i), e.log);
+			log_say(LEVEL_ERROR, "tls", "%s: the old certificates stay: %s",
+			    conf_service_name((enum conf_service)i), e.log);
 		return;
 	}
 	f->servers[i] = tls_server_new((enum tls_service)i, f->certs, f->ncerts, &f->signer, &e);

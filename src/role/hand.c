@@ -37,8 +37,12 @@ join(struct proc *a, struct proc *b, bool sign)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
 		log_fatal("socketpair: %s", strerror(errno));
-	say_peer(a->chan, &(struct peer_ask){ .role = (uint8_t)b->row->role, .index = (uint8_t)b->index, .use = sign, .channel = pair[0] });
-	say_peer(b->chan, &(struct peer_ask){ .role = (uint8_t)a->row->role, .index = (uint8_t)a->index, .use = sign, .channel = pair[1] });
+	say_peer(
+	    a->chan, &(struct peer_ask){
+			 .role = (uint8_t)b->row->role, .index = (uint8_t)b->index, .use = sign, .channel = pair[0] });
+	say_peer(
+	    b->chan, &(struct peer_ask){
+			 .role = (uint8_t)a->row->role, .index = (uint8_t)a->index, .use = sign, .channel = pair[1] });
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -65,7 +69,8 @@ hand_channel_again(struct proc *p, struct proc *peer)
 {
 	for (size_t i = 0; i < role_nlinks; i++) {
 		const struct role_link *l = &role_links[i];
-		bool ours = (l->a == p->row->role && l->b == peer->row->role) || (l->b == p->row->role && l->a == peer->row->role);
+		bool ours = (l->a == p->row->role && l->b == peer->row->role) ||
+			    (l->b == p->row->role && l->a == peer->row->role);
 
 		if (ours && !l->sign)
 			join(p, peer, false);
@@ -96,8 +101,9 @@ hand_tickets(struct proc *p)
 		bool imap = i == SERVICE_IMAP || i == SERVICE_IMAPS;
 
 		if (p->row->role == (imap ? ROLE_IMAP : ROLE_SMTP))
-			say_ticket_key(p->chan, &(struct ticket_key_ask){ .service = str_of(conf_service_name((enum conf_service)i)),
-			    .key = str_from(&s->tickets[i], sizeof s->tickets[i]) });
+			say_ticket_key(p->chan,
+			    &(struct ticket_key_ask){ .service = str_of(conf_service_name((enum conf_service)i)),
+				.key = str_from(&s->tickets[i], sizeof s->tickets[i]) });
 	}
 }
 

@@ -79,8 +79,13 @@ on_end(void *ctx, enum conn_end why)
 static void
 begin(struct client *c, bool tls)
 {
-	struct imap_front_setup setup = { .hostname = c->session.conf->hostname, .sid = str_of(c->session.sid), .client = str_of(c->session.client),
-		.mechs = c->mechs, .nmechs = front_mechanisms(c->session.conf, c->mechs), .tls = tls, .starttls = !tls };
+	struct imap_front_setup setup = { .hostname = c->session.conf->hostname,
+		.sid = str_of(c->session.sid),
+		.client = str_of(c->session.client),
+		.mechs = c->mechs,
+		.nmechs = front_mechanisms(c->session.conf, c->mechs),
+		.tls = tls,
+		.starttls = !tls };
 
 	c->front = imap_front_new(&setup, &imap_login_ops, c);
 }
@@ -90,15 +95,17 @@ on_secure(void *ctx)
 {
 	struct client *c = ctx;
 
-	tls_facts_log((enum tls_service)c->session.service, str_of(c->session.sid), str_of(c->session.client), conn_ssl(c->session.conn));
+	tls_facts_log((enum tls_service)c->session.service, str_of(c->session.sid), str_of(c->session.client),
+	    conn_ssl(c->session.conn));
 	if (c->front == NULL)
 		begin(c, true);
 	else
 		imap_front_tls(c->front);
 }
 
-static const struct conn_ops conn_callbacks = { .on_data = on_data, .on_secure = on_secure, .on_eof = on_eof, .on_wait = on_wait,
-	.on_end = on_end };
+static const struct conn_ops conn_callbacks = {
+	.on_data = on_data, .on_secure = on_secure, .on_eof = on_eof, .on_wait = on_wait, .on_end = on_end
+};
 
 static struct client *
 new_client(struct imap_role *r, int fd, enum conf_service service, const struct addr *peer)
@@ -131,11 +138,13 @@ on_accept_imaps(void *ctx, int fd, const struct addr *peer, const struct addr *l
 		imap_client_close(c);
 		return;
 	}
-	conn_secure(c->session.conn, ssl, CONN_SERVER, CONN_INJECTED_CLOSE, STR("* BYE this port speaks TLS from the first byte\r\n"));
+	conn_secure(c->session.conn, ssl, CONN_SERVER, CONN_INJECTED_CLOSE,
+	    STR("* BYE this port speaks TLS from the first byte\r\n"));
 	conn_wait(c->session.conn, CONN_WAIT_HANDSHAKE, c->session.conf->limits.handshake_ms);
 }
 
-static const struct listen_ops imap_door = { on_accept_imap, front_log_refused, STR_INIT("* BYE [UNAVAILABLE] too many connections\r\n") };
+static const struct listen_ops imap_door = { on_accept_imap, front_log_refused,
+	STR_INIT("* BYE [UNAVAILABLE] too many connections\r\n") };
 static const struct listen_ops imaps_door = { on_accept_imaps, front_log_refused, STR_INIT("") };
 
 /* --- the role --- */

@@ -26,7 +26,8 @@ imap_login_withdraw(struct client *c)
 		c->asked->client = NULL;
 	c->asked = NULL;
 	if (c->exchange != 0)
-		say_sasl_abort(env_peer(c->role->all.env, ROLE_AUTH, 0), &(struct sasl_abort_ask){ .exchange = c->exchange });
+		say_sasl_abort(
+		    env_peer(c->role->all.env, ROLE_AUTH, 0), &(struct sasl_abort_ask){ .exchange = c->exchange });
 	c->exchange = 0;
 }
 
@@ -68,7 +69,8 @@ asking(struct client *c)
 }
 
 static void
-login_answered(struct asked *asked, uint64_t exchange, unsigned verdict, const struct imap_auth_answer *answer, const struct id *ticket)
+login_answered(struct asked *asked, uint64_t exchange, unsigned verdict, const struct imap_auth_answer *answer,
+    const struct id *ticket)
 {
 	struct client *c = asked->client;
 	struct env *env = asked->env;
@@ -91,9 +93,13 @@ login_answered(struct asked *asked, uint64_t exchange, unsigned verdict, const s
 static enum imap_auth_verdict
 verdict_of(unsigned verdict)
 {
-	static const enum imap_auth_verdict verdicts[] = { [LOGIN_CHALLENGE] = IMAP_AUTH_CHALLENGE, [LOGIN_OK] = IMAP_AUTH_OK,
-		[LOGIN_WRONG] = IMAP_AUTH_FAILED, [LOGIN_FORBIDDEN] = IMAP_AUTH_FORBIDDEN, [LOGIN_MALFORMED] = IMAP_AUTH_BAD,
-		[LOGIN_UNKNOWN] = IMAP_AUTH_UNKNOWN, [LOGIN_LATER] = IMAP_AUTH_UNAVAILABLE };
+	static const enum imap_auth_verdict verdicts[] = { [LOGIN_CHALLENGE] = IMAP_AUTH_CHALLENGE,
+		[LOGIN_OK] = IMAP_AUTH_OK,
+		[LOGIN_WRONG] = IMAP_AUTH_FAILED,
+		[LOGIN_FORBIDDEN] = IMAP_AUTH_FORBIDDEN,
+		[LOGIN_MALFORMED] = IMAP_AUTH_BAD,
+		[LOGIN_UNKNOWN] = IMAP_AUTH_UNKNOWN,
+		[LOGIN_LATER] = IMAP_AUTH_UNAVAILABLE };
 
 	return verdict <= LOGIN_LATER ? verdicts[verdict] : IMAP_AUTH_UNAVAILABLE;
 }
@@ -106,8 +112,13 @@ on_sasl_started(void *ctx, const struct sasl_start_answer *a)
 	if (a == NULL)
 		login_answered(ctx, 0, LOGIN_LATER, &nobody, NULL);
 	else
-		login_answered(ctx, a->exchange, a->verdict, &(struct imap_auth_answer){ .verdict = verdict_of(a->verdict),
-		    .close = a->close != 0, .data = a->data, .user = a->user, .ticket = str_from(&a->ticket, sizeof a->ticket) }, &a->ticket);
+		login_answered(ctx, a->exchange, a->verdict,
+		    &(struct imap_auth_answer){ .verdict = verdict_of(a->verdict),
+			.close = a->close != 0,
+			.data = a->data,
+			.user = a->user,
+			.ticket = str_from(&a->ticket, sizeof a->ticket) },
+		    &a->ticket);
 }
 
 static void
@@ -116,8 +127,13 @@ on_sasl_stepped(void *ctx, const struct sasl_step_answer *a)
 	if (a == NULL)
 		login_answered(ctx, 0, LOGIN_LATER, &nobody, NULL);
 	else
-		login_answered(ctx, a->exchange, a->verdict, &(struct imap_auth_answer){ .verdict = verdict_of(a->verdict),
-		    .close = a->close != 0, .data = a->data, .user = a->user, .ticket = str_from(&a->ticket, sizeof a->ticket) }, &a->ticket);
+		login_answered(ctx, a->exchange, a->verdict,
+		    &(struct imap_auth_answer){ .verdict = verdict_of(a->verdict),
+			.close = a->close != 0,
+			.data = a->data,
+			.user = a->user,
+			.ticket = str_from(&a->ticket, sizeof a->ticket) },
+		    &a->ticket);
 }
 
 static void
@@ -125,8 +141,12 @@ op_auth_start(void *ctx, struct str mech, const struct str *initial)
 {
 	struct client *c = ctx;
 	struct front_bindings bindings;
-	struct sasl_start_ask ask = { .service = str_of(conf_service_name(c->session.service)), .sid = str_of(c->session.sid), .client = str_of(c->session.client),
-		.mechanism = mech, .has_initial = initial != NULL, .initial = initial != NULL ? *initial : STR(""),
+	struct sasl_start_ask ask = { .service = str_of(conf_service_name(c->session.service)),
+		.sid = str_of(c->session.sid),
+		.client = str_of(c->session.client),
+		.mechanism = mech,
+		.has_initial = initial != NULL,
+		.initial = initial != NULL ? *initial : STR(""),
 		.tls = conn_is_secure(c->session.conn) };
 
 	front_bindings(c->session.conn, &bindings);
@@ -140,8 +160,8 @@ op_auth_step(void *ctx, struct str response)
 {
 	struct client *c = ctx;
 
-	ask_sasl_step(env_peer(c->role->all.env, ROLE_AUTH, 0), &(struct sasl_step_ask){ .exchange = c->exchange, .data = response },
-	    on_sasl_stepped, asking(c));
+	ask_sasl_step(env_peer(c->role->all.env, ROLE_AUTH, 0),
+	    &(struct sasl_step_ask){ .exchange = c->exchange, .data = response }, on_sasl_stepped, asking(c));
 }
 
 static void
@@ -217,8 +237,12 @@ op_handover(void *ctx, const struct imap_login *login)
 	}
 	c->stream = pair[0];
 	c->opening = ask_open_mail(env_peer(env, ROLE_STORE, owner_of(login->user, env->conf->store.processes)),
-	    &(struct open_mail_ask){ .ticket = c->ticket, .user = login->user, .sid = str_of(c->session.sid), .client = str_of(c->session.client),
-	        .tag = login->tag, .stream = pair[1] },
+	    &(struct open_mail_ask){ .ticket = c->ticket,
+		.user = login->user,
+		.sid = str_of(c->session.sid),
+		.client = str_of(c->session.client),
+		.tag = login->tag,
+		.stream = pair[1] },
 	    on_opened, c);
 	close(pair[1]);
 }

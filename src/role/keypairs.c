@@ -64,8 +64,12 @@ hand_pair(struct proc *p, struct str id, struct str name, const char *cert, cons
 	bool ok = chain_fd != -1 && key_fd != -1;
 
 	if (ok)
-		say_keypair(p->chan, &(struct keypair_ask){ .id = id, .names = { &name, name.n > 0 }, .fallback = name.n == 0,
-		    .origin = str_of(key), .chain = chain_fd, .key = key_fd });
+		say_keypair(p->chan, &(struct keypair_ask){ .id = id,
+					 .names = { &name, name.n > 0 },
+					 .fallback = name.n == 0,
+					 .origin = str_of(key),
+					 .chain = chain_fd,
+					 .key = key_fd });
 	else
 		err_perm(e, "", "cannot open %s: %s", chain_fd == -1 ? cert : key, strerror(errno));
 	io_close(&chain_fd);

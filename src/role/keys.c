@@ -166,8 +166,10 @@ tell(struct env *env, struct ipc_chan *to)
 			struct str name = str_of(p->name);
 
 			if (p->fallback == (fallback == 1) && is_for(env, p, ipc_chan_peer(to)))
-				say_certificate(to, &(struct certificate_ask){ .key = str_of(p->key_id), .names = { &name, name.n > 0 },
-				    .fallback = p->fallback, .chain = keystore_chain(k->store, str_of(p->key_id)) });
+				say_certificate(to, &(struct certificate_ask){ .key = str_of(p->key_id),
+							.names = { &name, name.n > 0 },
+							.fallback = p->fallback,
+							.chain = keystore_chain(k->store, str_of(p->key_id)) });
 		}
 	}
 	say_certificates_end(to, &(struct certificates_end_ask){ .unused = 0 });

@@ -85,7 +85,8 @@ on_lost(void *ctx, struct ipc_chan *from, const struct lost_ask *said)
 	if (peer == NULL || peer->pid == 0 || mono_ms_between(mono_now(), p->joined) < JOIN_MS)
 		return;
 	p->joined = mono_now();
-	log_say(LEVEL_WARN, "channel", "%s %u and %s %u get a new one", role_name(p->row->role), p->index, role_name(said->role), said->index);
+	log_say(LEVEL_WARN, "channel", "%s %u and %s %u get a new one", role_name(p->row->role), p->index,
+	    role_name(said->role), said->index);
 	hand_channel_again(p, peer);
 }
 
@@ -395,7 +396,12 @@ role_serve(const char *conf_path)
 		return 1;
 	log_setup(STDERR_FILENO, "parent", LOG_TEXT, LEVEL_INFO);
 	conf_errors_init(&errors);
-	s = (struct server){ .conf_path = conf_path, .lock_fd = -1, .exe_fd = -1, .stderr_fd = -1, .log_fd = -1, .started = mono_now() };
+	s = (struct server){ .conf_path = conf_path,
+		.lock_fd = -1,
+		.exe_fd = -1,
+		.stderr_fd = -1,
+		.log_fd = -1,
+		.started = mono_now() };
 	s.conf = conf_load(conf_path, &errors);
 	if (s.conf == NULL) {
 		buf_init(&text, 1 << 20);

@@ -124,8 +124,15 @@ op_deliver(void *ctx, const struct queue_delivery *d, struct queue_ask *ask)
 		details[i] = d->targets[i].detail;
 		orig_tos[i] = d->targets[i].orig_to;
 	}
-	ask_deliver(env_peer(r->env, ROLE_STORE, d->store), &(struct deliver_ask){ .delivery = d->id, .mode = (uint8_t)d->mode, .qid = d->qid,
-	    .sender = d->sender, .users = { users, n }, .details = { details, n }, .orig_tos = { orig_tos, n }, .file = d->fd },
+	ask_deliver(env_peer(r->env, ROLE_STORE, d->store),
+	    &(struct deliver_ask){ .delivery = d->id,
+		.mode = (uint8_t)d->mode,
+		.qid = d->qid,
+		.sender = d->sender,
+		.users = { users, n },
+		.details = { details, n },
+		.orig_tos = { orig_tos, n },
+		.file = d->fd },
 	    on_delivered, asking(ask, d->n));
 }
 
@@ -159,8 +166,8 @@ on_rcpt(void *ctx, const struct rcpt_answer *a)
 	}
 	targets = mem_array(a->targets.n, sizeof *targets);
 	for (uint32_t i = 0; i < a->targets.n; i++)
-		targets[i] = (struct envelope_target){ a->kinds.p[i] == 'l' ? ENVELOPE_LOCAL : ENVELOPE_REMOTE, a->targets.v[i],
-			a->details.v[i] };
+		targets[i] = (struct envelope_target){ a->kinds.p[i] == 'l' ? ENVELOPE_LOCAL : ENVELOPE_REMOTE,
+			a->targets.v[i], a->details.v[i] };
 	queue_answer_targets(ask, targets, a->targets.n);
 	free(targets);
 }
@@ -171,7 +178,8 @@ op_resolve(void *ctx, struct str address, struct queue_ask *ask)
 	struct queue_role *r = ctx;
 
 	/* bounces may go anywhere */
-	ask_rcpt(env_peer(r->env, ROLE_AUTH, 0), &(struct rcpt_ask){ .address = address, .client = STR("local"), .smtputf8 = 1 }, on_rcpt, ask);
+	ask_rcpt(env_peer(r->env, ROLE_AUTH, 0),
+	    &(struct rcpt_ask){ .address = address, .client = STR("local"), .smtputf8 = 1 }, on_rcpt, ask);
 }
 
 static void
@@ -228,12 +236,21 @@ op_sts(void *ctx, struct str domain, struct str known_id, bool refresh, struct q
 {
 	struct queue_role *r = ctx;
 
-	queue_sts_look(&(struct queue_sts_query){ .dns = env_peer(r->env, ROLE_DNS, 0), .fetch = env_peer(r->env, ROLE_FETCH, 0),
-	    .domain = domain, .known_id = known_id, .refresh = refresh }, on_sts, ask);
+	queue_sts_look(&(struct queue_sts_query){ .dns = env_peer(r->env, ROLE_DNS, 0),
+			   .fetch = env_peer(r->env, ROLE_FETCH, 0),
+			   .domain = domain,
+			   .known_id = known_id,
+			   .refresh = refresh },
+	    on_sts, ask);
 }
 
-static const struct queue_ops asked_ops = { .store_of = op_store_of, .deliver = op_deliver, .settle = op_settle, .resolve = op_resolve,
-	.destination = op_destination, .relay = op_relay, .sts = op_sts };
+static const struct queue_ops asked_ops = { .store_of = op_store_of,
+	.deliver = op_deliver,
+	.settle = op_settle,
+	.resolve = op_resolve,
+	.destination = op_destination,
+	.relay = op_relay,
+	.sts = op_sts };
 
 /* --- what others ask of the queue --- */
 
@@ -242,8 +259,10 @@ on_done(void *ctx, const struct queue_answer *a)
 {
 	struct ipc_question *q = ctx;
 
-	answer_submit(q, &(struct submit_answer){ .verdict = (uint8_t)a->verdict, .code = (uint16_t)a->code, .enhanced = str_of(a->status),
-	    .words = str_of(a->text) });
+	answer_submit(q, &(struct submit_answer){ .verdict = (uint8_t)a->verdict,
+			     .code = (uint16_t)a->code,
+			     .enhanced = str_of(a->status),
+			     .words = str_of(a->text) });
 }
 
 static void
@@ -270,7 +289,8 @@ on_spool_file(void *ctx, struct ipc_question *q, const struct spool_file_ask *as
 	(void)ask;
 	if (fd == -1)
 		log_say(LEVEL_ERROR, "spool", "%s", e.log);
-	answer_spool_file(q, &(struct spool_file_answer){ .ok = fd != -1, .words = str_of(fd == -1 ? e.say : ""), .file = fd });
+	answer_spool_file(
+	    q, &(struct spool_file_answer){ .ok = fd != -1, .words = str_of(fd == -1 ? e.say : ""), .file = fd });
 	io_close(&fd);
 }
 
@@ -281,11 +301,16 @@ fill_options(struct queue_role *r, struct queue_options *o)
 {
 	const struct conf *conf = r->env->conf;
 
-	snprintf(r->postmaster, sizeof r->postmaster, "postmaster@%.*s", STR_ARG(conf->domains.n > 0 ? conf->domains.v[0] : conf->hostname));
-	*o = (struct queue_options){ .dir = r->env->root, .proc_fd = r->proc_fd, .hostname = conf->hostname,
-		.postmaster = conf->postmaster.n > 0 ? conf->postmaster : str_of(r->postmaster), .limits = queue_limits_default() };
+	snprintf(r->postmaster, sizeof r->postmaster, "postmaster@%.*s",
+	    STR_ARG(conf->domains.n > 0 ? conf->domains.v[0] : conf->hostname));
+	*o = (struct queue_options){ .dir = r->env->root,
+		.proc_fd = r->proc_fd,
+		.hostname = conf->hostname,
+		.postmaster = conf->postmaster.n > 0 ? conf->postmaster : str_of(r->postmaster),
+		.limits = queue_limits_default() };
 	if (conf->limits.message_size > 0)
-		o->limits.message_size = conf->limits.message_size + ENVELOPE_HEADER_SIZE + ENVELOPE_RECORD_MAX + ENVELOPE_PREFIX_MAX;
+		o->limits.message_size =
+		    conf->limits.message_size + ENVELOPE_HEADER_SIZE + ENVELOPE_RECORD_MAX + ENVELOPE_PREFIX_MAX;
 	o->limits.disk_reserve = conf->limits.disk_reserve;
 	o->limits.warn_s = conf->queue.warn_ms / 1000;
 	o->limits.expire_s = conf->queue.expire_ms / 1000;

@@ -57,7 +57,8 @@ fail(struct look *l, enum tlsrpt_result result, const char *format, ...)
 	vsnprintf(words, sizeof words, format, args);
 	va_end(args);
 	make_printable(words);
-	finish(l, &(struct queue_sts){ .news = QUEUE_STS_FAILED, .words = str_of(words), .result = result, .ttl = STS_RETRY_S });
+	finish(l, &(struct queue_sts){
+		      .news = QUEUE_STS_FAILED, .words = str_of(words), .result = result, .ttl = STS_RETRY_S });
 }
 
 /* --- the file --- */
@@ -72,7 +73,8 @@ read_policy(int fd, struct buf *body, struct err *e)
 	/* memory, so that reading does not wait; sealed, so that it does not change */
 	if (seals == -1 || (seals & wanted) != wanted || fstat(fd, &st) == -1)
 		return err_temp(e, "", "fetch gave no sealed file");
-	return (st.st_size <= STS_POLICY_MAX && io_read_fd(fd, body)) || err_temp(e, "", "fetch gave a file that is too large");
+	return (st.st_size <= STS_POLICY_MAX && io_read_fd(fd, body)) ||
+	       err_temp(e, "", "fetch gave a file that is too large");
 }
 
 /* In the form that is kept. */
@@ -100,7 +102,8 @@ take_file(struct look *l, int fd)
 	else if (!rewrite_policy(buf_str(&body), &kept, &e))
 		fail(l, TLSRPT_STS_POLICY_INVALID, "%s", e.log);
 	else
-		finish(l, &(struct queue_sts){ .news = QUEUE_STS_NEW, .id = str_of(l->id), .policy = buf_str(&kept), .ttl = l->ttl });
+		finish(l, &(struct queue_sts){
+			      .news = QUEUE_STS_NEW, .id = str_of(l->id), .policy = buf_str(&kept), .ttl = l->ttl });
 	buf_fini(&body);
 	buf_fini(&kept);
 }
@@ -161,8 +164,8 @@ on_records(void *ctx, const struct lookup_answer *said)
 	arena_init(&a);
 	dns_answer_unpack(said, DNS_TXT, &a, &answer);
 	if (answer.status == DNS_FAILED || answer.status == DNS_BOGUS)
-		fail(l, TLSRPT_STS_POLICY_FETCH_ERROR, "TXT " RECORD_PREFIX "%s: %s: %.*s", l->domain, dns_status_name(answer.status),
-		    STR_ARG(answer.why));
+		fail(l, TLSRPT_STS_POLICY_FETCH_ERROR, "TXT " RECORD_PREFIX "%s: %s: %.*s", l->domain,
+		    dns_status_name(answer.status), STR_ARG(answer.why));
 	else
 		take_records(l, &answer, &a);
 	arena_fini(&a);
@@ -174,9 +177,15 @@ queue_sts_look(const struct queue_sts_query *q, void (*done)(void *ctx, const st
 	struct look *l = NEW(struct look);
 	struct arena a;
 
-	*l = (struct look){ .fetch = q->fetch, .domain = mem_cstr(q->domain), .known_id = mem_cstr(q->known_id), .refresh = q->refresh,
-		.done = done, .ctx = ctx };
+	*l = (struct look){ .fetch = q->fetch,
+		.domain = mem_cstr(q->domain),
+		.known_id = mem_cstr(q->known_id),
+		.refresh = q->refresh,
+		.done = done,
+		.ctx = ctx };
 	arena_init(&a);
-	ask_lookup(q->dns, &(struct lookup_ask){ .type = DNS_TXT, .name = arena_strf(&a, RECORD_PREFIX "%s", l->domain) }, on_records, l);
+	ask_lookup(q->dns,
+	    &(struct lookup_ask){ .type = DNS_TXT, .name = arena_strf(&a, RECORD_PREFIX "%s", l->domain) }, on_records,
+	    l);
 	arena_fini(&a);
 }

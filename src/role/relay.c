@@ -75,7 +75,8 @@ op_lookup(void *ctx, enum dns_type type, struct str name, void (*on)(void *arg, 
 	struct looking *l = NEW(struct looking);
 
 	*l = (struct looking){ .type = type, .on = on, .arg = arg };
-	l->call = ask_lookup(env_peer(r->env, ROLE_DNS, 0), &(struct lookup_ask){ .type = (uint16_t)type, .name = name }, on_looked_up, l);
+	l->call = ask_lookup(env_peer(r->env, ROLE_DNS, 0),
+	    &(struct lookup_ask){ .type = (uint16_t)type, .name = name }, on_looked_up, l);
 	return l;
 }
 
@@ -130,7 +131,8 @@ note_locals(struct relay_role *r)
 	struct ifaddrs *all;
 
 	if (getifaddrs(&all) == -1) {
-		log_say(LEVEL_WARN, "relay", "addresses of this machine: %s; it is known by its name only", strerror(errno));
+		log_say(LEVEL_WARN, "relay", "addresses of this machine: %s; it is known by its name only",
+		    strerror(errno));
 		return;
 	}
 	for (const struct ifaddrs *i = all; i != NULL; i = i->ifa_next)
@@ -139,7 +141,9 @@ note_locals(struct relay_role *r)
 	freeifaddrs(all);
 }
 
-static const struct relay_ops ops = { .lookup = op_lookup, .cancel = op_cancel, .password = op_password, .is_local = op_is_local };
+static const struct relay_ops ops = {
+	.lookup = op_lookup, .cancel = op_cancel, .password = op_password, .is_local = op_is_local
+};
 
 /* --- what others tell --- */
 
@@ -229,9 +233,11 @@ open_outside(struct env *env)
 
 	note_locals(r);
 	if (!tls_client_load_ca(r->tls, env->conf->relay.ca_file.p, &damaged, &e))
-		log_say(LEVEL_WARN, "relay", "%s; nobody's certificate can be verified, mail that demands it waits", e.log);
+		log_say(
+		    LEVEL_WARN, "relay", "%s; nobody's certificate can be verified, mail that demands it waits", e.log);
 	else if (damaged > 0)
-		log_say(LEVEL_WARN, "relay", "%s: %zu damaged certificates left out", env->conf->relay.ca_file.p, damaged);
+		log_say(
+		    LEVEL_WARN, "relay", "%s: %zu damaged certificates left out", env->conf->relay.ca_file.p, damaged);
 }
 
 static void

@@ -25,18 +25,28 @@ relay_job_pack(const struct queue_job *job, struct arena *a, struct relay_mail_a
 		orcpts[i] = job->rcpts[i].orcpt;
 		notifies[i] = (char)job->rcpts[i].notify;
 	}
-	*out = (struct relay_mail_ask){ .qid = job->qid, .sid = job->sid, .destination = job->destination, .sender = job->sender,
-		.flags = job->flags, .ret = (uint8_t)job->ret, .envid = job->envid, .addresses = { addresses, n },
-		.notifies = { notifies, n }, .orcpts = { orcpts, n }, .sts = job->sts, .handshakes_failed = job->handshakes_failed,
+	*out = (struct relay_mail_ask){ .qid = job->qid,
+		.sid = job->sid,
+		.destination = job->destination,
+		.sender = job->sender,
+		.flags = job->flags,
+		.ret = (uint8_t)job->ret,
+		.envid = job->envid,
+		.addresses = { addresses, n },
+		.notifies = { notifies, n },
+		.orcpts = { orcpts, n },
+		.sts = job->sts,
+		.handshakes_failed = job->handshakes_failed,
 		.file = job->fd };
 }
 
 static bool
 job_fits(const struct relay_mail_ask *ask)
 {
-	return ask->file != -1 && ask->addresses.n > 0 && ask->addresses.n <= QUEUE_JOB_MAX && ask->orcpts.n == ask->addresses.n &&
-	    ask->notifies.n == ask->addresses.n && ask->destination.n < QUEUE_DESTINATION_SIZE && ask->sts.n <= QUEUE_STS_MAX &&
-	    ask->ret <= ENVELOPE_RET_HDRS && (ask->flags & ~ENVELOPE_FLAGS_ALL) == 0;
+	return ask->file != -1 && ask->addresses.n > 0 && ask->addresses.n <= QUEUE_JOB_MAX &&
+	       ask->orcpts.n == ask->addresses.n && ask->notifies.n == ask->addresses.n &&
+	       ask->destination.n < QUEUE_DESTINATION_SIZE && ask->sts.n <= QUEUE_STS_MAX &&
+	       ask->ret <= ENVELOPE_RET_HDRS && (ask->flags & ~ENVELOPE_FLAGS_ALL) == 0;
 }
 
 bool
@@ -48,11 +58,21 @@ relay_job_unpack(const struct relay_mail_ask *ask, struct arena *a, struct queue
 		return false;
 	rcpts = arena_array(a, ask->addresses.n, sizeof *rcpts);
 	for (uint32_t i = 0; i < ask->addresses.n; i++)
-		rcpts[i] = (struct queue_job_rcpt){ .address = ask->addresses.v[i], .notify = (unsigned char)ask->notifies.p[i],
+		rcpts[i] = (struct queue_job_rcpt){ .address = ask->addresses.v[i],
+			.notify = (unsigned char)ask->notifies.p[i],
 			.orcpt = ask->orcpts.v[i] };
-	*out = (struct queue_job){ .qid = ask->qid, .sid = ask->sid, .destination = ask->destination, .sender = ask->sender,
-		.flags = ask->flags, .ret = (enum envelope_ret)ask->ret, .envid = ask->envid, .rcpts = rcpts, .n = ask->addresses.n,
-		.sts = ask->sts, .handshakes_failed = ask->handshakes_failed, .fd = ask->file };
+	*out = (struct queue_job){ .qid = ask->qid,
+		.sid = ask->sid,
+		.destination = ask->destination,
+		.sender = ask->sender,
+		.flags = ask->flags,
+		.ret = (enum envelope_ret)ask->ret,
+		.envid = ask->envid,
+		.rcpts = rcpts,
+		.n = ask->addresses.n,
+		.sts = ask->sts,
+		.handshakes_failed = ask->handshakes_failed,
+		.fd = ask->file };
 	return true;
 }
 
@@ -145,8 +165,12 @@ relay_result_pack(const struct queue_relayed *r, struct arena *a, struct relay_m
 	}
 	for (uint32_t i = 0; i < nhops; i++)
 		hops[i] = pack_hop(&r->hops[i], a);
-	*out = (struct relay_mail_answer){ .reached = (uint8_t)r->reach, .verdicts = { verdicts, n }, .hop_of = { hop_of, n },
-		.statuses = { statuses, n }, .texts = { texts, n }, .hops = { hops, nhops } };
+	*out = (struct relay_mail_answer){ .reached = (uint8_t)r->reach,
+		.verdicts = { verdicts, n },
+		.hop_of = { hop_of, n },
+		.statuses = { statuses, n },
+		.texts = { texts, n },
+		.hops = { hops, nhops } };
 }
 
 static bool
@@ -154,8 +178,8 @@ result_fits(const struct relay_mail_answer *answer)
 {
 	size_t n = answer->verdicts.n;
 
-	return n > 0 && n <= QUEUE_JOB_MAX && answer->hop_of.n == n && answer->statuses.n == n && answer->texts.n == n &&
-	    answer->hops.n <= QUEUE_HOPS_MAX && answer->reached <= QUEUE_CROWDED;
+	return n > 0 && n <= QUEUE_JOB_MAX && answer->hop_of.n == n && answer->statuses.n == n &&
+	       answer->texts.n == n && answer->hops.n <= QUEUE_HOPS_MAX && answer->reached <= QUEUE_CROWDED;
 }
 
 static bool
@@ -165,7 +189,8 @@ unpack_rcpt(const struct relay_mail_answer *answer, uint32_t i, struct queue_rel
 	unsigned hop = (unsigned char)answer->hop_of.p[i];
 
 	*out = (struct queue_relayed_rcpt){ .verdict = (enum queue_verdict)(verdict & ~(unsigned)DSN_PASSED),
-		.dsn_passed = (verdict & DSN_PASSED) != 0, .hop = hop < answer->hops.n ? hop : (unsigned)answer->hops.n };
+		.dsn_passed = (verdict & DSN_PASSED) != 0,
+		.hop = hop < answer->hops.n ? hop : (unsigned)answer->hops.n };
 	snprintf(out->status, sizeof out->status, "%.*s", STR_ARG(answer->statuses.v[i]));
 	snprintf(out->text, sizeof out->text, "%.*s", STR_ARG(answer->texts.v[i]));
 	return out->verdict == QUEUE_DONE || out->verdict == QUEUE_TEMP || out->verdict == QUEUE_PERM;
@@ -187,7 +212,10 @@ relay_result_unpack(const struct relay_mail_answer *answer, struct arena *a, str
 	for (uint32_t i = 0; i < answer->hops.n; i++)
 		if (!unpack_hop(answer->hops.v[i], &hops[i]))
 			return false;
-	*out = (struct queue_relayed){ .reach = (enum queue_reach)answer->reached, .rcpts = rcpts, .n = answer->verdicts.n,
-		.hops = hops, .nhops = answer->hops.n };
+	*out = (struct queue_relayed){ .reach = (enum queue_reach)answer->reached,
+		.rcpts = rcpts,
+		.n = answer->verdicts.n,
+		.hops = hops,
+		.nhops = answer->hops.n };
 	return true;
 }

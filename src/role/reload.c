@@ -27,7 +27,8 @@ needs_restart(const struct conf *before, const struct conf *after, struct err *e
 	conf_diff(before, after, &changes);
 	for (size_t i = 0; i < changes.n; i++)
 		if (changes.v[i].restart) {
-			err_perm(e, "", "%s (line %u) cannot change while the server runs: restart it, or change it back",
+			err_perm(e, "",
+			    "%s (line %u) cannot change while the server runs: restart it, or change it back",
 			    changes.v[i].key, changes.v[i].line);
 			return true;
 		}
@@ -41,7 +42,8 @@ hand_new_keys(struct server *s)
 
 	s->key_files = keypairs_fingerprint(s->conf);
 	for (unsigned i = 0; i < s->nprocs; i++)
-		if (s->procs[i].row->role == ROLE_KEYS && s->procs[i].pid != 0 && !hand_keypairs(&s->procs[i], true, &e))
+		if (s->procs[i].row->role == ROLE_KEYS && s->procs[i].pid != 0 &&
+		    !hand_keypairs(&s->procs[i], true, &e))
 			log_say(LEVEL_ERROR, "keys", "the old certificate stays: %s", e.log);
 }
 

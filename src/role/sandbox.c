@@ -67,8 +67,8 @@ static void
 drop_user(const struct env *env, uid_t uid, gid_t gid)
 {
 	if (setgroups(0, NULL) == -1 || setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
-		log_fatal("become %s (uid %u): %s; a container needs CAP_SETUID and CAP_SETGID, or an ordinary user", env->row->user,
-		    (unsigned)uid, strerror(errno));
+		log_fatal("become %s (uid %u): %s; a container needs CAP_SETUID and CAP_SETGID, or an ordinary user",
+		    env->row->user, (unsigned)uid, strerror(errno));
 	if (setuid(0) != -1 || geteuid() != uid)
 		log_fatal("become %s: rights are still there", env->row->user);
 }

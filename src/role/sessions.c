@@ -35,7 +35,11 @@ void
 session_begin(struct sessions *all, struct session *s, int fd, enum conf_service service, const struct addr *peer,
     const struct conn_ops *ops, void *ctx)
 {
-	*s = (struct session){ .of = all, .service = service, .peer = *peer, .conf = conf_ref(all->env->conf), .since = mono_now(),
+	*s = (struct session){ .of = all,
+		.service = service,
+		.peer = *peer,
+		.conf = conf_ref(all->env->conf),
+		.since = mono_now(),
 		.number = all->connections++ };
 	addr_text_ip(peer, s->client);
 	front_sid(s->sid);

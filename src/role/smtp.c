@@ -19,7 +19,8 @@ smtp_session_settle(struct smtp_session *s)
 	if (s->in == NULL)
 		return;
 	if (smtp_in_deadline(s->in, &when))
-		loop_timer_start(&s->tick, mono_ms_between(when, mono_now()) > 0 ? mono_ms_between(when, mono_now()) : 0);
+		loop_timer_start(
+		    &s->tick, mono_ms_between(when, mono_now()) > 0 ? mono_ms_between(when, mono_now()) : 0);
 	else
 		loop_timer_stop(&s->tick);
 }
@@ -98,9 +99,13 @@ spoke_early(const struct smtp_session *s)
 static void
 begin(struct smtp_session *s, const struct smtp_in_tls *tls)
 {
-	static const enum smtp_in_profile profiles[] = { [SERVICE_SMTP] = SMTP_MX, [SERVICE_SUBMISSION] = SMTP_SUBMISSION,
-		[SERVICE_SUBMISSIONS] = SMTP_SUBMISSIONS, [SERVICE_COUNT] = SMTP_LOCAL };
-	struct smtp_in_peer peer = { .address = str_of(s->session.client), .sid = str_of(s->session.sid), .user = str_of(s->local_user) };
+	static const enum smtp_in_profile profiles[] = { [SERVICE_SMTP] = SMTP_MX,
+		[SERVICE_SUBMISSION] = SMTP_SUBMISSION,
+		[SERVICE_SUBMISSIONS] = SMTP_SUBMISSIONS,
+		[SERVICE_COUNT] = SMTP_LOCAL };
+	struct smtp_in_peer peer = {
+		.address = str_of(s->session.client), .sid = str_of(s->session.sid), .user = str_of(s->local_user)
+	};
 
 	s->in = smtp_in_new(&smtp_session_ops, s, &s->in_conf, profiles[s->session.service], &peer, tls);
 	if (tls == NULL && spoke_early(s))
@@ -133,7 +138,9 @@ on_secure(void *ctx)
 	smtp_session_settle(s);
 }
 
-static const struct conn_ops conn_callbacks = { .on_data = on_data, .on_secure = on_secure, .on_eof = on_eof, .on_end = on_end };
+static const struct conn_ops conn_callbacks = {
+	.on_data = on_data, .on_secure = on_secure, .on_eof = on_eof, .on_end = on_end
+};
 
 /* --- doors --- */
 
@@ -143,9 +150,14 @@ fill_conf(struct smtp_session *s)
 	const struct conf *conf = s->session.conf;
 	struct smtp_role *r = s->role;
 
-	s->in_conf = (struct smtp_in_conf){ .hostname = conf->hostname, .message_size = conf->limits.message_size,
-		.recipients = conf->limits.recipients, .messages = SMTP_MESSAGES_MAX, .show_client = !conf->smtp.hide_client,
-		.hops = conf->limits.hops, .errors = conf->limits.errors, .command_ms = conf->limits.smtp_ms,
+	s->in_conf = (struct smtp_in_conf){ .hostname = conf->hostname,
+		.message_size = conf->limits.message_size,
+		.recipients = conf->limits.recipients,
+		.messages = SMTP_MESSAGES_MAX,
+		.show_client = !conf->smtp.hide_client,
+		.hops = conf->limits.hops,
+		.errors = conf->limits.errors,
+		.command_ms = conf->limits.smtp_ms,
 		.login_ms = conf->limits.login_ms };
 	s->in_conf.mechanisms = r->mechanisms;
 	s->in_conf.nmechanisms = front_mechanisms(conf, r->mechanisms);
@@ -196,7 +208,8 @@ on_accept_submissions(void *ctx, int fd, const struct addr *peer, const struct a
 	if (ssl == NULL)
 		conn_close(s->session.conn);
 	else
-		conn_secure(s->session.conn, ssl, CONN_SERVER, CONN_INJECTED_CLOSE, STR("500 5.5.1 this port speaks TLS from the first byte\r\n"));
+		conn_secure(s->session.conn, ssl, CONN_SERVER, CONN_INJECTED_CLOSE,
+		    STR("500 5.5.1 this port speaks TLS from the first byte\r\n"));
 	conn_wait(s->session.conn, CONN_WAIT_HANDSHAKE, s->session.conf->limits.handshake_ms);
 }
 

@@ -146,8 +146,8 @@ on_rcpt(void *ctx, const struct rcpt_answer *a)
 	} else {
 		targets = mem_array(a->targets.n, sizeof *targets);
 		for (uint32_t i = 0; i < a->targets.n; i++)
-			targets[i] = (struct envelope_target){ a->kinds.p[i] == 'l' ? ENVELOPE_LOCAL : ENVELOPE_REMOTE, a->targets.v[i],
-				a->details.v[i] };
+			targets[i] = (struct envelope_target){ a->kinds.p[i] == 'l' ? ENVELOPE_LOCAL : ENVELOPE_REMOTE,
+				a->targets.v[i], a->details.v[i] };
 		out = (struct smtp_in_resolved){ .ok = true, .targets = targets, .ntargets = a->targets.n };
 	}
 	smtp_in_answer_resolve(s->in, &out);
@@ -162,8 +162,13 @@ op_resolve(void *ctx, const struct smtp_in_resolve *q)
 	struct smtp_session *s = ctx;
 	struct str login = q->login.n > 0 ? q->login : str_of(s->local_user);
 
-	ask_rcpt(auth_of(s), &(struct rcpt_ask){ .address = q->address, .login = login, .client = str_of(s->session.client),
-	    .size = q->size, .smtputf8 = q->smtputf8 }, on_rcpt, asking(s));
+	ask_rcpt(auth_of(s),
+	    &(struct rcpt_ask){ .address = q->address,
+		.login = login,
+		.client = str_of(s->session.client),
+		.size = q->size,
+		.smtputf8 = q->smtputf8 },
+	    on_rcpt, asking(s));
 }
 
 static void
@@ -188,11 +193,16 @@ op_may_send(void *ctx, struct str login, struct str address)
 
 /* What auth said to start or step, in the session's words. */
 static void
-login_answered(struct smtp_asked *asked, uint64_t exchange, unsigned verdict, bool close, struct str data, struct str user)
+login_answered(
+    struct smtp_asked *asked, uint64_t exchange, unsigned verdict, bool close, struct str data, struct str user)
 {
-	static const enum smtp_in_auth_result results[] = { [LOGIN_CHALLENGE] = SMTP_AUTH_CHALLENGE, [LOGIN_OK] = SMTP_AUTH_DONE,
-		[LOGIN_WRONG] = SMTP_AUTH_REFUSED, [LOGIN_FORBIDDEN] = SMTP_AUTH_REFUSED, [LOGIN_MALFORMED] = SMTP_AUTH_MALFORMED,
-		[LOGIN_UNKNOWN] = SMTP_AUTH_UNKNOWN, [LOGIN_LATER] = SMTP_AUTH_BUSY };
+	static const enum smtp_in_auth_result results[] = { [LOGIN_CHALLENGE] = SMTP_AUTH_CHALLENGE,
+		[LOGIN_OK] = SMTP_AUTH_DONE,
+		[LOGIN_WRONG] = SMTP_AUTH_REFUSED,
+		[LOGIN_FORBIDDEN] = SMTP_AUTH_REFUSED,
+		[LOGIN_MALFORMED] = SMTP_AUTH_MALFORMED,
+		[LOGIN_UNKNOWN] = SMTP_AUTH_UNKNOWN,
+		[LOGIN_LATER] = SMTP_AUTH_BUSY };
 	enum smtp_in_auth_result result = verdict <= LOGIN_LATER ? results[verdict] : SMTP_AUTH_BUSY;
 	struct env *env = asked->env;
 	struct smtp_session *s = answered(asked);
@@ -203,7 +213,8 @@ login_answered(struct smtp_asked *asked, uint64_t exchange, unsigned verdict, bo
 		return;
 	}
 	s->exchange = verdict == LOGIN_CHALLENGE ? exchange : 0;
-	smtp_in_answer_auth(s->in, &(struct smtp_in_authed){ .result = close ? SMTP_AUTH_SHUT_OUT : result, .data = data, .user = user });
+	smtp_in_answer_auth(s->in,
+	    &(struct smtp_in_authed){ .result = close ? SMTP_AUTH_SHUT_OUT : result, .data = data, .user = user });
 	smtp_session_settle(s);
 }
 
@@ -230,8 +241,13 @@ op_auth_start(void *ctx, struct str mechanism, struct str initial)
 {
 	struct smtp_session *s = ctx;
 	struct front_bindings bindings;
-	struct sasl_start_ask ask = { .service = str_of(conf_service_name(s->session.service)), .sid = str_of(s->session.sid), .client = str_of(s->session.client),
-		.mechanism = mechanism, .has_initial = initial.p != NULL, .initial = initial, .tls = conn_is_secure(s->session.conn) };
+	struct sasl_start_ask ask = { .service = str_of(conf_service_name(s->session.service)),
+		.sid = str_of(s->session.sid),
+		.client = str_of(s->session.client),
+		.mechanism = mechanism,
+		.has_initial = initial.p != NULL,
+		.initial = initial,
+		.tls = conn_is_secure(s->session.conn) };
 
 	front_bindings(s->session.conn, &bindings);
 	ask.exporter = bindings.exporter;
@@ -244,7 +260,8 @@ op_auth_step(void *ctx, struct str bytes)
 {
 	struct smtp_session *s = ctx;
 
-	ask_sasl_step(auth_of(s), &(struct sasl_step_ask){ .exchange = s->exchange, .data = bytes }, on_sasl_stepped, asking(s));
+	ask_sasl_step(
+	    auth_of(s), &(struct sasl_step_ask){ .exchange = s->exchange, .data = bytes }, on_sasl_stepped, asking(s));
 }
 
 static void
@@ -310,7 +327,8 @@ on_spool_file(void *ctx, const struct spool_file_answer *a)
 	} else {
 		if (a != NULL && a->file != -1)
 			close(a->file);
-		log_say(LEVEL_WARN, "spool", "no spool file: %.*s", STR_ARG(a != NULL ? a->words : STR("queue is not there")));
+		log_say(LEVEL_WARN, "spool", "no spool file: %.*s",
+		    STR_ARG(a != NULL ? a->words : STR("queue is not there")));
 		close_sink(s);
 	}
 	smtp_in_sink_ready(s->in, ok);
@@ -348,7 +366,8 @@ op_sink_write(void *ctx, struct str bytes, struct err *e)
 	if (s->sink_spooled || envelope_write_size(&s->sink) <= ENVELOPE_MEMFD_MAX - ENVELOPE_PREFIX_MAX)
 		return SMTP_SINK_OK;
 	if (s->spool_call == NULL)
-		s->spool_call = ask_spool_file(queue_of(s), &(struct spool_file_ask){ .size = envelope_write_size(&s->sink) }, on_spool_file, s);
+		s->spool_call = ask_spool_file(
+		    queue_of(s), &(struct spool_file_ask){ .size = envelope_write_size(&s->sink) }, on_spool_file, s);
 	return SMTP_SINK_WAIT;
 }
 
@@ -393,7 +412,8 @@ op_submit(void *ctx, struct str prefix, unsigned flags)
 	    (s->sink_spooled || envelope_seal(s->sink_fd));
 
 	if (ok)
-		ask_submit(queue_of(s), &(struct submit_ask){ .sid = str_of(s->session.sid), .file = s->sink_fd }, on_submitted, a);
+		ask_submit(queue_of(s), &(struct submit_ask){ .sid = str_of(s->session.sid), .file = s->sink_fd },
+		    on_submitted, a);
 	else
 		log_say(LEVEL_ERROR, "spool", "message file: %s", s->sink.err.log);
 	close_sink(s);

@@ -55,7 +55,8 @@ open_unix(const struct conf *conf, const char *name, int type, mode_t mode, stru
 	int fd;
 
 	if (n < 0 || (size_t)n >= sizeof at.sun_path) {
-		err_perm(e, "", "the path %s/run/%s is too long for a socket; use a shorter state directory", conf->state.p, name);
+		err_perm(e, "", "the path %s/run/%s is too long for a socket; use a shorter state directory",
+		    conf->state.p, name);
 		return -1;
 	}
 	unlink(at.sun_path);

@@ -31,9 +31,10 @@ finish(struct gather *g)
 
 	for (unsigned i = 0; i < s->nprocs; i++)
 		healthy = healthy && s->procs[i].ready;
-	out.json = json_pack("{s:s, s:s%, s:I, s:b, s:b, s:o, s:o}", "version", POSTERN_VERSION, "hostname", s->conf->hostname.p,
-	    s->conf->hostname.n, "uptime_ms", (json_int_t)mono_ms_between(mono_now(), s->started), "healthy", healthy, "draining",
-	    s->draining, "gone_without", s->skipped[0] != '\0' ? json_string(s->skipped) : json_null(), "processes", g->processes);
+	out.json = json_pack("{s:s, s:s%, s:I, s:b, s:b, s:o, s:o}", "version", POSTERN_VERSION, "hostname",
+	    s->conf->hostname.p, s->conf->hostname.n, "uptime_ms", (json_int_t)mono_ms_between(mono_now(), s->started),
+	    "healthy", healthy, "draining", s->draining, "gone_without",
+	    s->skipped[0] != '\0' ? json_string(s->skipped) : json_null(), "processes", g->processes);
 	control_reply(g->question, &out);
 	for (unsigned i = 0; i < s->nprocs; i++)
 		ipc_cancel(g->one[i].call);
@@ -61,7 +62,8 @@ on_counters(void *ctx, const struct counters_answer *a)
 			uint64_t value = 0;
 
 			str_u64(a->values.v[i], INT64_MAX, &value);
-			json_object_setn_new(counters, a->names.v[i].p, a->names.v[i].n, json_integer((json_int_t)value));
+			json_object_setn_new(
+			    counters, a->names.v[i].p, a->names.v[i].n, json_integer((json_int_t)value));
 		}
 		json_object_set_new(one->row, "counters", counters);
 	}
@@ -76,9 +78,10 @@ ask_one(struct gather *g, unsigned i)
 	struct gather_one *one = &g->one[i];
 
 	one->gather = g;
-	one->row = json_pack("{s:s, s:i, s:i, s:b, s:I, s:i}", "role", role_name(p->row->role), "index", (int)p->index, "pid",
-	    (int)p->pid, "ready", p->ready, "uptime_ms",
-	    p->pid != 0 ? (json_int_t)mono_ms_between(mono_now(), p->started) : (json_int_t)0, "starts", (int)p->generation);
+	one->row = json_pack("{s:s, s:i, s:i, s:b, s:I, s:i}", "role", role_name(p->row->role), "index", (int)p->index,
+	    "pid", (int)p->pid, "ready", p->ready, "uptime_ms",
+	    p->pid != 0 ? (json_int_t)mono_ms_between(mono_now(), p->started) : (json_int_t)0, "starts",
+	    (int)p->generation);
 	json_array_append_new(g->processes, one->row);
 	if (!p->ready)
 		return;

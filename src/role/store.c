@@ -33,8 +33,14 @@ static void
 start(struct env *env)
 {
 	struct store_role *r = NEW(struct store_role);
-	struct store_config config = { .loop = env->loop, .root = env->root, .host = mem_cstr(env->conf->hostname), .threads = SYNC_THREADS,
-		.free_min = env->conf->limits.disk_reserve, .make_cache = imap_make_cache, .on_usage = on_usage, .ctx = r };
+	struct store_config config = { .loop = env->loop,
+		.root = env->root,
+		.host = mem_cstr(env->conf->hostname),
+		.threads = SYNC_THREADS,
+		.free_min = env->conf->limits.disk_reserve,
+		.make_cache = imap_make_cache,
+		.on_usage = on_usage,
+		.ctx = r };
 	struct err e;
 
 	/* the store outlives this configuration; so its host name is a copy */

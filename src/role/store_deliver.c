@@ -59,11 +59,13 @@ reply(struct delivery *d, const struct store_outcome *outcomes, size_t n)
 			log_say(LEVEL_WARN, "deliver", "%s", outcomes[i].err.log);
 	}
 	if (d->settle)
-		answer_settle(d->question, &(struct settle_answer){ .verdicts = str_from(verdicts, count), .statuses = { statuses, count },
-		    .texts = { texts, count } });
+		answer_settle(d->question, &(struct settle_answer){ .verdicts = str_from(verdicts, count),
+					       .statuses = { statuses, count },
+					       .texts = { texts, count } });
 	else
-		answer_deliver(d->question, &(struct deliver_answer){ .verdicts = str_from(verdicts, count), .statuses = { statuses, count },
-		    .texts = { texts, count } });
+		answer_deliver(d->question, &(struct deliver_answer){ .verdicts = str_from(verdicts, count),
+						.statuses = { statuses, count },
+						.texts = { texts, count } });
 	free(d);
 }
 
@@ -87,7 +89,8 @@ refuse_all(struct delivery *d, uint32_t n, const struct err *e)
 static struct str
 head_of(struct arena *a, struct str sender, struct str user, struct str orig_to)
 {
-	struct str lines = arena_strf(a, "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n", STR_ARG(sender), STR_ARG(user));
+	struct str lines =
+	    arena_strf(a, "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n", STR_ARG(sender), STR_ARG(user));
 
 	if (orig_to.n == 0 || str_eq_nocase(orig_to, user))
 		return lines;
@@ -98,11 +101,12 @@ head_of(struct arena *a, struct str sender, struct str user, struct str orig_to)
 static bool
 texts_ok(const struct deliver_ask *ask)
 {
-	if (ask->users.n == 0 || ask->users.n > QUEUE_BATCH_MAX || ask->details.n != ask->users.n || ask->orig_tos.n != ask->users.n ||
-	    !envelope_text_ok(ask->sender, ENVELOPE_ADDRESS_MAX))
+	if (ask->users.n == 0 || ask->users.n > QUEUE_BATCH_MAX || ask->details.n != ask->users.n ||
+	    ask->orig_tos.n != ask->users.n || !envelope_text_ok(ask->sender, ENVELOPE_ADDRESS_MAX))
 		return false;
 	for (uint32_t i = 0; i < ask->users.n; i++)
-		if (!envelope_text_ok(ask->users.v[i], ENVELOPE_ADDRESS_MAX) || !envelope_text_ok(ask->orig_tos.v[i], ENVELOPE_ADDRESS_MAX))
+		if (!envelope_text_ok(ask->users.v[i], ENVELOPE_ADDRESS_MAX) ||
+		    !envelope_text_ok(ask->orig_tos.v[i], ENVELOPE_ADDRESS_MAX))
 			return false;
 	return true;
 }
@@ -127,7 +131,9 @@ store_on_deliver(void *ctx, struct ipc_question *q, const struct deliver_ask *as
 	struct store_role *r = store_role_of(ctx);
 	struct delivery *d = new_delivery(r, q, false);
 	struct store_target targets[QUEUE_BATCH_MAX];
-	struct store_delivery s = { .id = ask->delivery, .fd = ask->file, .targets = targets, .ntargets = ask->users.n };
+	struct store_delivery s = {
+		.id = ask->delivery, .fd = ask->file, .targets = targets, .ntargets = ask->users.n
+	};
 	struct arena a;
 	struct err e;
 
@@ -159,7 +165,8 @@ store_on_settle(void *ctx, struct ipc_question *q, const struct settle_ask *ask)
 	struct store_role *r = store_role_of(ctx);
 
 	if (ask->how == QUEUE_PUBLISH) {
-		store_publish(r->store, ask->delivery, (struct store_delivered){ on_delivered, new_delivery(r, q, true) });
+		store_publish(
+		    r->store, ask->delivery, (struct store_delivered){ on_delivered, new_delivery(r, q, true) });
 		return;
 	}
 	store_drop(r->store, ask->delivery);

@@ -89,7 +89,9 @@ op_close(void *ctx)
 	conn_close(m->conn);
 }
 
-static const struct imap_session_ops session_ops = { .write = op_write, .pending = op_pending, .again = op_again, .close = op_close };
+static const struct imap_session_ops session_ops = {
+	.write = op_write, .pending = op_pending, .again = op_again, .close = op_close
+};
 
 /* --- the stream --- */
 
@@ -175,8 +177,12 @@ give_up(struct mail_session *m, const char *words)
 static void
 begin(struct mail_session *m)
 {
-	struct imap_session_setup setup = { .user = m->user, .sid = str_of(m->sid), .client = str_of(m->client), .tag = str_of(m->tag),
-		.message_max = m->conf->limits.message_size, .quota = m->quota,
+	struct imap_session_setup setup = { .user = m->user,
+		.sid = str_of(m->sid),
+		.client = str_of(m->client),
+		.tag = str_of(m->tag),
+		.message_max = m->conf->limits.message_size,
+		.quota = m->quota,
 		.compress = m->conf->imap.compress };
 
 	answer_open_mail(m->question, &(struct open_mail_answer){ .verdict = 0 });

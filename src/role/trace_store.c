@@ -59,8 +59,8 @@ trace_name_parse(const char *name, struct trace_file *f)
 	int ms;
 
 	*f = (struct trace_file){ 0 };
-	if (sscanf(name, "%4d%2d%2dT%2d%2d%2d%3d.%15s", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ms,
-		kind) != 8)
+	if (sscanf(name, "%4d%2d%2dT%2d%2d%2d%3d.%15s", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
+		&tm.tm_sec, &ms, kind) != 8)
 		return false;
 	tm.tm_year -= 1900;
 	tm.tm_mon--;
@@ -86,7 +86,8 @@ list_open(DIR *d, struct trace_file *files, size_t *n)
 	while (*n < TRACE_FILES_MAX && (entry = readdir(d)) != NULL) {
 		struct trace_file *f = &files[*n];
 
-		if (!trace_name_parse(entry->d_name, f) || fstatat(dirfd(d), f->name, &st, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISREG(st.st_mode))
+		if (!trace_name_parse(entry->d_name, f) || fstatat(dirfd(d), f->name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+		    !S_ISREG(st.st_mode))
 			continue;
 		f->size = (uint64_t)st.st_size;
 		(*n)++;
@@ -296,7 +297,8 @@ tape_flush(struct trace_store *t, enum trace_kind kind)
 		t->told = false;
 	} else {
 		if (!t->told)
-			log_say(LEVEL_ERROR, "trace", "what `postern trace' shows cannot be written: %s", strerror(errno));
+			log_say(
+			    LEVEL_ERROR, "trace", "what `postern trace' shows cannot be written: %s", strerror(errno));
 		t->told = true;
 		t->failed += lines;
 	}

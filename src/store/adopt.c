@@ -52,7 +52,8 @@ fill_gaps(struct sidecar *side)
 {
 	for (size_t i = 0; i < side->nkeywords; i++)
 		if (side->keywords[i][0] == '\0')
-			snprintf(side->keywords[i], sizeof side->keywords[i], "unnamed-%c", fname_keyword_letter((unsigned)i));
+			snprintf(side->keywords[i], sizeof side->keywords[i], "unnamed-%c",
+			    fname_keyword_letter((unsigned)i));
 }
 
 static void
@@ -144,7 +145,9 @@ salvage(struct work *w, struct look *l, struct mdir *d)
 	if (mailbox != 0) {
 		l->modseq = m->row.modseq;
 		if (!l->has_sidecar)
-			l->side = (struct sidecar){ .id = m->row.id, .uidvalidity = m->row.uidvalidity, .ceiling = m->row.ceiling };
+			l->side = (struct sidecar){
+				.id = m->row.id, .uidvalidity = m->row.uidvalidity, .ceiling = m->row.ceiling
+			};
 		l->has_sidecar = true;
 		l->side.nkeywords = mbox_keywords(m);
 		memcpy(l->side.keywords, m->keywords, sizeof l->side.keywords);
@@ -209,7 +212,8 @@ adopt_prepare(struct work *w, struct look *l, struct mdir *d)
 	l->adopt = true;
 	if (fd == -1 || !look_list(w, l, d)) {
 		io_close(&fd);
-		return w->err.class == ERR_NONE && err_temp(&w->err, SAY_LATER, "%s/%s: %s", w->u->dir, l->dir, strerror(errno));
+		return w->err.class == ERR_NONE &&
+		       err_temp(&w->err, SAY_LATER, "%s/%s: %s", w->u->dir, l->dir, strerror(errno));
 	}
 	l->has_sidecar = sidecar_load(fd, &l->side);
 	if (w->old != NULL)

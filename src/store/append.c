@@ -206,7 +206,8 @@ append_fini(struct store_request *r)
 	arena_fini(&q->arena);
 }
 
-static const struct request_kind append_kind = { "append", append_prepare, append_apply, append_after, append_fini, false };
+static const struct request_kind append_kind = { "append", append_prepare, append_apply, append_after, append_fini,
+	false };
 
 static void
 take(struct append_request *q, struct store *s, struct appended *a, const struct store_new *from)

@@ -110,7 +110,8 @@ make_rows(struct work *w, struct filled *filled)
 	if (!mbox_read(&s, want->mailbox, m) || !mdir_open(w->u, m->dir, &d)) {
 		uidset_clear(&want->uids);
 	} else {
-		for (uint32_t uid = uidset_first(&want->uids); uid != 0 && n < CACHE_SLICE; uid = uidset_first(&want->uids)) {
+		for (uint32_t uid = uidset_first(&want->uids); uid != 0 && n < CACHE_SLICE;
+		     uid = uidset_first(&want->uids)) {
 			make_row(w, &s, m, &d, uid, &filled[n++]);
 			uidset_remove(&want->uids, uid, uid);
 		}

@@ -61,11 +61,13 @@ check_counts(struct checking *c, const struct mbox *m)
 	}
 	if (cursor != NULL)
 		mdb_cursor_close(cursor);
-	if (counted.messages != m->row.messages || counted.unseen != m->row.unseen || counted.deleted != m->row.deleted ||
-	    counted.bytes != m->row.bytes)
-		problem(c, m, "counts are %" PRIu32 " messages, %" PRIu32 " unseen, %" PRIu32 " deleted, %" PRIu64 " bytes; found %"
-		    PRIu32 ", %" PRIu32 ", %" PRIu32 ", %" PRIu64, m->row.messages, m->row.unseen, m->row.deleted, m->row.bytes,
-		    counted.messages, counted.unseen, counted.deleted, counted.bytes);
+	if (counted.messages != m->row.messages || counted.unseen != m->row.unseen ||
+	    counted.deleted != m->row.deleted || counted.bytes != m->row.bytes)
+		problem(c, m,
+		    "counts are %" PRIu32 " messages, %" PRIu32 " unseen, %" PRIu32 " deleted, %" PRIu64
+		    " bytes; found %" PRIu32 ", %" PRIu32 ", %" PRIu32 ", %" PRIu64,
+		    m->row.messages, m->row.unseen, m->row.deleted, m->row.bytes, counted.messages, counted.unseen,
+		    counted.deleted, counted.bytes);
 	c->bytes += counted.bytes;
 }
 
@@ -77,7 +79,8 @@ check_sidecar(struct checking *c, const struct mbox *m)
 
 	if (fd == -1 || !sidecar_load(fd, side))
 		problem(c, m, "postern-mailbox cannot be read");
-	else if (side->uidvalidity != m->row.uidvalidity || side->ceiling < m->row.uidnext || !id_eq(side->id, m->row.id))
+	else if (side->uidvalidity != m->row.uidvalidity || side->ceiling < m->row.uidnext ||
+		 !id_eq(side->id, m->row.id))
 		problem(c, m, "postern-mailbox does not fit the index");
 	io_close(&fd);
 	free(side);
@@ -89,10 +92,12 @@ report_look(struct checking *c, const struct mbox *m, struct look *l)
 	for (uint32_t uid = uidset_next(&l->gone, 1); uid != 0; uid = uidset_next(&l->gone, uid + 1))
 		problem(c, m, "UID %" PRIu32 " has no file", uid);
 	for (size_t i = 0; i < l->n; i++)
-		if (!l->found[i].known && !(l->found[i].fresh && l->found[i].f.ours && l->found[i].f.clock > c->w->u->floor))
+		if (!l->found[i].known &&
+		    !(l->found[i].fresh && l->found[i].f.ours && l->found[i].f.clock > c->w->u->floor))
 			problem(c, m, "file %.*s is not in the index", STR_ARG(l->found[i].name));
 	for (size_t i = 0; i < l->nrenamed; i++)
-		problem(c, m, "UID %" PRIu32 " has the file name %.*s", l->renamed[i].uid, STR_ARG(l->renamed[i].file->name));
+		problem(c, m, "UID %" PRIu32 " has the file name %.*s", l->renamed[i].uid,
+		    STR_ARG(l->renamed[i].file->name));
 }
 
 static void
@@ -138,7 +143,8 @@ check_all(struct checking *c)
 		mdb_cursor_close(cursor);
 	if (c->s.rc == 0 && c->bytes != meta_get(&c->s, META_BYTES)) {
 		c->report->problems++;
-		buf_addf(c->text, "quota: %" PRIu64 " bytes are counted, %" PRIu64 " found\n", meta_get(&c->s, META_BYTES), c->bytes);
+		buf_addf(c->text, "quota: %" PRIu64 " bytes are counted, %" PRIu64 " found\n",
+		    meta_get(&c->s, META_BYTES), c->bytes);
 	}
 	free(m);
 }

@@ -80,7 +80,8 @@ write_mboxes(struct txn *t)
 		if (o->gone || !o->dirty)
 			continue;
 		if (o->sidecar && !sidecar_save(t->w->u, &o->m))
-			return err_temp(&t->w->err, SAY_DISK, "%s/%s: postern-mailbox: %s", t->w->u->dir, o->m.dir, strerror(errno));
+			return err_temp(&t->w->err, SAY_DISK, "%s/%s: postern-mailbox: %s", t->w->u->dir, o->m.dir,
+			    strerror(errno));
 		save_seen(t->w, &o->m);
 		mbox_write(&t->s, &o->m);
 	}

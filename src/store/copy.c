@@ -343,7 +343,8 @@ request_fini(struct store_request *r)
 	copy_fini(&((struct copy_request *)r)->c);
 }
 
-static const struct request_kind copy_kind = { "copy", request_prepare, request_apply, request_after, request_fini, false };
+static const struct request_kind copy_kind = { "copy", request_prepare, request_apply, request_after, request_fini,
+	false };
 
 static struct store_request *
 submit(struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t to, uint64_t limit, bool move,
@@ -363,7 +364,8 @@ submit(struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t 
 }
 
 struct store_request *
-store_copy(struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t to, uint64_t limit, struct store_done done)
+store_copy(
+    struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t to, uint64_t limit, struct store_done done)
 {
 	return submit(u, from, uids, to, limit, false, done);
 }

@@ -390,7 +390,8 @@ refuse(struct store *s, size_t n, struct store_delivered done)
 }
 
 void
-store_deliver(struct store *s, const struct store_delivery *from, enum store_deliver_mode mode, struct store_delivered done)
+store_deliver(
+    struct store *s, const struct store_delivery *from, enum store_deliver_mode mode, struct store_delivered done)
 {
 	struct delivery *d;
 

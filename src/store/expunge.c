@@ -43,7 +43,8 @@ remove_all(struct txn *t, struct expunge_request *q, struct open_mbox *o)
 {
 	struct row_message row;
 
-	for (uint32_t uid = uidset_next(&q->r.uids, 1); uid != 0 && t->s.rc == 0; uid = uidset_next(&q->r.uids, uid + 1))
+	for (uint32_t uid = uidset_next(&q->r.uids, 1); uid != 0 && t->s.rc == 0;
+	     uid = uidset_next(&q->r.uids, uid + 1))
 		if (message_read(&t->s, q->mailbox, uid, &row))
 			txn_remove(t, o, uid, &row);
 }

@@ -159,8 +159,8 @@ fname_base(char out[static FNAME_BASE_SIZE], int64_t clock, struct id id, const 
 	char text[ID_TEXT_SIZE];
 
 	id_text(id, text);
-	snprintf(out, FNAME_BASE_SIZE, "%010u.M%06uI%.26s.%.60s", (unsigned)(clock / 1000000), (unsigned)(clock % 1000000),
-	    text, host);
+	snprintf(out, FNAME_BASE_SIZE, "%010u.M%06uI%.26s.%.60s", (unsigned)(clock / 1000000),
+	    (unsigned)(clock % 1000000), text, host);
 }
 
 void

@@ -21,8 +21,8 @@ refuse(struct target *t, const char *what)
 	int kept = errno;
 
 	t->state = TARGET_REFUSED;
-	err_temp(&t->err, kept == ENOSPC || kept == EDQUOT ? SAY_DISK : SAY_LATER, "%s/%s: %s: %s", t->u->dir, t->dir, what,
-	    strerror(kept));
+	err_temp(&t->err, kept == ENOSPC || kept == EDQUOT ? SAY_DISK : SAY_LATER, "%s/%s: %s: %s", t->u->dir, t->dir,
+	    what, strerror(kept));
 	blob_close(&t->blob);
 }
 
@@ -178,7 +178,8 @@ sync_names(struct group_work *w)
 			if (!is_to_publish(d, t))
 				continue;
 			n = snprintf(key, sizeof key, "%s/%s", t->u->dir, t->dir);
-			if (map_put(&dirs, str_from(key, (size_t)n < sizeof key ? (size_t)n : sizeof key - 1), t) == NULL)
+			if (map_put(&dirs, str_from(key, (size_t)n < sizeof key ? (size_t)n : sizeof key - 1), t) ==
+			    NULL)
 				sync_add(&set, t->dirs.fresh);
 		}
 	ok = set.n == 0 || sync_run(&set);

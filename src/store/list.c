@@ -94,7 +94,8 @@ store_list(struct store_view *v, struct arena *a, struct store_entry **entries)
 	MDB_cursor *c = snap_cursor(&v->s, T_NAME);
 	MDB_val key, value;
 
-	for (bool more = snap_step(&v->s, c, &key, &value, MDB_FIRST); more; more = snap_step(&v->s, c, &key, &value, MDB_NEXT))
+	for (bool more = snap_step(&v->s, c, &key, &value, MDB_FIRST); more;
+	     more = snap_step(&v->s, c, &key, &value, MDB_NEXT))
 		add_row(v, &l, val_str(key));
 	if (c != NULL)
 		mdb_cursor_close(c);

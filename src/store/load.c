@@ -19,8 +19,8 @@ enum { SUBSCRIPTIONS_MAX = 1 << 20 };
 static bool
 fail(struct work *w, const char *what)
 {
-	return err_temp(&w->err, errno == ENOSPC || errno == EDQUOT ? SAY_DISK : SAY_LATER, "%s: %s: %s", w->u->dir, what,
-	    strerror(errno));
+	return err_temp(&w->err, errno == ENOSPC || errno == EDQUOT ? SAY_DISK : SAY_LATER, "%s: %s: %s", w->u->dir,
+	    what, strerror(errno));
 }
 
 static bool
@@ -197,8 +197,11 @@ read_state(struct work *w)
 
 			if (!name_read(&s, val_str(key), &r) || r.mailbox == 0 || !mbox_read(&s, r.mailbox, m))
 				continue;
-			*seen_get(&w->u->seen, r.mailbox) = (struct seen){ .mailbox = r.mailbox, .cur_mtime = m->row.cur_mtime,
-				.new_mtime = m->row.new_mtime, .at = m->row.looked_at, .saved = true };
+			*seen_get(&w->u->seen, r.mailbox) = (struct seen){ .mailbox = r.mailbox,
+				.cur_mtime = m->row.cur_mtime,
+				.new_mtime = m->row.new_mtime,
+				.at = m->row.looked_at,
+				.saved = true };
 		}
 		if (c != NULL)
 			mdb_cursor_close(c);
@@ -224,7 +227,8 @@ open_index(struct work *w)
 		unlinkat(u->fd, BROKEN_NAME, 0);
 	}
 	if (mdir_exists(u->fd, BROKEN_NAME))
-		return err_temp(&w->err, SAY_LATER, "%s: the index is damaged: `postern store rebuild` makes it anew", u->dir);
+		return err_temp(
+		    &w->err, SAY_LATER, "%s: the index is damaged: `postern store rebuild` makes it anew", u->dir);
 	if (!mdir_exists(u->fd, "index.mdb") && !rebuild_run(w))
 		return false;
 	if (!index_open(&u->ix, u->path, w->store->config.map_size, false, &w->err))

@@ -174,7 +174,8 @@ inspect(struct found *f, int fd, const struct stat *st)
 static bool
 may_pass(int error)
 {
-	return error == EIO || error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOSPC || error == EDQUOT;
+	return error == EIO || error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOSPC ||
+	       error == EDQUOT;
 }
 
 void
@@ -264,8 +265,10 @@ inspect_unknown(struct work *w, struct look *l, struct mdir *d)
 void
 look_remember(struct work *w, const struct look *l)
 {
-	*seen_get(&w->u->seen, l->mailbox) = (struct seen){ .mailbox = l->mailbox, .cur_mtime = l->again ? 0 : l->cur_mtime,
-		.new_mtime = l->again || l->arriving ? 0 : l->new_mtime, .at = l->at };
+	*seen_get(&w->u->seen, l->mailbox) = (struct seen){ .mailbox = l->mailbox,
+		.cur_mtime = l->again ? 0 : l->cur_mtime,
+		.new_mtime = l->again || l->arriving ? 0 : l->new_mtime,
+		.at = l->at };
 }
 
 static bool
@@ -369,7 +372,8 @@ mailbox_numbers(struct work *w, struct uidset *numbers)
 	if (!work_snap(w, &s))
 		return;
 	c = snap_cursor(&s, T_MAILBOX);
-	for (bool more = snap_step(&s, c, &key, &value, MDB_FIRST); more; more = snap_step(&s, c, &key, &value, MDB_NEXT)) {
+	for (bool more = snap_step(&s, c, &key, &value, MDB_FIRST); more;
+	     more = snap_step(&s, c, &key, &value, MDB_NEXT)) {
 		const uint8_t *p = key.mv_data;
 		uint32_t number;
 

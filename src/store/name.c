@@ -135,7 +135,8 @@ name_from_dir(struct buf *out, struct str dir)
 			buf_add_char(&name, '/');
 		ok = level.n > 0 && add_dir_level(&name, level);
 	}
-	ok = ok && !name.over && !str_eq_nocase(buf_str(&name), STR("INBOX")) && name_canonical(out, buf_str(&name), NULL);
+	ok = ok && !name.over && !str_eq_nocase(buf_str(&name), STR("INBOX")) &&
+	     name_canonical(out, buf_str(&name), NULL);
 	buf_fini(&name);
 	return ok;
 }

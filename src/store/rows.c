@@ -45,7 +45,8 @@ read_keywords(struct mbox *m, struct str text)
 static bool
 dir_ok(struct str dir)
 {
-	return dir.n == 0 || (dir.n > 1 && dir.p[0] == '.' && dir.p[1] != '.' && !str_has(dir, '/') && !str_has(dir, '\0'));
+	return dir.n == 0 ||
+	       (dir.n > 1 && dir.p[0] == '.' && dir.p[1] != '.' && !str_has(dir, '/') && !str_has(dir, '\0'));
 }
 
 static bool
@@ -58,15 +59,16 @@ mbox_decode(struct mbox *m, struct str v)
 		return false;
 	memcpy(r, v.p, sizeof *r);
 	v = str_sub(v, sizeof *r, v.n);
-	if (r->name_n == 0 || r->name_n > STORE_NAME_SIZE || r->dir_n > 255 || v.n != (size_t)r->name_n + r->dir_n + r->keywords_n)
+	if (r->name_n == 0 || r->name_n > STORE_NAME_SIZE || r->dir_n > 255 ||
+	    v.n != (size_t)r->name_n + r->dir_n + r->keywords_n)
 		return false;
 	name = str_sub(v, 0, r->name_n);
 	dir = str_sub(v, r->name_n, r->name_n + r->dir_n);
 	keywords = str_sub(v, r->name_n + r->dir_n, v.n);
 	snprintf(m->name, sizeof m->name, "%.*s", STR_ARG(name));
 	snprintf(m->dir, sizeof m->dir, "%.*s", STR_ARG(dir));
-	return !str_has(name, '\0') && dir_ok(dir) && read_keywords(m, keywords) && r->uidvalidity != 0 && r->uidnext != 0 &&
-	    r->modseq != 0 && r->use <= STORE_USE_TRASH;
+	return !str_has(name, '\0') && dir_ok(dir) && read_keywords(m, keywords) && r->uidvalidity != 0 &&
+	       r->uidnext != 0 && r->modseq != 0 && r->use <= STORE_USE_TRASH;
 }
 
 bool
@@ -255,8 +257,9 @@ change_decode(struct snap *s, MDB_val value, struct uidset *changed, struct uids
 	v = str_sub(v, sizeof n, v.n);
 	if (n[0] > RANGES_MAX || n[1] > RANGES_MAX || v.n != ((size_t)n[0] + n[1]) * sizeof(struct uid_range))
 		return snap_fail(s, MDB_CORRUPTED);
-	return (ranges_read(v, n[0], changed) && ranges_read(str_sub(v, n[0] * sizeof(struct uid_range), v.n), n[1], gone)) ||
-	    snap_fail(s, MDB_CORRUPTED);
+	return (ranges_read(v, n[0], changed) &&
+		   ranges_read(str_sub(v, n[0] * sizeof(struct uid_range), v.n), n[1], gone)) ||
+	       snap_fail(s, MDB_CORRUPTED);
 }
 
 void
@@ -311,7 +314,8 @@ todo_decode(struct str v, struct todo *t)
 	t->kind = (enum todo_kind)row.kind;
 	t->mailbox = row.mailbox;
 	if (t->kind != TODO_RENAME && t->kind != TODO_PURGE) {
-		bool ok = v.n % sizeof(struct uid_range) == 0 && ranges_read(v, v.n / sizeof(struct uid_range), &t->uids);
+		bool ok =
+		    v.n % sizeof(struct uid_range) == 0 && ranges_read(v, v.n / sizeof(struct uid_range), &t->uids);
 
 		uidset_sort(&t->uids);
 		return ok;

@@ -41,7 +41,8 @@ sidecar_write(const struct sidecar *s, struct buf *out)
 	char id[ID_TEXT_SIZE];
 
 	id_text(s->id, id);
-	buf_addf(out, "postern-mailbox 1\nid %s\nuidvalidity %" PRIu32 "\nceiling %" PRIu32 "\n", id, s->uidvalidity, s->ceiling);
+	buf_addf(out, "postern-mailbox 1\nid %s\nuidvalidity %" PRIu32 "\nceiling %" PRIu32 "\n", id, s->uidvalidity,
+	    s->ceiling);
 	if (s->use != STORE_USE_NONE)
 		buf_addf(out, "use %s\n", use_names[s->use]);
 	if (s->subscribed)

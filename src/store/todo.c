@@ -66,7 +66,8 @@ do_first_phase(struct slice *sl, uint64_t from)
 	bool ok = true;
 
 	todo_init(&t);
-	while (ok && sl->budget > 0 && sl->nrows < SLICE_ROWS && sl->ndirs < SLICE_DIRS && todo_first(&sl->s, from, &t)) {
+	while (
+	    ok && sl->budget > 0 && sl->nrows < SLICE_ROWS && sl->ndirs < SLICE_DIRS && todo_first(&sl->s, from, &t)) {
 		from = t.seq + 1;
 		take_row(sl, &t);
 		ok = todo_first_phase(sl, &sl->rows[sl->nrows - 1]);

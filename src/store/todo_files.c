@@ -53,7 +53,8 @@ enter(struct slice *sl, const struct mbox *m, struct mdir *d)
 		return true;
 	if (errno != ENOENT)
 		return fail(sl, "open", m->dir);
-	return rename_first(sl, m->number) && (mdir_enter(sl->w, m, d) || (errno != ENOENT && fail(sl, "open", m->dir)));
+	return rename_first(sl, m->number) &&
+	       (mdir_enter(sl->w, m, d) || (errno != ENOENT && fail(sl, "open", m->dir)));
 }
 
 /* The open directories of the mailbox, or NULL when it is no more (or, with an error noted, out of reach). */

@@ -191,8 +191,8 @@ user_break(struct store_user *u, const struct err *why)
 
 	if (u->state == USER_BROKEN)
 		return;
-	log_say(LEVEL_ERROR, "store", "user %s: the index is damaged, `postern store rebuild` makes it anew: %s", u->address,
-	    why->log);
+	log_say(LEVEL_ERROR, "store", "user %s: the index is damaged, `postern store rebuild` makes it anew: %s",
+	    u->address, why->log);
 	u->state = USER_BROKEN;
 	err_temp(&u->why, SAY_LATER, "%s: the index is damaged: %s", u->dir, why->log);
 	buf_init(&text, ERR_LOG_MAX + 2);

@@ -346,8 +346,8 @@ changes_by_rows(struct store_view *v, uint32_t mailbox, uint64_t since, struct s
 	MDB_cursor *cursor = snap_cursor(&v->s, T_CHANGE);
 	uint64_t modseq;
 
-	for (bool more = snap_step(&v->s, cursor, &key, &value, MDB_SET_RANGE); more && key_modseq(key, mailbox, &modseq);
-	    more = snap_step(&v->s, cursor, &key, &value, MDB_NEXT))
+	for (bool more = snap_step(&v->s, cursor, &key, &value, MDB_SET_RANGE);
+	     more && key_modseq(key, mailbox, &modseq); more = snap_step(&v->s, cursor, &key, &value, MDB_NEXT))
 		change_decode(&v->s, value, &c->changed, &c->gone);
 	if (cursor != NULL)
 		mdb_cursor_close(cursor);

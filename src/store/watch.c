@@ -38,7 +38,8 @@ read_dir(struct store_watch *watch)
 }
 
 struct store_watch *
-store_watch_start(struct store_user *u, uint32_t mailbox, void (*fn)(void *ctx, const struct store_event *event), void *ctx)
+store_watch_start(
+    struct store_user *u, uint32_t mailbox, void (*fn)(void *ctx, const struct store_event *event), void *ctx)
 {
 	struct store_watch *watch = NEW(struct store_watch);
 

@@ -222,7 +222,8 @@ is_due(const struct store_user *u)
 {
 	if (u->held)
 		return false;
-	return u->due || u->store->settling || u->narrivals >= ARRIVALS_MAX || (u->first_arrival != NULL && watch_any(u));
+	return u->due || u->store->settling || u->narrivals >= ARRIVALS_MAX ||
+	       (u->first_arrival != NULL && watch_any(u));
 }
 
 static struct work *

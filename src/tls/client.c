@@ -109,8 +109,8 @@ drop_certificate(struct tls_client *c)
 }
 
 bool
-tls_client_set_certificate(struct tls_client *c, struct str chain_pem, struct str key_id, const struct tls_signer *signer,
-    struct err *e)
+tls_client_set_certificate(
+    struct tls_client *c, struct str chain_pem, struct str key_id, const struct tls_signer *signer, struct err *e)
 {
 	STACK_OF(X509) *chain = NULL;
 	EVP_PKEY *key = NULL;

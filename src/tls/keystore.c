@@ -138,8 +138,10 @@ keystore_load(struct keystore *k, struct str id, uint32_t callers, struct str ch
 		key = pem_read_key(key_pem, name, e);
 	ok = key != NULL && check_pair(chain, key, name, e);
 	if (ok && !store(k, id, callers, chain, key))
-		ok = err_perm(e, "", "%s: the chain is longer than %d bytes: give the server's certificate and those between it and "
-		    "the root, no others", name, KEYSTORE_CHAIN_MAX);
+		ok = err_perm(e, "",
+		    "%s: the chain is longer than %d bytes: give the server's certificate and those between it and "
+		    "the root, no others",
+		    name, KEYSTORE_CHAIN_MAX);
 	if (!ok)
 		EVP_PKEY_free(key);
 	pem_free_chain(chain);
