@@ -165,9 +165,12 @@ def test_both_formats_and_every_level(make_site):
     submit(site, ["bob"], "text@x")
     site.write_conf(extra=CHEAP_HASHES + "\nlog { format = json }")
     site.postern("reload")
+    site.json("status")  # asks every process, behind the new configuration
     submit(site, ["bob"], "json@x")
+    site.settle_log()  # what is still on its way is judged by the level that comes
     site.write_conf(extra=CHEAP_HASHES + "\nlog { level = error }")
     site.postern("reload")
+    site.json("status")
     submit(site, ["bob"], "quiet@x")
     site.settle_log()
     assert "quiet@x" not in site.log_path.read_text() and '"msgid":"<json@x>"' in site.log_path.read_text()
@@ -187,6 +190,7 @@ def test_bounded(make_site):
             if i % 500 == 0:
                 site.settle_log()
     site.settle_log()
+    site.json("status")  # log answers when the record is written, too
     sizes = {"mail": 0, "refused": 0}
     for path in recorded(site):
         sizes[path.suffix[1:]] += path.stat().st_size
