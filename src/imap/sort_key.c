@@ -158,12 +158,18 @@ sort_add(struct sort *o, const struct store_message *m, const struct mime_envelo
 	return !o->text.over;
 }
 
+static struct str
+text_of(const struct sort *o, const union sort_value *v)
+{
+	return str_sub(buf_str(&o->text), v->text.at, v->text.at + v->text.size);
+}
+
 static int
 compare_values(const struct sort *o, const struct sort_row *row, const union sort_value *a, const union sort_value *b)
 {
 	if (!row->text)
 		return (a->number > b->number) - (a->number < b->number);
-	return str_cmp(str_from(o->text.p + a->text.at, a->text.size), str_from(o->text.p + b->text.at, b->text.size));
+	return str_cmp(text_of(o, a), text_of(o, b));
 }
 
 /* What is equal stays in the order of the mailbox: sorting is stable. */
