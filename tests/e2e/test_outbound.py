@@ -408,13 +408,13 @@ def test_retry_now(world, hosts):
 
 def test_warning_and_expiry(world, hosts):
     """Days in seconds: the sender is told once that it takes long, then that it is over."""
-    site = world.site(start=True, public=False, limits="retry_first = 1s\nretry_last = 1s\nwarn = 3s\nexpire = 8s")
+    site = world.site(start=True, public=False, limits="retry_first = 1s\nretry_last = 1s\nwarn = 3s\nexpire = 16s")
     hosts.make("slowly", script={"rcpt": "450 4.2.1 not today"})
     send(site, "r@slowly.test", text("Slowly"))
     warning, = reports(site, "alice", "r@slowly.test")
     assert warning.recipients[0]["action"] == "delayed" and warning.recipients[0]["status"] == "4.2.1"
     assert warning.recipients[0]["will-retry-until"] and "not today" in warning.words
-    site.wait_for(lambda: site.events("bounce", to="r@slowly.test"), 20, "the end")
+    site.wait_for(lambda: site.events("bounce", to="r@slowly.test"), 30, "the end")
     found = reports(site, "alice", "r@slowly.test", count=2)
     failure, = [r for r in found if r.recipients[0]["action"] == "failed"]
     assert failure.recipients[0]["status"] in ("4.2.1", "4.4.7", "5.4.7") and "not today" in failure.words
