@@ -1,40 +1,23 @@
 /* row.c - directory rows to bytes and back. */
 #include "row.h"
 
+#include <postern/core/be.h>
 #include <postern/core/cur.h>
 #include <postern/core/mem.h>
 
 enum { LAYOUT = 1, FLAG_DISABLED = 1, FLAG_SCRAM = 2, FLAGS_KNOWN = FLAG_DISABLED | FLAG_SCRAM };
 
 static void
-put_number(struct buf *out, uint64_t value, unsigned bytes)
-{
-	while (bytes-- > 0)
-		buf_add_char(out, (char)(value >> (bytes * 8)));
-}
-
-static uint64_t
-take_number(struct cur *c, unsigned bytes)
-{
-	struct str s = cur_bytes(c, bytes);
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		value = value << 8 | (unsigned char)s.p[i];
-	return value;
-}
-
-static void
 put_str(struct buf *out, struct str s)
 {
-	put_number(out, s.n, 2);
+	buf_add_be(out, 2, s.n);
 	buf_add(out, s);
 }
 
 static struct str
 take_str(struct cur *c, size_t max)
 {
-	size_t n = take_number(c, 2);
+	size_t n = cur_be(c, 2);
 
 	if (n > max)
 		cur_fail(c, "a string is too long");
@@ -53,7 +36,7 @@ take_into(struct cur *c, uint8_t *to, size_t n)
 static void
 take_layout(struct cur *c)
 {
-	if (take_number(c, 1) != LAYOUT)
+	if (cur_be(c, 1) != LAYOUT)
 		cur_fail(c, "unknown layout");
 }
 
@@ -62,16 +45,16 @@ row_write_user(struct buf *out, const struct user *u)
 {
 	const struct scram_keys *k = &u->verifier.scram;
 
-	put_number(out, LAYOUT, 1);
-	put_number(out, (u->disabled ? FLAG_DISABLED : 0u) | (k->iterations != 0 ? FLAG_SCRAM : 0u), 1);
-	put_number(out, (uint64_t)u->created, 8);
-	put_number(out, u->quota, 8);
-	put_number(out, u->version, 8);
-	put_number(out, u->serial, 8);
+	buf_add_be(out, 1, LAYOUT);
+	buf_add_be(out, 1, (u->disabled ? FLAG_DISABLED : 0u) | (k->iterations != 0 ? FLAG_SCRAM : 0u));
+	buf_add_be(out, 8, (uint64_t)u->created);
+	buf_add_be(out, 8, u->quota);
+	buf_add_be(out, 8, u->version);
+	buf_add_be(out, 8, u->serial);
 	put_str(out, str_of(u->verifier.hash));
 	if (k->iterations == 0)
 		return;
-	put_number(out, k->iterations, 4);
+	buf_add_be(out, 4, k->iterations);
 	buf_add(out, str_from(k->salt, sizeof k->salt));
 	buf_add(out, str_from(k->stored, sizeof k->stored));
 	buf_add(out, str_from(k->server, sizeof k->server));
@@ -80,7 +63,7 @@ row_write_user(struct buf *out, const struct user *u)
 static void
 take_scram(struct cur *c, struct scram_keys *k)
 {
-	k->iterations = (uint32_t)take_number(c, 4);
+	k->iterations = (uint32_t)cur_be(c, 4);
 	take_into(c, k->salt, sizeof k->salt);
 	take_into(c, k->stored, sizeof k->stored);
 	take_into(c, k->server, sizeof k->server);
@@ -106,14 +89,14 @@ row_parse_user(struct str row, struct user *u)
 	uint64_t flags;
 
 	take_layout(&c);
-	flags = take_number(&c, 1);
+	flags = cur_be(&c, 1);
 	if ((flags & ~(uint64_t)FLAGS_KNOWN) != 0)
 		cur_fail(&c, "unknown flags");
 	u->disabled = (flags & FLAG_DISABLED) != 0;
-	u->created = (int64_t)take_number(&c, 8);
-	u->quota = take_number(&c, 8);
-	u->version = take_number(&c, 8);
-	u->serial = take_number(&c, 8);
+	u->created = (int64_t)cur_be(&c, 8);
+	u->quota = cur_be(&c, 8);
+	u->version = cur_be(&c, 8);
+	u->serial = cur_be(&c, 8);
 	u->verifier = (struct verifier){ 0 };
 	take_hash(&c, &u->verifier);
 	if (flags & FLAG_SCRAM)
@@ -124,7 +107,7 @@ row_parse_user(struct str row, struct user *u)
 static void
 put_strs(struct buf *out, const struct str *v, size_t n)
 {
-	put_number(out, n, 2);
+	buf_add_be(out, 2, n);
 	for (size_t i = 0; i < n; i++)
 		put_str(out, v[i]);
 }
@@ -134,7 +117,7 @@ take_strs(struct cur *c, struct arena *a, size_t max, size_t *n)
 {
 	struct str *v;
 
-	*n = take_number(c, 2);
+	*n = cur_be(c, 2);
 	if (*n > max)
 		cur_fail(c, "a list is too long");
 	if (!cur_ok(c))
@@ -151,8 +134,8 @@ take_strs(struct cur *c, struct arena *a, size_t max, size_t *n)
 void
 row_write_alias(struct buf *out, const struct alias *al)
 {
-	put_number(out, LAYOUT, 1);
-	put_number(out, (uint64_t)al->created, 8);
+	buf_add_be(out, 1, LAYOUT);
+	buf_add_be(out, 8, (uint64_t)al->created);
 	put_strs(out, al->targets, al->ntargets);
 	put_strs(out, al->senders, al->nsenders);
 }
@@ -163,7 +146,7 @@ row_parse_alias(struct str row, struct arena *a, struct alias *al)
 	struct cur c = cur_init(row);
 
 	take_layout(&c);
-	al->created = (int64_t)take_number(&c, 8);
+	al->created = (int64_t)cur_be(&c, 8);
 	al->targets = take_strs(&c, a, ALIAS_TARGETS_MAX, &al->ntargets);
 	al->senders = take_strs(&c, a, ALIAS_SENDERS_MAX, &al->nsenders);
 	if (al->ntargets == 0)
@@ -174,8 +157,8 @@ row_parse_alias(struct str row, struct arena *a, struct alias *al)
 void
 row_write_domain(struct buf *out, const struct domain *d)
 {
-	put_number(out, LAYOUT, 1);
-	put_number(out, (uint64_t)d->created, 8);
+	buf_add_be(out, 1, LAYOUT);
+	buf_add_be(out, 8, (uint64_t)d->created);
 }
 
 bool
@@ -184,6 +167,6 @@ row_parse_domain(struct str row, struct domain *d)
 	struct cur c = cur_init(row);
 
 	take_layout(&c);
-	d->created = (int64_t)take_number(&c, 8);
+	d->created = (int64_t)cur_be(&c, 8);
 	return cur_end(&c);
 }

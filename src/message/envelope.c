@@ -166,8 +166,8 @@ next_item(struct envelope_reader *r, unsigned *kind, struct cur *c, struct err *
 	return true;
 }
 
-static struct str
-take_text(struct cur *c, size_t max)
+struct str
+envelope_take_text(struct cur *c, size_t max)
 {
 	struct str s = cur_str16(c);
 
@@ -179,7 +179,7 @@ take_text(struct cur *c, size_t max)
 static struct str
 keep_text(struct envelope_reader *r, struct cur *c, size_t max)
 {
-	return arena_str(&r->texts, take_text(c, max));
+	return arena_str(&r->texts, envelope_take_text(c, max));
 }
 
 static bool
@@ -258,8 +258,8 @@ parse_recipient(struct envelope_reader *r, struct cur *c, struct envelope_recipi
 		return bad(e, "a recipient without target");
 	r->targets_here = 0;
 	to->notify = (unsigned)cur_be(c, 1);
-	to->address = take_text(c, ENVELOPE_ADDRESS_MAX);
-	to->orcpt = take_text(c, ENVELOPE_ORCPT_MAX);
+	to->address = envelope_take_text(c, ENVELOPE_ADDRESS_MAX);
+	to->orcpt = envelope_take_text(c, ENVELOPE_ORCPT_MAX);
 	if (!cur_end(c) || (to->notify & ~ENVELOPE_NOTIFY_ALL) != 0 || to->address.n == 0)
 		return bad(e, "a recipient is malformed");
 	if ((to->notify & ENVELOPE_NOTIFY_NEVER) != 0 && to->notify != ENVELOPE_NOTIFY_NEVER)
@@ -277,8 +277,8 @@ parse_target(struct envelope_reader *r, struct cur *c, struct envelope_target *t
 	r->targets_seen++;
 	r->targets_here++;
 	to->kind = (enum envelope_target_kind)cur_be(c, 1);
-	to->address = take_text(c, ENVELOPE_ADDRESS_MAX);
-	to->detail = take_text(c, ENVELOPE_DETAIL_MAX);
+	to->address = envelope_take_text(c, ENVELOPE_ADDRESS_MAX);
+	to->detail = envelope_take_text(c, ENVELOPE_DETAIL_MAX);
 	if (!cur_end(c) || to->address.n == 0 || (to->kind != ENVELOPE_LOCAL && to->kind != ENVELOPE_REMOTE))
 		return bad(e, "a target is malformed");
 	return true;

@@ -76,31 +76,19 @@ record_write_sts(struct buf *out, const struct record_sts *s)
 
 /* --- parsing ------------------------------------------------------------------------------------------------------ */
 
-static uint64_t
-take_number(struct cur *c, size_t bytes, uint64_t max)
-{
-	uint64_t v = cur_be(c, bytes);
-
-	if (v > max)
-		cur_fail(c, "a number in its range");
-	return v;
-}
-
 static struct wall
 take_time(struct cur *c)
 {
-	return (struct wall){ (int64_t)take_number(c, 8, INT64_MAX) };
+	return (struct wall){ (int64_t)cur_be_in(c, 8, 0, INT64_MAX) };
 }
 
 static void
 take_text(struct cur *c, char *out, size_t size)
 {
-	struct str s = cur_str16(c);
+	struct str s = envelope_take_text(c, size - 1);
 
-	if (!envelope_text_ok(s, size - 1)) {
-		cur_fail(c, "text without control bytes");
-		return;
-	}
+	if (!cur_ok(c))
+		s = STR("");
 	if (s.n > 0)
 		memcpy(out, s.p, s.n);
 	out[s.n] = '\0';
@@ -109,8 +97,8 @@ take_text(struct cur *c, char *out, size_t size)
 static void
 take_failure(struct cur *c, struct record_failure *f)
 {
-	f->policy = (enum tlsrpt_policy)take_number(c, 1, TLSRPT_POLICIES - 1);
-	f->result = (enum tlsrpt_result)take_number(c, 1, TLSRPT_RESULTS - 1);
+	f->policy = (enum tlsrpt_policy)cur_be_in(c, 1, 0, TLSRPT_POLICIES - 1);
+	f->result = (enum tlsrpt_result)cur_be_in(c, 1, 0, TLSRPT_RESULTS - 1);
 	f->sessions = cur_be(c, 8);
 	take_text(c, f->host, sizeof f->host);
 	take_text(c, f->ip, sizeof f->ip);
@@ -124,7 +112,7 @@ take_day(struct cur *c, uint64_t results, struct record_day *d)
 	for (int p = 0; p < TLSRPT_POLICIES; p++)
 		for (uint64_t i = 0; i < results; i++)
 			d->counts[p].sessions[i] = cur_be(c, 8);
-	d->nfailures = take_number(c, 1, RECORD_FAILURES_MAX);
+	d->nfailures = cur_be_in(c, 1, 0, RECORD_FAILURES_MAX);
 	if (!cur_ok(c))
 		d->nfailures = 0;
 	for (size_t i = 0; i < d->nfailures; i++)
@@ -150,13 +138,13 @@ record_parse(struct str bytes, struct record *r)
 	take_text(&c, r->host, sizeof r->host);
 	take_text(&c, r->ip, sizeof r->ip);
 	take_text(&c, r->why, sizeof r->why);
-	r->wanted = (enum tls_level)take_number(&c, 1, TLS_LEVELS - 1);
-	r->got = (enum tls_level)take_number(&c, 1, TLS_LEVELS - 1);
-	r->plain = take_number(&c, 1, 1) != 0;
+	r->wanted = (enum tls_level)cur_be_in(&c, 1, 0, TLS_LEVELS - 1);
+	r->got = (enum tls_level)cur_be_in(&c, 1, 0, TLS_LEVELS - 1);
+	r->plain = cur_be_in(&c, 1, 0, 1) != 0;
 	r->plain_at = take_time(&c);
 	r->sts_check = take_time(&c);
 	take_text(&c, r->sts_words, sizeof r->sts_words);
-	results = take_number(&c, 1, TLSRPT_RESULTS);
+	results = cur_be_in(&c, 1, 0, TLSRPT_RESULTS);
 	for (int i = 0; i < RECORD_DAYS && cur_ok(&c); i++)
 		take_day(&c, results, &r->days[i]);
 	return cur_end(&c);

@@ -65,46 +65,26 @@ row_write_recipient(struct buf *out, const struct row_recipient *r)
 	write_last_host(out, &r->last);
 }
 
-static struct str
-take_text(struct cur *c, size_t max)
-{
-	struct str s = cur_str16(c);
-
-	if (!envelope_text_ok(s, max))
-		cur_fail(c, "text without control bytes");
-	return s;
-}
-
-static uint64_t
-take_number(struct cur *c, size_t bytes, uint64_t min, uint64_t max)
-{
-	uint64_t v = cur_be(c, bytes);
-
-	if (v < min || v > max)
-		cur_fail(c, "a number in its range");
-	return v;
-}
-
 bool
 row_parse_message(struct str bytes, struct row_message *m)
 {
 	struct cur c = cur_init(bytes);
 
-	take_number(&c, 1, ROW_MESSAGE_VERSION, ROW_MESSAGE_VERSION);
-	m->origin = (enum row_origin)take_number(&c, 1, ROW_MAIL, ROW_DOUBLE);
-	m->in_file = take_number(&c, 1, 0, 1) != 0;
-	m->file_size = take_number(&c, 8, 0, INT64_MAX);
-	m->message_size = take_number(&c, 8, 0, m->file_size);
-	m->received.us = (int64_t)take_number(&c, 8, 0, INT64_MAX);
-	m->flags = (unsigned)take_number(&c, 4, 0, ENVELOPE_FLAGS_ALL);
-	m->ret = (enum envelope_ret)take_number(&c, 1, ENVELOPE_RET_NONE, ENVELOPE_RET_HDRS);
-	m->next_number = (uint32_t)take_number(&c, 4, 0, UINT32_MAX);
-	m->sid = take_text(&c, ENVELOPE_WORD_MAX);
-	m->client = take_text(&c, ENVELOPE_WORD_MAX);
-	m->helo = take_text(&c, ENVELOPE_HELO_MAX);
-	m->login = take_text(&c, ENVELOPE_ADDRESS_MAX);
-	m->sender = take_text(&c, ENVELOPE_ADDRESS_MAX);
-	m->envid = take_text(&c, ENVELOPE_ENVID_MAX);
+	cur_be_in(&c, 1, ROW_MESSAGE_VERSION, ROW_MESSAGE_VERSION);
+	m->origin = (enum row_origin)cur_be_in(&c, 1, ROW_MAIL, ROW_DOUBLE);
+	m->in_file = cur_be_in(&c, 1, 0, 1) != 0;
+	m->file_size = cur_be_in(&c, 8, 0, INT64_MAX);
+	m->message_size = cur_be_in(&c, 8, 0, m->file_size);
+	m->received.us = (int64_t)cur_be_in(&c, 8, 0, INT64_MAX);
+	m->flags = (unsigned)cur_be_in(&c, 4, 0, ENVELOPE_FLAGS_ALL);
+	m->ret = (enum envelope_ret)cur_be_in(&c, 1, ENVELOPE_RET_NONE, ENVELOPE_RET_HDRS);
+	m->next_number = (uint32_t)cur_be_in(&c, 4, 0, UINT32_MAX);
+	m->sid = envelope_take_text(&c, ENVELOPE_WORD_MAX);
+	m->client = envelope_take_text(&c, ENVELOPE_WORD_MAX);
+	m->helo = envelope_take_text(&c, ENVELOPE_HELO_MAX);
+	m->login = envelope_take_text(&c, ENVELOPE_ADDRESS_MAX);
+	m->sender = envelope_take_text(&c, ENVELOPE_ADDRESS_MAX);
+	m->envid = envelope_take_text(&c, ENVELOPE_ENVID_MAX);
 	return cur_end(&c);
 }
 
@@ -113,42 +93,42 @@ take_remote(struct cur *c, struct row_recipient *r)
 {
 	struct queue_last_host *h = &r->last;
 
-	r->destination = take_text(c, QUEUE_DESTINATION_SIZE - 1);
-	r->source = take_number(c, 8, 0, UINT64_MAX);
-	r->deadline.us = (int64_t)take_number(c, 8, 0, INT64_MAX);
-	h->host = take_text(c, ROW_HOST_MAX);
-	h->ip = take_text(c, ROW_IP_MAX);
-	h->wanted = (enum tls_level)take_number(c, 1, 0, TLS_LEVELS - 1);
-	h->got = (enum tls_level)take_number(c, 1, 0, TLS_LEVELS - 1);
-	h->why = take_text(c, TLS_WHY_SIZE);
-	h->plain = take_number(c, 1, 0, 1) != 0;
-	h->said = take_number(c, 1, 0, 1) != 0;
+	r->destination = envelope_take_text(c, QUEUE_DESTINATION_SIZE - 1);
+	r->source = cur_be_in(c, 8, 0, UINT64_MAX);
+	r->deadline.us = (int64_t)cur_be_in(c, 8, 0, INT64_MAX);
+	h->host = envelope_take_text(c, ROW_HOST_MAX);
+	h->ip = envelope_take_text(c, ROW_IP_MAX);
+	h->wanted = (enum tls_level)cur_be_in(c, 1, 0, TLS_LEVELS - 1);
+	h->got = (enum tls_level)cur_be_in(c, 1, 0, TLS_LEVELS - 1);
+	h->why = envelope_take_text(c, TLS_WHY_SIZE);
+	h->plain = cur_be_in(c, 1, 0, 1) != 0;
+	h->said = cur_be_in(c, 1, 0, 1) != 0;
 }
 
 bool
 row_parse_recipient(struct str bytes, struct row_recipient *r)
 {
 	struct cur c = cur_init(bytes);
-	uint64_t version = take_number(&c, 1, 1, ROW_RECIPIENT_VERSION);
+	uint64_t version = cur_be_in(&c, 1, 1, ROW_RECIPIENT_VERSION);
 	struct str id;
 
 	*r = (struct row_recipient){ .kind = ROW_RESOLVE };
-	r->kind = (enum row_kind)take_number(&c, 1, ROW_RESOLVE, ROW_REMOTE);
-	r->state = (enum queue_state)take_number(&c, 1, QUEUE_WAITING, QUEUE_FAILED);
-	r->warned = take_number(&c, 1, 0, 1) != 0;
-	r->notify = (unsigned)take_number(&c, 1, 0, 15);
-	r->attempts = (uint32_t)take_number(&c, 4, 0, UINT32_MAX);
-	r->next_try.us = (int64_t)take_number(&c, 8, 0, INT64_MAX);
-	r->last_try.us = (int64_t)take_number(&c, 8, 0, INT64_MAX);
+	r->kind = (enum row_kind)cur_be_in(&c, 1, ROW_RESOLVE, ROW_REMOTE);
+	r->state = (enum queue_state)cur_be_in(&c, 1, QUEUE_WAITING, QUEUE_FAILED);
+	r->warned = cur_be_in(&c, 1, 0, 1) != 0;
+	r->notify = (unsigned)cur_be_in(&c, 1, 0, 15);
+	r->attempts = (uint32_t)cur_be_in(&c, 4, 0, UINT32_MAX);
+	r->next_try.us = (int64_t)cur_be_in(&c, 8, 0, INT64_MAX);
+	r->last_try.us = (int64_t)cur_be_in(&c, 8, 0, INT64_MAX);
 	id = cur_bytes(&c, ID_SIZE);
 	if (id.n == ID_SIZE)
 		memcpy(r->delivery.b, id.p, ID_SIZE);
-	r->address = take_text(&c, ENVELOPE_ADDRESS_MAX);
-	r->orcpt = take_text(&c, ENVELOPE_ORCPT_MAX);
-	r->target = take_text(&c, ENVELOPE_ADDRESS_MAX);
-	r->detail = take_text(&c, ENVELOPE_DETAIL_MAX);
-	r->status = take_text(&c, QUEUE_STATUS_SIZE);
-	r->reason = take_text(&c, QUEUE_TEXT_SIZE);
+	r->address = envelope_take_text(&c, ENVELOPE_ADDRESS_MAX);
+	r->orcpt = envelope_take_text(&c, ENVELOPE_ORCPT_MAX);
+	r->target = envelope_take_text(&c, ENVELOPE_ADDRESS_MAX);
+	r->detail = envelope_take_text(&c, ENVELOPE_DETAIL_MAX);
+	r->status = envelope_take_text(&c, QUEUE_STATUS_SIZE);
+	r->reason = envelope_take_text(&c, QUEUE_TEXT_SIZE);
 	if (version > 1)
 		take_remote(&c, r);
 	return cur_end(&c);

@@ -14,12 +14,6 @@ struct asked {
 };
 
 static json_t *
-text(struct str s)
-{
-	return json_stringn(s.p != NULL ? s.p : "", s.n);
-}
-
-static json_t *
 records(enum dns_type type, const struct dns_answer *a)
 {
 	json_t *list = json_array();
@@ -29,7 +23,7 @@ records(enum dns_type type, const struct dns_answer *a)
 	for (uint32_t i = 0; i < a->nrecords; i++) {
 		buf_clear(&b);
 		dns_record_write(type, &a->records[i], &b);
-		json_array_append_new(list, text(buf_str(&b)));
+		json_array_append_new(list, control_text(buf_str(&b)));
 	}
 	buf_fini(&b);
 	return list;
@@ -41,7 +35,7 @@ aliases(const struct dns_answer *a)
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < a->naliases; i++)
-		json_array_append_new(list, text(a->alias[i]));
+		json_array_append_new(list, control_text(a->alias[i]));
 	return list;
 }
 
@@ -53,8 +47,8 @@ on_answer(void *ctx, const struct dns_answer *a)
 
 	out.json = json_pack("{s:s, s:s, s:s, s:b, s:I, s:o, s:o, s:I, s:o, s:o}", "name", q->name, "type",
 	    dns_type_name(q->type), "status", dns_status_name(a->status), "secure", a->secure, "ttl",
-	    (json_int_t)a->ttl, "canonical", text(a->canonical), "aliases", aliases(a), "aliases_secure",
-	    (json_int_t)a->naliases_secure, "records", records(q->type, a), "why", text(a->why));
+	    (json_int_t)a->ttl, "canonical", control_text(a->canonical), "aliases", aliases(a), "aliases_secure",
+	    (json_int_t)a->naliases_secure, "records", records(q->type, a), "why", control_text(a->why));
 	if (a->status == DNS_BOGUS || a->status == DNS_FAILED) {
 		out.status = ADMIN_LATER;
 		out.why = a->why;

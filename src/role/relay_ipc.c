@@ -103,44 +103,24 @@ pack_hop(const struct queue_hop *h, struct arena *a)
 	return s;
 }
 
-static unsigned
-take_below(struct cur *c, unsigned end)
-{
-	unsigned v = (unsigned)cur_be(c, 1);
-
-	if (v >= end)
-		cur_fail(c, "a number in its range");
-	return v;
-}
-
-static struct str
-take_text(struct cur *c)
-{
-	struct str s = cur_str16(c);
-
-	if (!envelope_text_ok(s, HOP_MAX))
-		cur_fail(c, "text without control bytes");
-	return s;
-}
-
 static bool
 unpack_hop(struct str bytes, struct queue_hop *h)
 {
 	struct cur c = cur_init(bytes);
 
-	h->wanted = (enum tls_level)take_below(&c, TLS_LEVELS);
-	h->got = (enum tls_level)take_below(&c, TLS_LEVELS);
-	h->policy = (enum tlsrpt_policy)take_below(&c, TLSRPT_POLICIES);
-	h->counted = take_below(&c, 2) != 0;
-	h->result = (enum tlsrpt_result)take_below(&c, TLSRPT_RESULTS);
-	h->handshake_failed = take_below(&c, 2) != 0;
-	h->plain = take_below(&c, 2) != 0;
+	h->wanted = (enum tls_level)cur_be_in(&c, 1, 0, TLS_LEVELS - 1);
+	h->got = (enum tls_level)cur_be_in(&c, 1, 0, TLS_LEVELS - 1);
+	h->policy = (enum tlsrpt_policy)cur_be_in(&c, 1, 0, TLSRPT_POLICIES - 1);
+	h->counted = cur_be_in(&c, 1, 0, 1) != 0;
+	h->result = (enum tlsrpt_result)cur_be_in(&c, 1, 0, TLSRPT_RESULTS - 1);
+	h->handshake_failed = cur_be_in(&c, 1, 0, 1) != 0;
+	h->plain = cur_be_in(&c, 1, 0, 1) != 0;
 	h->connect_ms = (uint32_t)cur_be(&c, 4);
 	h->transfer_ms = (uint32_t)cur_be(&c, 4);
-	h->host = take_text(&c);
-	h->ip = take_text(&c);
-	h->why = take_text(&c);
-	h->reason = take_text(&c);
+	h->host = envelope_take_text(&c, HOP_MAX);
+	h->ip = envelope_take_text(&c, HOP_MAX);
+	h->why = envelope_take_text(&c, HOP_MAX);
+	h->reason = envelope_take_text(&c, HOP_MAX);
 	return cur_end(&c);
 }
 

@@ -43,6 +43,17 @@ cur_be(struct cur *c, size_t bytes)
 	return s.n == bytes ? be_load(s.p, bytes) : 0;
 }
 
+/* The same for a number that must be from min to max; else a failure. */
+static inline uint64_t
+cur_be_in(struct cur *c, size_t bytes, uint64_t min, uint64_t max)
+{
+	uint64_t v = cur_be(c, bytes);
+
+	if (v < min || v > max)
+		cur_fail(c, "a number in its range");
+	return v;
+}
+
 /* Bytes behind their length, which takes two bytes: at most 65 535; a longer s is cut. */
 static inline void
 buf_add_str16(struct buf *b, struct str s)

@@ -20,6 +20,7 @@
 #include <postern/core/arena.h>
 #include <postern/core/buf.h>
 #include <postern/core/clock.h>
+#include <postern/core/cur.h>
 #include <postern/core/err.h>
 #include <postern/core/io.h>
 #include <postern/core/str.h>
@@ -192,5 +193,7 @@ bool envelope_read_message(const struct envelope_reader *r, uint64_t offset, siz
 
 /* True for text that may stand in a record: valid UTF-8, no control byte, at most max bytes. */
 bool envelope_text_ok(struct str s, size_t max);
+/* Such a text behind its length (core/be.h): a failure of the cursor if it is none. */
+struct str envelope_take_text(struct cur *c, size_t max);
 
 #endif
