@@ -155,7 +155,7 @@ prepare(struct imap_session *s, struct fetch *f, struct store_view *v)
 	bool tree = !(f->flags & FETCH_TREE) || f->letter.tree != NULL;
 
 	if (!tree)
-		tree = letter_cached(&f->letter, s, v);
+		tree = letter_cached(&f->letter, v);
 	if ((!tree || f->flags & FETCH_FILE) && !letter_open(&f->letter, s, v))
 		return UNREADABLE;
 	return tree ? READY : NOT_PARSED;
@@ -172,7 +172,7 @@ next_message(struct imap_session *s, struct fetch *f, struct store_scan *scan)
 		return true;
 	if (!store_scan_find(scan, uid, &f->m))
 		return false;
-	letter_begin(&f->letter, &f->m);
+	letter_begin(&f->letter, s->box->mailbox, &f->m);
 	return true;
 }
 

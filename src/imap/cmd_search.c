@@ -6,6 +6,7 @@
  *   then    what comes of what was found: the answer (search_tell.c), or sorting first */
 #include "search.h"
 
+#include <postern/core/clock.h>
 #include <postern/message/imapdata.h>
 
 #include "cacherow.h"
@@ -20,6 +21,15 @@ static enum step walk_step(struct imap_session *s, struct command *c);
 static enum step deepen_step(struct imap_session *s, struct command *c);
 
 /* --- one message --- */
+
+/* The next number that is asked, from this one on; 0: none. */
+static uint32_t
+number_from(const struct search *q, uint32_t seq)
+{
+	if (q->only != NULL)
+		return uidset_next(q->only, seq);
+	return seq <= q->box->view.count ? seq : 0;
+}
 
 static void
 found(struct search *q)
@@ -41,7 +51,7 @@ decided(struct search *q, enum truth t)
 	q->level = LEVEL_RECORD;
 	letter_close(&q->letter);
 	search_forget_folds(q);
-	q->next = q->next < q->s->box->view.count ? q->next + 1 : 0;
+	q->next = number_from(q, q->next + 1);
 }
 
 /* What cannot be read does not match, and the client is told. */
@@ -130,8 +140,8 @@ deepen(struct search *q, struct command *c, struct store_view *v)
 {
 	bool cached;
 
-	letter_begin(&q->letter, &q->m);
-	cached = letter_cached(&q->letter, q->s, v);
+	letter_begin(&q->letter, q->box->mailbox, &q->m);
+	cached = letter_cached(&q->letter, v);
 	if ((!cached || q->deepest > LEVEL_ENVELOPE) && !letter_open(&q->letter, q->s, v))
 		return give_up(q, c);
 	c->step = cached ? deepen_step : parse_step;
@@ -142,7 +152,7 @@ deepen(struct search *q, struct command *c, struct store_view *v)
 static bool
 find_id(struct search *q, struct store_view *v)
 {
-	return !q->by_id || store_email_id(v, q->s->box->mailbox, q->m.uid, &q->email_id);
+	return !q->by_id || store_email_id(v, q->box->mailbox, q->m.uid, &q->email_id);
 }
 
 /* What the cache has of the message may decide, too. */
@@ -152,7 +162,7 @@ match_envelope(struct search *q, struct store_view *v)
 	struct str row, preview, data;
 	enum truth t;
 
-	if (!store_cache(v, q->s->box->mailbox, q->m.uid, &row) || !cacherow_read(row, &preview, &data))
+	if (!store_cache(v, q->box->mailbox, q->m.uid, &row) || !cacherow_read(row, &preview, &data))
 		return TRUTH_OPEN;
 	q->envelope = imapdata_read_envelope(&q->folds, data);
 	if (q->envelope == NULL)
@@ -170,11 +180,11 @@ walk(struct search *q, struct command *c, struct store_view *v)
 	struct store_scan scan;
 	enum step step = STEP_MORE;
 
-	store_scan_open(&scan, v, q->s->box->mailbox, view_uid(&q->s->box->view, q->next));
+	store_scan_open(&scan, v, q->box->mailbox, view_uid(&q->box->view, q->next));
 	for (unsigned n = 0; n < MATCHES_PER_STEP && q->next != 0 && c->step == walk_step; n += q->nkeys) {
 		enum truth t = TRUTH_NO;
 
-		if (store_scan_find(&scan, view_uid(&q->s->box->view, q->next), &q->m) && find_id(q, v))
+		if (store_scan_find(&scan, view_uid(&q->box->view, q->next), &q->m) && find_id(q, v))
 			t = search_match(q);
 		if (t == TRUTH_OPEN) {
 			t = match_envelope(q, v);
@@ -213,18 +223,42 @@ walk_step(struct imap_session *s, struct command *c)
 
 /* The ranges live in the command's arena. */
 static void
-apply_set(struct imap_session *s, struct command *c, struct search_key *k, enum seq_kind kind)
+keep_members(struct command *c, struct search_key *k, const struct uidset *set)
 {
-	struct uidset seqs;
+	k->members = ARENA_NEW(&c->arena, struct uidset);
+	k->members->n = set->n;
+	k->members->p = arena_array(&c->arena, set->n + 1, sizeof(*set->p));
+	if (set->n > 0)
+		memcpy(k->members->p, set->p, set->n * sizeof(*set->p));
+}
 
-	uidset_init(&seqs);
-	view_apply(&s->box->view, &k->set, kind, &s->box->saved, &seqs);
-	k->seqs = ARENA_NEW(&c->arena, struct uidset);
-	k->seqs->n = seqs.n;
-	k->seqs->p = arena_array(&c->arena, seqs.n + 1, sizeof(*seqs.p));
-	if (seqs.n > 0)
-		memcpy(k->seqs->p, seqs.p, seqs.n * sizeof(*seqs.p));
-	uidset_fini(&seqs);
+/* "n:*" holds the last message and what comes behind it. */
+static void
+add_named(const struct view *view, const struct seq_set *set, struct uidset *out)
+{
+	uint32_t last = view_last_uid(view);
+
+	view_named_uids(set, NULL, out);
+	for (size_t i = 0; i < set->n && last != 0; i++)
+		if (set->r[i].lo == 0 || set->r[i].hi == 0)
+			uidset_add(out, last, last);
+}
+
+/* "$" is looked at as it is: it may be large, and keys are many. */
+static void
+apply_set(struct command *c, struct search *q, struct search_key *k)
+{
+	struct seq_set set = { .r = k->set.r, .n = k->set.n };
+	struct uidset members;
+
+	uidset_init(&members);
+	k->by_uid = k->row != search_set_row();
+	if (k->by_uid)
+		add_named(&q->box->view, &set, &members);
+	else
+		view_apply(&q->box->view, &set, SEQ_NUMBERS_THERE, NULL, &members);
+	keep_members(c, k, &members);
+	uidset_fini(&members);
 }
 
 static unsigned
@@ -236,15 +270,24 @@ keyword_bit(const struct str *keywords, size_t n, struct str name)
 	return STORE_KEYWORDS_MAX;
 }
 
-/* Sets become numbers of the view, keywords become bits. */
 static void
-resolve(struct imap_session *s, struct command *c, struct search_key *k, const struct str *keywords, size_t n)
+apply_sets(struct command *c, struct search *q, struct search_key *k)
 {
 	for (; k != NULL; k = k->next) {
 		if (k->set.r != NULL)
-			apply_set(s, c, k, k->row == search_set_row() ? SEQ_NUMBERS_THERE : SEQ_UIDS);
+			apply_set(c, q, k);
+		apply_sets(c, q, k->child);
+	}
+}
+
+/* What depends on the mailbox as it is now, and on the time: keywords become bits, ages become instants. */
+static void
+resolve(struct search_key *k, const struct str *keywords, size_t n)
+{
+	for (; k != NULL; k = k->next) {
 		k->keyword = keyword_bit(keywords, n, k->word);
-		resolve(s, c, k->child, keywords, n);
+		k->second = wall_seconds(wall_now()) - (int64_t)k->number;
+		resolve(k->child, keywords, n);
 	}
 }
 
@@ -268,24 +311,36 @@ refuse_charset(struct imap_session *s, struct command *c)
 }
 
 enum step
-search_begin(struct imap_session *s, struct command *c)
+search_again(struct imap_session *s, struct command *c, const struct uidset *seqs)
 {
 	struct search *q = c->args;
 	struct str keywords[STORE_KEYWORDS_MAX];
 	struct err e;
-	struct store_view *v;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	resolve(q->keys, keywords, store_keywords(v, q->box->mailbox, keywords));
+	store_view_close(v);
+	uidset_clear(&q->found);
+	q->only = seqs;
+	q->next = number_from(q, 1);
+	c->step = walk_step;
+	return STEP_MORE;
+}
+
+enum step
+search_begin(struct imap_session *s, struct command *c)
+{
+	struct search *q = c->args;
 
 	if (q->bad_charset)
 		return refuse_charset(s, c);
-	v = store_view_open(s->setup.user, &e);
-	if (v == NULL)
-		return done_unreadable(s, c, &e);
-	resolve(s, c, q->keys, keywords, store_keywords(v, s->box->mailbox, keywords));
-	store_view_close(v);
 	q->s = s;
-	q->next = s->box->view.count > 0 ? 1 : 0;
-	c->step = walk_step;
-	return STEP_MORE;
+	q->box = s->box;
+	q->saved = &s->box->saved;
+	apply_sets(c, q, q->keys);
+	return search_again(s, c, NULL);
 }
 
 enum step

@@ -97,7 +97,7 @@ write_text(struct buf *out, struct str s)
 static enum fetch_went
 write_preview(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
 {
-	if (i->flags & FETCH_TREE || f->letter.tree != NULL || letter_cached(&f->letter, s, f->view))
+	if (i->flags & FETCH_TREE || f->letter.tree != NULL || letter_cached(&f->letter, f->view))
 		write_text(&s->out, f->letter.preview);
 	else
 		fetch_write_nil(s);

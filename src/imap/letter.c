@@ -44,21 +44,22 @@ letter_fini(struct letter *t)
 }
 
 void
-letter_begin(struct letter *t, const struct store_message *m)
+letter_begin(struct letter *t, uint32_t mailbox, const struct store_message *m)
 {
 	letter_close(t);
+	t->mailbox = mailbox;
 	t->uid = m->uid;
 	t->size = m->size;
 }
 
 /* The row is copied: it outlives the view. */
 bool
-letter_cached(struct letter *t, struct imap_session *s, struct store_view *v)
+letter_cached(struct letter *t, struct store_view *v)
 {
 	struct str row;
 	struct str data;
 
-	if (store_cache(v, s->box->mailbox, t->uid, &row)
+	if (store_cache(v, t->mailbox, t->uid, &row)
 	    && cacherow_read(arena_str(&t->arena, row), &t->preview, &data))
 		t->tree = imapdata_read(&t->arena, data);
 	return t->tree != NULL;
@@ -84,7 +85,7 @@ letter_open(struct letter *t, struct imap_session *s, struct store_view *v)
 
 	if (t->fd != -1)
 		return true;
-	if (!store_message_open(v, s->box->mailbox, t->uid, &t->file, &e)) {
+	if (!store_message_open(v, t->mailbox, t->uid, &t->file, &e)) {
 		log_failure(t, s, e.log);
 		return false;
 	}
@@ -106,7 +107,7 @@ end_parse(struct letter *t, struct imap_session *s)
 	buf_init(&row, SIZE_MAX);
 	cacherow_write(&row, t->tree, t->fd, t->file.lf);
 	cacherow_read(arena_str(&t->arena, buf_str(&row)), &t->preview, &data);
-	store_cache_put(s->setup.user, s->box->mailbox, t->uid, buf_str(&row));
+	store_cache_put(s->setup.user, t->mailbox, t->uid, buf_str(&row));
 	buf_fini(&row);
 	return STEP_DONE;
 }

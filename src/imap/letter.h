@@ -16,6 +16,7 @@ struct letter {
 	struct arena arena;      /* of the structure; kept from message to message */
 	const struct mime *tree; /* NULL: not known (yet) */
 	struct str preview;      /* with it (preview.h) */
+	uint32_t mailbox;
 	uint32_t uid;
 	int fd;                  /* -1: not open */
 	struct store_file file;
@@ -30,9 +31,9 @@ void letter_fini(struct letter *t);
 /* Forgets the message. */
 void letter_close(struct letter *t);
 
-/* Begins with a message; the structure if the cache has it (true). */
-void letter_begin(struct letter *t, const struct store_message *m);
-bool letter_cached(struct letter *t, struct imap_session *s, struct store_view *v);
+/* Begins with a message of this mailbox; the structure if the cache has it (true). */
+void letter_begin(struct letter *t, uint32_t mailbox, const struct store_message *m);
+bool letter_cached(struct letter *t, struct store_view *v);
 /* Opens the file, unless it is open. False: it cannot be read, the reason is logged. */
 bool letter_open(struct letter *t, struct imap_session *s, struct store_view *v);
 /* One step of making the structure from the open file: MORE until tree is set; WAIT never. A file that

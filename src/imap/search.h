@@ -58,9 +58,10 @@ struct search_key {
 	struct str word;          /* field name or keyword as sent */
 	uint64_t number;
 	int64_t day;
-	int64_t second;           /* OLDER, YOUNGER: since the epoch */
+	int64_t second;           /* OLDER, YOUNGER: so many seconds ago, since the epoch */
 	struct seq_set set;
-	struct uidset *seqs;      /* the set applied to the view */
+	struct uidset *members;   /* what the set means: sequence numbers … */
+	bool by_uid;              /* … or UIDs; those of "$" are in search.saved */
 	unsigned text;            /* BODY, TEXT: bit in struct search_text.found */
 	unsigned keyword;         /* KEYWORD: its bit; STORE_KEYWORDS_MAX when the mailbox has no such */
 };
@@ -102,6 +103,9 @@ struct search {
 	/* the walk */
 	struct imap_session *s;
 	struct command *c;
+	struct selected *box;      /* the mailbox that is searched */
+	const struct uidset *saved; /* "$" */
+	const struct uidset *only; /* sequence numbers that are asked; NULL: all */
 	uint32_t next;             /* sequence number, 0: done */
 	struct store_message m;
 	bool by_id;                /* an EMAILID key: */
@@ -160,8 +164,10 @@ void search_init(struct search *q);
 void search_fini(struct search *q);
 
 /* cmd_search.c */
-/* Begins the walk of c->args, a struct search; ends in q->then. */
+/* Begins the walk of c->args, a struct search, in the selected mailbox; ends in q->then. */
 enum step search_begin(struct imap_session *s, struct command *c);
+/* The same once more for some messages; keywords that have come meanwhile are known, sets mean what they meant. */
+enum step search_again(struct imap_session *s, struct command *c, const struct uidset *seqs);
 
 /* search_each.c: a q->then that calls q->each for every result and goes on with q->after_each. */
 enum step search_each_step(struct imap_session *s, struct command *c);

@@ -31,7 +31,7 @@ cached_envelope(struct search *q, struct store_view *v)
 	struct str row, preview, data;
 
 	arena_reset(&q->folds);
-	if (!store_cache(v, q->s->box->mailbox, q->m.uid, &row) || !cacherow_read(row, &preview, &data))
+	if (!store_cache(v, q->box->mailbox, q->m.uid, &row) || !cacherow_read(row, &preview, &data))
 		return NULL;
 	return imapdata_read_envelope(&q->folds, data);
 }
@@ -46,7 +46,7 @@ one(struct search *q, struct store_view *v)
 		q->each(q, e);
 		return true;
 	}
-	letter_begin(&q->letter, &q->m);
+	letter_begin(&q->letter, q->box->mailbox, &q->m);
 	if (letter_open(&q->letter, q->s, v))
 		return false;
 	q->failed = true;
@@ -59,9 +59,9 @@ walk(struct search *q, struct command *c, struct store_view *v)
 {
 	struct store_scan scan;
 
-	store_scan_open(&scan, v, q->s->box->mailbox, view_uid(&q->s->box->view, q->next));
+	store_scan_open(&scan, v, q->box->mailbox, view_uid(&q->box->view, q->next));
 	for (unsigned n = 0; n < MESSAGES_PER_STEP && q->next != 0; n++) {
-		if (!store_scan_find(&scan, view_uid(&q->s->box->view, q->next), &q->m)) {
+		if (!store_scan_find(&scan, view_uid(&q->box->view, q->next), &q->m)) {
 			drop(q);
 		} else if (!one(q, v)) {
 			c->step = parse_step;

@@ -107,7 +107,7 @@ match_no_keyword(struct search *q, const struct search_key *k)
 static bool
 is_recent(const struct search *q)
 {
-	return uidset_has(&q->s->box->recent, q->m.uid);
+	return uidset_has(&q->box->recent, q->m.uid);
 }
 
 static enum truth
@@ -238,7 +238,9 @@ match_modseq(struct search *q, const struct search_key *k)
 static enum truth
 match_set(struct search *q, const struct search_key *k)
 {
-	return truth(uidset_has(k->seqs, q->next));
+	if (k->set.saved && uidset_has(q->saved, q->m.uid))
+		return TRUTH_YES;
+	return truth(uidset_has(k->members, k->by_uid ? q->m.uid : q->next));
 }
 
 const struct mime_envelope *

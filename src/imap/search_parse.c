@@ -1,8 +1,6 @@
 /* search_parse.c - the grammar of SEARCH (RFC 9051 9: search, search-return-opts, search-program). */
 #include "search.h"
 
-#include <postern/core/clock.h>
-
 #include "commands.h"
 
 static const struct {
@@ -211,7 +209,7 @@ search_parse_age(struct lex *l, struct search *q, struct search_key *k)
 {
 	(void)q;
 	lex_sp(l);
-	k->second = wall_seconds(wall_now()) - lex_nz_number(l);
+	k->number = lex_nz_number(l);
 }
 
 void
