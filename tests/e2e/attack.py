@@ -87,3 +87,13 @@ def send(one, sender, recipient, body=b"Subject: s\r\n\r\ntext\r\n"):
             sock.sendall(words + b"\r\n")
             code = (replies(sock) or [421])[0]
         return code
+
+
+def hand_keys(victim, site):
+    """A certificate as the parent hands it; the site makes one at its first start."""
+    site.start().stop()
+    chain, key = (os.open(site.state / "keys" / name, os.O_RDONLY) for name in ("self-signed.pem", "self-signed.key"))
+    victim.tell("keypair", id=b"default", fallback=1, origin=b"self-signed.key", chain=chain, key=key)
+    victim.tell("keypairs_end")
+    os.close(chain)
+    os.close(key)

@@ -114,13 +114,17 @@ class Role:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
-    def settle(self, seconds=5):
-        """Waits until it sleeps; returns its number of descriptors."""
+    def list_descriptors(self):
+        return os.popen(f"ls -l /proc/{self.process.pid}/fd").read()
+
+    def settle(self, seconds=5, most=None):
+        """Waits until it sleeps, and until it holds no more than so many descriptors; returns their number."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             before = self.descriptors()
             time.sleep(0.2)
-            if self.descriptors() == before and Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "S":
+            state = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+            if self.descriptors() == before and state == "S" and (most is None or before <= most):
                 break
         return self.descriptors()
 
@@ -140,13 +144,23 @@ def is_over(sock):
     return False
 
 
-def ask(sock, row, **values):
+def ends(sock, seconds=10):
+    """Does the role end this channel within that time?"""
+    end = time.monotonic() + seconds
+    while not is_over(sock):
+        left = end - time.monotonic()
+        if left <= 0:
+            return False
+        select.select([sock], [], [], left)
+    return True
+
+
+def ask(sock, row, number=0x7fff0001, **values):
     """The body of the answer to a question."""
-    data, fds = message(row, values, call=0x7fff0001)
+    data, fds = message(row, values, call=number)
     send(sock, data, fds)
     while True:
         got = sock.recv(MESSAGE_MAX)
         assert got, f"no answer to {row.name}: the channel ended"
-        _, kind, number, call = struct.unpack("=BBHI", got[:8])
-        if (kind, number, call) == (ANSWER, row.number, 0x7fff0001):
+        if struct.unpack("=BBHI", got[:8])[1:] == (ANSWER, row.number, number):
             return got[8:]

@@ -278,16 +278,6 @@ def hostile_message(random, row):
     return data, fds
 
 
-def hand_keys(victim, site):
-    """A certificate as the parent hands it; the site makes one at its first start."""
-    site.start().stop()
-    chain, key = (os.open(site.state / "keys" / name, os.O_RDONLY) for name in ("self-signed.pem", "self-signed.key"))
-    victim.tell("keypair", id=b"default", fallback=1, origin=b"self-signed.key", chain=chain, key=key)
-    victim.tell("keypairs_end")
-    os.close(chain)
-    os.close(key)
-
-
 @pytest.mark.parametrize("role,enemy,question,values", [
     ("keys", "smtp", "sign", {"key": b"default", "scheme": 0x0403, "data": b"no handshake"}),
     ("auth", "smtp", "may_send", {"login": b"alice@example.test", "address": b"bob@example.test"}),
@@ -309,7 +299,7 @@ def test_a_neighbour_that_was_taken_over(role, enemy, question, values):
         sends = [row for row in victim.rows.values() if row.goes(enemy, role)]
         others = [row for row in victim.rows.values() if not row.goes(enemy, role)]
         if role == "keys":
-            hand_keys(victim, site)
+            attack.hand_keys(victim, site)
         sock = victim.peer(enemy)
         victim.start()
         taken.ask(sock, victim.rows[question], **values)
