@@ -51,7 +51,12 @@ def build():
     must(["ninja", "-C", str(BUILD)], "build")
 
 
+BROKEN = []  # what failed, named once more at the end of the run
+
+
 def report(name, passed, failed, skipped, detail=""):
+    if failed and not any(b.startswith(name) for b in BROKEN):
+        BROKEN.append(name)
     mark = "FAILED" if failed else "ok"
     print(f"  {mark:6} {name}: {passed} passed, {failed} failed, {skipped} skipped {detail}".rstrip(), flush=True)
 
@@ -143,7 +148,8 @@ def pytest(folder, long, build_dir=BUILD, program=None, workers=0):
     env = {"POSTERN": str(program or build_dir / "postern"), "POSTERN_BUILD": str(build_dir), "POSTERN_LONG": "1" if long else ""}
     status, output = run(["/usr/bin/python3", "-m", "pytest", "-q", "-x" if long else "-q", "--durations=5",
                           "-p", "no:cacheprovider", f"--junitxml={xml}", *(["-n", str(workers), "--dist", "loadfile"] if workers else []), folder], env=env)
-    counts = ElementTree.parse(xml).getroot().find("testsuite").attrib if xml.exists() else {}
+    suite = ElementTree.parse(xml).getroot().find("testsuite") if xml.exists() else None
+    counts = {} if suite is None else suite.attrib
     failed = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
     skipped = int(counts.get("skipped", 0))
     passed = int(counts.get("tests", 0)) - failed - skipped
@@ -151,12 +157,22 @@ def pytest(folder, long, build_dir=BUILD, program=None, workers=0):
         failed = 1
     if failed:
         print(output[-12000:])
+        BROKEN.extend(broken_tests(folder, suite))
     report(folder, passed, failed, skipped)
     return passed, failed, skipped
 
 
+def broken_tests(folder, suite):
+    """The names of tests that failed or broke, with the first line of why."""
+    cases = [] if suite is None else suite.iter("testcase")
+    trouble = ((case, case.find("failure") if case.find("failure") is not None else case.find("error")) for case in cases)
+    return [f"{folder}: {case.get('classname')}::{case.get('name')}: {(bad.get('message') or '').partition(chr(10))[0][:200]}"
+            for case, bad in trouble if bad is not None]
+
+
 def suite_e2e(options):
     build()
+    print(must(["/usr/bin/python3", "tests/e2e/unpacked.py"], "fetching other mail servers"), end="")
     return pytest("tests/e2e", options.long, workers=4)
 
 
@@ -230,6 +246,8 @@ def main():
         p, f, s = SUITES[name](options)
         passed, failed, skipped = passed + p, failed + f, skipped + s
         print(f"  {time.monotonic() - begun:.0f} s", flush=True)
+    for name in BROKEN:
+        print(f"  FAILED {name}")
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 

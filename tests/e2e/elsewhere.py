@@ -5,6 +5,7 @@ import time
 
 from badmx import Server
 from mail import message
+from postern_site import deadline
 
 TRACE = re.compile(rb"Received: [^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*")
 
@@ -90,7 +91,7 @@ class Report:
 
 def reports(site, user, about, count=1, seconds=20):
     """The notifications in a user's INBOX that are about a recipient, once there are so many."""
-    end = time.monotonic() + seconds
+    end = deadline(seconds)
     while True:
         found = [Report(m) for m in site.inbox(user, 0) if b"report-type=delivery-status" in m and about.encode() in m]
         if len(found) >= count:

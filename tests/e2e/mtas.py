@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from authority import RSA
+from postern_site import deadline
 from unpacked import USERS, Space
 
 RESOLVER = "192.0.2.53"
@@ -153,7 +154,7 @@ class Mta:
     def start(self, *command):
         with open(self.dir / "log.start", "ab") as log:
             self.process = subprocess.Popen(self.space.words(*command), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        end = time.monotonic() + 20
+        end = deadline(20)
         while True:
             with contextlib.suppress(OSError):
                 socket.create_connection((self.address, 25), 1).close()

@@ -24,7 +24,7 @@ from pathlib import Path
 import dnslab
 from authority import Authority
 from dnslab import Lab
-from postern_site import CHEAP_HASHES, Site
+from postern_site import CHEAP_HASHES, Site, deadline
 
 ROOT, TOP, LEAVES, OTHER = "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"
 POSTERN, POSTERN6 = "198.51.100.1", "2001:db8::1"
@@ -137,7 +137,7 @@ class Server:
 
     def wait_for(self, zone):
         """Until it answers with the zone as it is now."""
-        end = time.monotonic() + 20
+        end = deadline(20)
         while f" {zone.serial} 3600 " not in self.ask("SOA", zone.name):
             assert time.monotonic() < end and self.process.poll() is None, f"{self.address} does not serve {zone.name}"
             time.sleep(0.02)

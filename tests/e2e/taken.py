@@ -12,6 +12,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from postern_site import deadline
+
 TOP = Path(__file__).resolve().parents[2]
 CALLS = TOP / "include/postern/ipc/calls.def"
 VERSION = int(re.search(r"IPC_VERSION = (\d+)", (TOP / "include/postern/ipc/ipc.h").read_text()).group(1))
@@ -119,7 +121,7 @@ class Role:
 
     def settle(self, seconds=5, most=None):
         """Waits until it sleeps, and until it holds no more than so many descriptors; returns their number."""
-        end = time.monotonic() + seconds
+        end = deadline(seconds)
         while time.monotonic() < end:
             before = self.descriptors()
             time.sleep(0.2)

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from command import POSTERN, postern
-from postern_site import NOWHERE
+from postern_site import NOWHERE, deadline
 
 SERVICES = ("smtp", "submission", "submissions", "imap", "imaps")
 
@@ -23,7 +23,7 @@ def free_ports(n):
 
 
 def wait_for(condition, what, seconds=20):
-    end = time.monotonic() + seconds
+    end = deadline(seconds)
     while not condition():
         assert time.monotonic() < end, f"waited {seconds} s for {what}"
         time.sleep(0.02)

@@ -14,6 +14,7 @@ import time
 import pytest
 
 from mail import check_arrived, digest, find, lines, message
+from postern_site import deadline
 from wire import Wire
 
 MX = {"users": ("alice", "bob")}
@@ -27,7 +28,7 @@ def run(*words, stdin=b"", env=None, check=True, timeout=120):
 
 def arrived(mx, sent, user="bob", seconds=60):
     """Waits until the message is in the user's INBOX, and reads it with another program than the one that sent it."""
-    end = time.monotonic() + seconds
+    end = deadline(seconds)
     subject = next(l for l in sent.split(b"\r\n") if l.startswith(b"Subject: "))[9:].decode()
     with mx.imap(user) as client:
         while True:
@@ -218,7 +219,7 @@ def in_terminal(words, env, seconds=20):
     pid, master = pty.fork()
     if pid == 0:
         os.execvpe(words[0], words, {**os.environ, **env})
-    painted, end = b"", time.monotonic() + seconds
+    painted, end = b"", deadline(seconds)
     while True:
         ready, _, _ = select.select([master], [], [], max(0, end - time.monotonic()))
         try:

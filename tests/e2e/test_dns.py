@@ -16,6 +16,7 @@ import dnslab
 import taken
 from command import POSTERN, postern
 from dnslab import DAY, DEAD, LEAVES, ROOT, TOP, Lab, Zone, colliding_keys, colliding_signatures
+from postern_site import deadline
 
 pytestmark = pytest.mark.skipif(dnslab.missing() is not None, reason=str(dnslab.missing()))
 
@@ -112,7 +113,7 @@ class Server:
         ready = self.log.read_text().count("event=ready") if self.log.exists() else 0
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen(self.lab.inside(str(POSTERN), "-c", str(self.conf), "serve"), stdout=out, stderr=out)
-        end = time.monotonic() + 20
+        end = deadline(20)
         while self.log.read_text().count("event=ready") == ready and self.process.poll() is None and time.monotonic() < end:
             time.sleep(0.05)
         assert self.log.read_text().count("event=ready") > ready, self.log.read_text()
@@ -292,7 +293,7 @@ def test_a_dead_resolver_is_started_again(server):
     held.start()
     os.kill(server.processes()["dns"]["pid"], signal.SIGKILL)
     held.join(60)
-    end = time.monotonic() + 20
+    end = deadline(20)
     while not (server.processes()["dns"]["ready"] and server.processes()["dns"]["starts"] == 2):
         assert time.monotonic() < end
         time.sleep(0.1)

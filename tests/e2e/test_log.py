@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import attack
-from postern_site import CHEAP_HASHES, LOG_LINE, Site
+from postern_site import CHEAP_HASHES, LOG_LINE, Site, deadline
 
 MESSAGE = b"Subject: s\r\n\r\ntext\r\n"
 
@@ -127,7 +127,7 @@ def test_standard_error_that_takes_nothing(make_site):
             pass
 
     def wait_for(condition):
-        end = time.monotonic() + 20
+        end = deadline(20)
         while not condition() and time.monotonic() < end:
             read_all()
             time.sleep(0.01)
@@ -160,7 +160,7 @@ def test_the_last_words_of_the_parent(watched):
     roles = [p for name, _, p in site.processes() if name != "log"]
     site.kill()
     os.kill(pid, signal.SIGCONT)
-    end = time.monotonic() + 10
+    end = deadline(10)
     while time.monotonic() < end and any(Path(f"/proc/{p}").exists() for p in [pid, *roles]):
         time.sleep(0.02)
     assert not Path(f"/proc/{pid}").exists()

@@ -9,6 +9,7 @@ import pytest
 import misdeeds
 import outlab
 from badmx import Server
+from postern_site import deadline
 
 pytestmark = pytest.mark.skipif(outlab.missing() is not None, reason=str(outlab.missing()))
 
@@ -19,7 +20,7 @@ def site(world):
 
 
 def until(condition, seconds=10):
-    end = time.monotonic() + seconds
+    end = deadline(seconds)
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)

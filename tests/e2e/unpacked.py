@@ -133,3 +133,8 @@ class Space:
     def close(self):
         self.process.kill()
         self.process.wait()
+
+
+if __name__ == "__main__":  # fetches them all; inside the tests' network there is nobody to fetch from
+    for reason in filter(None, map(missing, PACKAGES)):
+        print(reason)

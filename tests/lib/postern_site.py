@@ -24,7 +24,14 @@ CHEAP_HASHES = "auth { hash_memory = 64K hash_passes = 1 }"
 NOWHERE = 'route "*" { to = "127.0.0.1:1" tls = none }\n'
 SERVICES = ("smtp", "submission", "submissions", "imap", "imaps")
 START_SECONDS = 60
+# A limit in a test is what a quiet machine needs at most; a busy one gets so many times as long.
+PATIENCE = 4
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (debug|info|warn|error) [a-z]+ event=[a-z_-]+( |$)")
+
+
+def deadline(seconds):
+    """The time when one may lose patience."""
+    return time.monotonic() + PATIENCE * seconds
 
 
 def is_sanitized(program):
@@ -67,6 +74,29 @@ class LogLine(dict):
         return fields
 
 
+class Log:
+    """The lines of a log file that grows; only what is new is read and taken apart."""
+
+    def __init__(self):
+        self.lines, self.offset, self.last = [], 0, b""
+
+    def read(self, path):
+        with open(path, "rb") as file:
+            file.seek(max(0, self.offset - len(self.last)))
+            if file.read(len(self.last)) != self.last:  # another file, or written anew
+                self.__init__()
+                file.seek(0)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self.offset += len(line)
+                self.last = line
+                parsed = LogLine.parse(line.decode("utf-8", "replace").rstrip("\n"))
+                if parsed:
+                    self.lines.append(parsed)
+        return self.lines
+
+
 class Site:
     """A site in a temporary directory. extra: configuration text put at the end. before: words before every command and the
     server, for another user or other limits; owner: whose the directory is then; listen: service → more addresses with ports."""
@@ -85,6 +115,7 @@ class Site:
         self.state = self.dir / "state"
         self.log_path = self.dir / "postern.log"
         self.process = None
+        self.log = Log()
         self.marks = 0
         self.env = environment()
         self.extra = extra
@@ -143,13 +174,14 @@ class Site:
         return self
 
     def wait_for(self, condition, seconds, what):
-        end = time.monotonic() + seconds
+        end, pause = deadline(seconds), 0.01
         while not condition():
             if self.process is not None and self.process.poll() is not None:
                 raise AssertionError(f"server ended (status {self.process.returncode}) while waiting for {what}\n{self.log_tail()}")
             if time.monotonic() > end:
-                raise AssertionError(f"waited {seconds} s for {what}\n{self.log_tail()}")
-            time.sleep(0.02)
+                raise AssertionError(f"waited {PATIENCE * seconds} s for {what}\n{self.log_tail()}")
+            time.sleep(pause)
+            pause = min(2 * pause, 0.2)
 
     def stop(self, seconds=30):
         if self.process is None:
@@ -216,7 +248,7 @@ class Site:
                 pipe.write(mark)
         except OSError:
             return  # it ends just now
-        end = time.monotonic() + seconds
+        end = deadline(seconds)
         while time.monotonic() < end and self.process.poll() is None:
             with open(self.log_path, "rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - 65536))
@@ -228,8 +260,7 @@ class Site:
         if not self.log_path.exists():
             return []
         self.settle_log()
-        lines = (LogLine.parse(line) for line in self.log_path.read_text(errors="replace").splitlines())
-        return [l for l in lines if l and (event is None or l.get("event") == event) and
+        return [l for l in self.log.read(self.log_path) if (event is None or l.get("event") == event) and
                 all(l.get(k) == v for k, v in fields.items())]
 
     def end_well(self):
@@ -286,7 +317,7 @@ class Site:
 
     def inbox(self, user, expect, seconds=20):
         """The whole messages of the user's INBOX, once there are that many."""
-        end = time.monotonic() + seconds
+        end = deadline(seconds)
         while True:
             client = self.imap(user)
             _, data = client.select("INBOX", readonly=True)
