@@ -6,7 +6,7 @@ build_packages="gcc libc6-dev pkg-config meson ninja-build libevent-dev libssl-d
   dns-root-data zlib1g-dev libcurl4-openssl-dev ca-certificates"
 demo_packages="curl openssl"
 test_packages="libcmocka-dev clang llvm libclang-rt-14-dev cppcheck mandoc universal-ctags python3 python3-pytest python3-pytest-xdist git
-  swaks libnet-ssleay-perl curl openssl msmtp isync neomutt libsasl2-modules strace procps iproute2 e2fsprogs xfsprogs lmdb-utils libfuse3-dev
+  swaks libnet-ssleay-perl curl openssl msmtp isync offlineimap3 neomutt mutt libsasl2-modules strace procps iproute2 e2fsprogs xfsprogs lmdb-utils libfuse3-dev
   nsd ldnsutils"
 
 need() {

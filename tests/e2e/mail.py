@@ -1,5 +1,6 @@
 """mail.py - messages to send and what must have become of them: the message byte for byte after the trace fields."""
 import hashlib
+import imaplib
 import re
 
 HEAD = ("From: Alice <alice@example.test>\r\nTo: Bob <bob@example.test>\r\nDate: Fri, 20 Nov 2026 10:00:00 +0000\r\n"
@@ -45,3 +46,13 @@ def find(messages, sent):
     assert len(found) == 1, f"{len(found)} of {len(messages)} messages are the one that was sent ({digest(sent)})"
     check_arrived(found[0], sent)
     return found[0]
+
+
+def flags_of(client, subject):
+    """Of the one message with these words in its subject; None: there is no such message."""
+    _, data = client.search(None, "SUBJECT", f'"{subject}"')
+    if not data[0]:
+        return None
+    assert len(data[0].split()) == 1
+    _, data = client.fetch(data[0].decode(), "(FLAGS)")
+    return set(imaplib.ParseFlags(data[0])) - {b"\\Recent"}

@@ -1,29 +1,18 @@
 """Programs that people use, each in a full round trip: a message goes in by one of them and is read by one of them, byte for byte."""
 import base64
-import email
-import email.policy
 import imaplib
 import os
-import pty
-import re
-import select
 import smtplib
-import subprocess
 import time
 
 import pytest
 
-from mail import check_arrived, digest, find, lines, message
+from mail import check_arrived, find, flags_of, lines, message
 from postern_site import deadline
+from programs import run
 from wire import Wire
 
 MX = {"users": ("alice", "bob")}
-
-
-def run(*words, stdin=b"", env=None, check=True, timeout=120):
-    done = subprocess.run([str(w) for w in words], input=stdin, capture_output=True, timeout=timeout, env={**os.environ, **(env or {})})
-    assert not check or done.returncode == 0, f"{words[0]}: status {done.returncode}\n{done.stdout[-4000:]!r}\n{done.stderr[-4000:]!r}"
-    return done.stdout
 
 
 def arrived(mx, sent, user="bob", seconds=60):
@@ -112,151 +101,6 @@ def test_msmtp(mx, service, starttls, auth, tmp_path):
     sent = message(f"msmtp {service} {auth}", b"..two dots\r\n.\r\nGr\xc3\xbc\xc3\x9fe\r\n")
     run("msmtp", "-C", rc, "bob@example.test", stdin=sent.replace(b"\r\n", b"\n"))
     arrived(mx, sent)
-
-
-# --- mbsync
-
-class Mbsync:
-    """Two-way synchronisation of a user's mailboxes with a Maildir of the client."""
-
-    def __init__(self, mx, user, directory):
-        self.mx, self.dir = mx, directory
-        self.rc = directory / "mbsyncrc"
-        (directory / "mail").mkdir()
-        self.rc.write_text(
-            f"IMAPAccount mx\nHost 127.0.0.1\nPort {mx.ports['imaps']}\nUser {user}@example.test\nPass {mx.password(user)}\n"
-            f"SSLType IMAPS\nCertificateFile {mx.certificate}\n\nIMAPStore far\nAccount mx\n\n"
-            f"MaildirStore near\nPath {directory}/mail/\nInbox {directory}/mail/INBOX\nSubFolders Verbatim\n\n"
-            "Channel all\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nExpunge Both\nSync All\nSyncState *\n")
-
-    def sync(self):
-        run("mbsync", "-c", self.rc, "-a", env={"HOME": str(self.dir)})
-
-    def files(self, mailbox="INBOX"):
-        """What is in a mailbox, without the field by which mbsync finds again what it stored."""
-        return {re.sub(rb"(?m)^X-TUID: .*\n", b"", p.read_bytes()): p
-                for sub in ("new", "cur") for p in (self.dir / "mail" / mailbox / sub).iterdir()}
-
-
-def flags_of(client, subject):
-    _, data = client.search(None, "SUBJECT", f'"{subject}"')
-    if not data[0]:
-        return None
-    assert len(data[0].split()) == 1
-    _, data = client.fetch(data[0].decode(), "(FLAGS)")
-    return set(imaplib.ParseFlags(data[0])) - {b"\\Recent"}
-
-
-def test_mbsync_two_way(make_site, tmp_path):
-    site = make_site()
-    sent = [message(f"down {i}", f"number {i}\r\n".encode() * (1 + i * 1000)) for i in range(5)]
-    for one in sent:
-        site.submit("alice", ["bob"], one)
-    site.inbox("bob", len(sent))
-    near = Mbsync(site, "bob", tmp_path)
-    near.sync()
-    files = near.files()                                                       # new mail came down
-    crlf = {data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") for data in files}
-    for one in sent:
-        find(list(crlf), one)
-
-    for data, path in files.items():                                           # flags and a deletion go up
-        if b"Subject: down 0" in data:
-            path.rename(path.parent.parent / "cur" / (path.name.split(":")[0] + ":2,FS"))
-        if b"Subject: down 1" in data:
-            path.unlink()
-    up = message("up", b"written here\r\n")                                    # and a new message
-    near_cur = tmp_path / "mail/INBOX/cur"
-    (near_cur / "1700000000.M1P1.client:2,S").write_bytes(up.replace(b"\r\n", b"\n"))
-    near.sync()
-    with site.imap("bob") as client:
-        client.select("INBOX")
-        assert flags_of(client, "down 0") == {b"\\Flagged", b"\\Seen"}
-        assert flags_of(client, "down 1") is None
-        assert flags_of(client, "up") == {b"\\Seen"}
-        _, data = client.search(None, "SUBJECT", "up")
-        _, data = client.fetch(data[0].decode(), "(BODY.PEEK[] INTERNALDATE)")
-        assert re.sub(rb"(?m)^X-TUID: .*\n", b"", data[0][1]) == up
-
-        _, data = client.search(None, "SUBJECT", '"down 2"')                   # the server's side changes, too
-        client.store(data[0].decode(), "+FLAGS", r"(\Answered)")
-        _, data = client.search(None, "SUBJECT", '"down 3"')
-        client.store(data[0].decode(), "+FLAGS", r"(\Deleted)")
-        client.expunge()
-        client.append("Archive", "", None, message("archived"))
-    site.submit("alice", ["bob"], message("down 9"))
-    near.sync()
-    subjects = {line.split(b": ")[1]: path for data, path in near.files().items() for line in data.split(b"\n")
-                if line.startswith(b"Subject: ")}
-    assert set(subjects) == {b"down 0", b"down 2", b"down 4", b"down 9", b"up"}
-    assert "R" in subjects[b"down 2"].name.split(":2,")[1]
-    assert len(near.files("Archive")) == 1
-    near.sync()                                                                # nothing is left to do
-    with site.imap("bob") as client:
-        assert client.select("INBOX")[1] == [b"5"]
-
-
-# --- neomutt
-
-def neomutt(site, directory, *words):
-    """The command for alice's neomutt."""
-    rc = directory / "muttrc"
-    # it takes the strongest mechanism that is offered, but cannot bind to the channel of TLS 1.3 as SCRAM-SHA-256-PLUS wants
-    rc.write_text(
-        'set from = "alice@example.test"\nset realname = "Alice"\nset use_from = yes\nset envelope_from = yes\n'
-        f'set smtp_url = "smtp://alice@example.test@127.0.0.1:{site.ports["submission"]}/"\nset smtp_pass = "{site.password("alice")}"\n'
-        f'set imap_user = "alice@example.test"\nset imap_pass = "{site.password("alice")}"\nset ssl_force_tls = yes\n'
-        f'set certificate_file = "{site.certificate}"\nset ssl_verify_host = no\n'
-        'set smtp_authenticators = "plain"\nset imap_authenticators = "plain"\nset mark_old = no\n'
-        f'set folder = "{directory}"\nset spoolfile = "{directory}/spool"\nset record = "{directory}/sent"\nset header_cache = ""\n'
-        'set charset = utf-8\nset send_charset = "utf-8"\nset hostname = "client.test"\nset user_agent = no\n'
-        'set wait_key = no\nset confirm_append = no\nset confirm_create = no\nset pipe_decode = no\nset quit = yes\nset abort_key = "<f9>"\n')
-    return ["neomutt", "-n", "-F", str(rc), *words]
-
-
-def in_terminal(words, env, seconds=20):
-    """Runs a program for the screen; what it painted."""
-    pid, master = pty.fork()
-    if pid == 0:
-        os.execvpe(words[0], words, {**os.environ, **env})
-    painted, end = b"", deadline(seconds)
-    while True:
-        ready, _, _ = select.select([master], [], [], max(0, end - time.monotonic()))
-        try:
-            data = os.read(master, 65536) if ready else b""
-        except OSError:  # the other end of the terminal is closed
-            data = b""
-        painted += data
-        if not data:
-            break
-    if not ready:
-        os.kill(pid, 9)
-    os.close(master)
-    _, status = os.waitpid(pid, 0)
-    assert status == 0, f"{words[0]} ended with {status}\n{painted[-3000:]!r}"
-    return painted
-
-
-def test_neomutt_sends_and_reads(make_site, tmp_path):
-    site = make_site()
-    env = {"HOME": str(tmp_path), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
-    run(*neomutt(site, tmp_path, "-s", "neomutt grüßt", "bob@example.test", "alice@example.test"),
-        stdin="Grüße\n.\nFrom here\n".encode(), env=env)
-    (stored,) = site.inbox("bob", 1)
-    body = email.message_from_bytes(stored, policy=email.policy.default)
-    assert body["Subject"] == "neomutt grüßt" and body.get_content() == "Grüße\r\n.\r\nFrom here\r\n"
-
-    inbox = f"imaps://127.0.0.1:{site.ports['imaps']}/"
-    read = tmp_path / "read"
-    in_terminal(neomutt(site, tmp_path, "-f", f"{inbox}INBOX", "-e",
-                        f"push '<pipe-message>cat >{read}<enter><flag-message><copy-message>{inbox}Archive<enter><quit>'"), env)
-    (mine,) = site.inbox("alice", 1)
-    assert read.read_bytes() == mine.replace(b"\r\n", b"\n")
-    with site.imap("alice") as client:
-        client.select("INBOX")
-        assert flags_of(client, "neomutt") >= {b"\\Flagged"}
-        client.select("Archive")
-        assert client.fetch("1", "(BODY.PEEK[])")[1][0][1] == mine
 
 
 def test_large_messages_one_after_the_other(mx):
