@@ -78,6 +78,12 @@ enable_qresync(struct imap_session *s)
 	condstore_enable(s);
 }
 
+static void
+enable_uidonly(struct imap_session *s)
+{
+	s->uidonly = true;
+}
+
 static const struct {
 	const char *name;
 	void (*enable)(struct imap_session *s);
@@ -87,6 +93,7 @@ static const struct {
 	{ "IMAP4rev2", enable_rev2, NULL, "RFC 9051 6.3.1" },
 	{ "CONDSTORE", condstore_enable, "CONDSTORE", "RFC 7162 3.1" },
 	{ "QRESYNC", enable_qresync, "QRESYNC", "RFC 7162 3.2.3" },
+	{ "UIDONLY", enable_uidonly, "UIDONLY", "RFC 9586 3.1" },
 };
 enum { EXTENSIONS = sizeof(extensions) / sizeof(*extensions) };
 

@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "names.h"
+#include "uidonly.h"
 
 static void
 drop_stages(struct append *a)
@@ -74,6 +75,8 @@ append_look(struct imap_session *s, struct command *c, struct lex *l)
 		return APPEND_ARGUMENT;
 	if (!(c->verb->where & s->state))
 		lex_fail(l, "no mailbox is selected");
+	else if (uidonly_forbids_verb(c))
+		uidonly_refuse_literal(l, c);
 	if (c->verb->parse(l, c) && lex_end(l))
 		return APPEND_MESSAGE;
 	return l->c.p == l->c.end ? APPEND_ARGUMENT : APPEND_WRONG;

@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "sync.h"
+#include "uidonly.h"
 
 enum {
 	MESSAGES_PER_STEP = 256,
@@ -62,13 +63,11 @@ write_unasked(struct imap_session *s, struct fetch *f, struct str name)
 static void
 begin_items(struct imap_session *s, struct fetch *f)
 {
-	buf_add_cstr(&s->out, "* ");
-	buf_add_u64(&s->out, f->seq);
-	buf_add_cstr(&s->out, " FETCH (");
+	uidonly_begin_fetch(s, f->seq, f->m.uid, UID_ASKED_FOR);
 	f->item = 0;
 	if (!uidset_has(&f->seen, f->m.uid))
 		return;
-	if (s->condstore)
+	if (s->condstore && !s->uidonly)
 		write_unasked(s, f, STR("UID"));
 	write_unasked(s, f, STR("FLAGS"));
 	if (s->condstore)

@@ -91,7 +91,7 @@ args_fini(struct command *c)
 }
 
 static void
-select_param(struct lex *l, struct select_args *a)
+select_param(struct lex *l, struct command *c, struct select_args *a)
 {
 	a->condstore = true;
 	if (lex_word(l, "CONDSTORE"))
@@ -101,6 +101,7 @@ select_param(struct lex *l, struct select_args *a)
 	a->resyncs = true;
 	lex_sp(l);
 	lex_qresync(l, &a->qresync);
+	c->numbers = a->qresync.seqs.n > 0;
 }
 
 /* SP mailbox [SP "(" select-param *(SP select-param) ")"] (RFC 4466 2.1) */
@@ -117,7 +118,7 @@ cmd_select_parse(struct lex *l, struct command *c)
 		return lex_ok(l);
 	lex_want(l, '(');
 	do
-		select_param(l, a);
+		select_param(l, c, a);
 	while (lex_ok(l) && lex_take(l, ' '));
 	lex_want(l, ')');
 	return lex_ok(l);
@@ -198,7 +199,7 @@ mark_recent(struct imap_session *s, uint32_t uidnext)
 		recent_told(user, box->mailbox, uidnext);
 }
 
-/* RFC 3501 6.3.1: UNSEEN tells the first message without \Seen. */
+/* RFC 3501 6.3.1: UNSEEN tells the first message without \Seen, by its number. */
 static void
 write_unseen(struct imap_session *s, struct store_view *v)
 {
@@ -213,7 +214,7 @@ write_box(struct imap_session *s, struct command *c, struct store_view *v, const
 {
 	sync_write_flags(s, v);
 	sync_write_exists(s);
-	if (!s->rev2)
+	if (!s->rev2 && !s->uidonly)
 		write_unseen(s, v);
 	buf_addf(&s->out, "* OK [UIDVALIDITY %u] UIDs are good\r\n", s->box->uidvalidity);
 	buf_addf(&s->out, "* OK [UIDNEXT %u] next UID\r\n", header->uidnext);

@@ -12,6 +12,7 @@
 #include "condstore.h"
 #include "select.h"
 #include "sync.h"
+#include "uidonly.h"
 
 void
 command_free(struct imap_session *s)
@@ -54,10 +55,16 @@ done_no(struct command *c, const char *code, const char *text)
 }
 
 enum step
+done_bad_code(struct command *c, const char *code, const char *text)
+{
+	c->reply = (struct reply){ REPLY_BAD, str_of(code), str_of(text) };
+	return STEP_DONE;
+}
+
+enum step
 done_bad(struct command *c, const char *text)
 {
-	c->reply = (struct reply){ REPLY_BAD, STR(""), str_of(text) };
-	return STEP_DONE;
+	return done_bad_code(c, "", text);
 }
 
 enum step
@@ -273,8 +280,12 @@ start(struct imap_session *s, struct command *c, struct lex *l)
 	why = wrong_state(s, c);
 	if (why != NULL)
 		return done_bad(c, why);
+	if (uidonly_forbids_verb(c))
+		return uidonly_refuse(c);
 	if (!c->verb->parse(l, c) || !lex_end(l))
 		return done_bad(c, l->c.why);
+	if (uidonly_forbids_arguments(c))
+		return uidonly_refuse(c);
 	if (c->verb->flags & VERB_WRITES && s->box->readonly)
 		return done_no(c, "NOPERM", "the mailbox is open read-only");
 	if (c->condstore)
@@ -290,6 +301,7 @@ command_new(struct imap_session *s)
 
 	arena_init(&c->arena);
 	c->names = session_names(s);
+	c->uidonly = s->uidonly;
 	return c;
 }
 

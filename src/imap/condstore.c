@@ -22,7 +22,7 @@ condstore_enable(struct imap_session *s)
 void
 condstore_write_modseq(struct imap_session *s, uint64_t modseq)
 {
-	buf_add_cstr(&s->out, " MODSEQ (");
+	buf_add_cstr(&s->out, "MODSEQ (");
 	buf_add_u64(&s->out, modseq);
 	buf_add_char(&s->out, ')');
 	s->modseq_written = true;

@@ -12,7 +12,7 @@
 void condstore_enable(struct imap_session *s);
 /* "* OK [HIGHESTMODSEQ n]" */
 void condstore_write_highest(struct imap_session *s, uint64_t modseq);
-/* " MODSEQ (n)", the client's state with it. */
+/* "MODSEQ (n)", the client's state with it. */
 void condstore_write_modseq(struct imap_session *s, uint64_t modseq);
 /* The code "HIGHESTMODSEQ n" for a tagged OK. */
 struct str condstore_code(struct command *c, uint64_t modseq);

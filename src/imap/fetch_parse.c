@@ -348,7 +348,7 @@ cmd_fetch_parse(struct lex *l, struct command *c)
 		macro_or_item(l, f);
 	if (lex_take(l, ' '))
 		modifiers(l, c, f);
-	if (lex_ok(l) && c->uid)
+	if (lex_ok(l) && c->uid && !c->uidonly) /* RFC 9586 3.3: the answer begins with it */
 		add_named(l, f, STR("UID"));
 	if (lex_ok(l) && f->changedsince)
 		add_named(l, f, STR("MODSEQ"));

@@ -249,8 +249,8 @@ search_parse_uid(struct lex *l, struct search *q, struct search_key *k)
 void
 search_parse_set(struct lex *l, struct search *q, struct search_key *k)
 {
-	q->numbers = true;
 	k->set = lex_seq_set(l);
+	q->numbers |= k->set.n > 0;
 }
 
 void

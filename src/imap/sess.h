@@ -60,7 +60,7 @@ struct command {
 	size_t tag_size;
 	const struct verb *verb;
 	bool uid;                      /* the UID form */
-	bool numbers;                  /* the UID form, but with sequence numbers among its arguments: no EXPUNGE either */
+	bool numbers;                  /* no need of it by its form, but sequence numbers are among its arguments: no EXPUNGE either */
 	bool condstore;                /* its arguments are of a client that knows mod-sequences (RFC 7162 3.1) */
 	bool takes_lines;              /* waits for lines of the client (IDLE) */
 	bool updating;                 /* its own work is done */
@@ -71,6 +71,7 @@ struct command {
 	struct reply reply;            /* texts are static or in the arena */
 	void (*fini)(struct command *c); /* frees what args hold outside the arena; may be NULL */
 	enum names names;              /* the client's spelling of names when the command came */
+	bool uidonly;                  /* ENABLE UIDONLY had been said when it came */
 };
 
 /* The selected mailbox. */
@@ -107,6 +108,7 @@ struct imap_session {
 	bool rev2;               /* ENABLE IMAP4rev2 */
 	bool condstore;          /* FETCH responses carry MODSEQ (RFC 7162 3.1) */
 	bool qresync;            /* ENABLE QRESYNC: VANISHED instead of EXPUNGE (RFC 7162 3.2.3) */
+	bool uidonly;            /* ENABLE UIDONLY: no sequence numbers any more (uidonly.h) */
 	unsigned enabled;        /* what ENABLED has said (cmd_any.c) */
 	bool modseq_written;     /* MODSEQ was said by the command under way */
 	bool closed;             /* ops.close was called */
@@ -132,6 +134,7 @@ enum step done_ok(struct command *c, const char *text);
 enum step done_ok_code(struct command *c, struct str code, const char *text);
 enum step done_no(struct command *c, const char *code, const char *text);
 enum step done_bad(struct command *c, const char *text);
+enum step done_bad_code(struct command *c, const char *code, const char *text);
 /* The answer to a refused request; target: a missing mailbox may be created (TRYCREATE). */
 enum refused { REFUSED_HERE, REFUSED_TARGET };
 enum step done_refused(struct command *c, const struct store_result *r, enum refused where);

@@ -172,7 +172,7 @@ on_literal(struct imap_session *s)
 	struct reply why = { REPLY_BAD, STR_INIT("TOOBIG"), STR_INIT("literal too large") };
 
 	if (is == APPEND_WRONG)
-		why = (struct reply){ REPLY_BAD, { 0 }, str_of(l.c.why) };
+		why = (struct reply){ REPLY_BAD, c->reply.code, str_of(l.c.why) };
 	if (is == APPEND_MESSAGE)
 		append_on_literal(s, c);
 	else if (is == APPEND_ARGUMENT && frame_fits(&s->frame) && !s->frame.literal.binary)

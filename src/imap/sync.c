@@ -11,6 +11,7 @@
 #include "condstore.h"
 #include "qresync.h"
 #include "recent.h"
+#include "uidonly.h"
 
 enum {
 	LINES_PER_STEP = 256, /* responses between two looks at clock and buffer */
@@ -18,7 +19,7 @@ enum {
 
 struct sync {
 	struct uidset expunged;   /* sequence numbers still to be told, from the end */
-	struct uidset vanished;   /* the same as UIDs, for a client of QRESYNC … */
+	struct uidset vanished;   /* the same as UIDs, for a client of QRESYNC or UIDONLY … */
 	size_t vanished_at;       /* … from this range on */
 	struct uidset changed;    /* UIDs whose flags may have changed … */
 	uint32_t next;            /* … from here on */
@@ -62,17 +63,20 @@ is_recent(const struct imap_session *s, uint32_t uid)
 void
 sync_write_fetch(struct imap_session *s, uint32_t seq, const struct store_message *m, const struct str *keywords)
 {
-	buf_addf(&s->out, "* %u FETCH (UID %u FLAGS ", seq, m->uid);
+	uidonly_begin_fetch(s, seq, m->uid, UID_TOLD);
+	buf_add_cstr(&s->out, "FLAGS ");
 	out_flags(&s->out, m->flags, m->keywords, keywords, is_recent(s, m->uid));
-	if (s->condstore)
+	if (s->condstore) {
+		buf_add_char(&s->out, ' ');
 		condstore_write_modseq(s, m->modseq);
+	}
 	buf_add_cstr(&s->out, ")\r\n");
 }
 
 void
 sync_write_fetch_modseq(struct imap_session *s, uint32_t seq, const struct store_message *m)
 {
-	buf_addf(&s->out, "* %u FETCH (UID %u", seq, m->uid);
+	uidonly_begin_fetch(s, seq, m->uid, UID_TOLD);
 	condstore_write_modseq(s, m->modseq);
 	buf_add_cstr(&s->out, ")\r\n");
 }
@@ -157,6 +161,13 @@ vanish(const struct selected *box, struct sync *y)
 	uidset_fini(&seqs);
 }
 
+/* RFC 7162 3.2.10, RFC 9586 3.6. */
+static bool
+tells_vanished(const struct imap_session *s)
+{
+	return s->qresync || s->uidonly;
+}
+
 static void
 take_gone(struct imap_session *s, struct sync *y)
 {
@@ -164,10 +175,10 @@ take_gone(struct imap_session *s, struct sync *y)
 
 	if (uidset_empty(&box->gone))
 		return;
-	if (s->qresync)
+	if (tells_vanished(s))
 		vanish(box, y);
 	view_remove(&box->view, &box->gone, &y->expunged);
-	if (s->qresync)
+	if (tells_vanished(s))
 		uidset_clear(&y->expunged);
 	uidset_remove_set(&box->recent, &box->gone);
 	uidset_clear(&box->gone);

@@ -17,7 +17,7 @@ void sync_own(struct selected *box, const struct store_result *r);
 
 /* "* FLAGS (…)" and "* OK [PERMANENTFLAGS (…)]" for the keywords of the mailbox, which the client then knows. */
 void sync_write_flags(struct imap_session *s, struct store_view *v);
-/* "* n FETCH (UID u FLAGS (…))"; a client that knows mod-sequences gets MODSEQ, too. */
+/* "* n FETCH (UID u FLAGS (…))", or "* u UIDFETCH (FLAGS (…))"; a client that knows mod-sequences gets MODSEQ, too. */
 void sync_write_fetch(struct imap_session *s, uint32_t seq, const struct store_message *m, const struct str *keywords);
 /* "* n FETCH (UID u MODSEQ (…))": for such a client, after a change that is told in silence. */
 void sync_write_fetch_modseq(struct imap_session *s, uint32_t seq, const struct store_message *m);

@@ -213,6 +213,16 @@ code_appenduid(struct say *s)
 	number_set(s);
 }
 
+/* A message number. */
+static void
+code_unseen(struct say *s)
+{
+	say_sp(s);
+	say_nz_number(s);
+	if (s->g->uidonly)
+		say_fail(s, "no message number");
+}
+
 static void
 code_number(struct say *s)
 {
@@ -295,8 +305,9 @@ static const struct {
 	{ "NOPERM", nothing }, { "NOTSAVED", nothing }, { "OVERQUOTA", nothing },
 	{ "PARSE", nothing }, { "PERMANENTFLAGS", code_flags }, { "PRIVACYREQUIRED", nothing }, { "READ-ONLY", nothing },
 	{ "READ-WRITE", nothing }, { "SERVERBUG", nothing }, { "TOOBIG", nothing }, { "TRYCREATE", nothing },
-	{ "UIDNEXT", code_number }, { "UIDNOTSTICKY", nothing }, { "UIDVALIDITY", code_number }, { "UNAVAILABLE", nothing },
-	{ "UNKNOWN-CTE", nothing }, { "UNSEEN", code_number }, { "USEATTR", nothing },
+	{ "UIDNEXT", code_number }, { "UIDNOTSTICKY", nothing }, { "UIDREQUIRED", nothing }, { "UIDVALIDITY", code_number },
+	{ "UNAVAILABLE", nothing },
+	{ "UNKNOWN-CTE", nothing }, { "UNSEEN", code_unseen }, { "USEATTR", nothing },
 };
 
 static void
@@ -461,6 +472,8 @@ esearch(struct say *s)
 		say_astring(s);
 		say_want(s, ")");
 	}
+	if (s->g->uidonly)
+		say_want(s, " UID");
 	while (cur_take(&s->c, " "))
 		esearch_item(s);
 }
@@ -492,8 +505,9 @@ enabled(struct say *s)
 	struct str rest = cur_rest(&s->c);
 
 	words(s);
-	if (str_search(rest, STR("IMAP4rev2")) < rest.n)
-		s->g->rev2 = true;
+	s->g->rev2 |= str_search(rest, STR("IMAP4rev2")) < rest.n;
+	s->g->uidonly |= str_search(rest, STR("UIDONLY")) < rest.n;
+	s->g->vanishes |= s->g->uidonly || str_search(rest, STR("QRESYNC")) < rest.n;
 }
 
 /* thread-list of RFC 5256 5: "(" (thread-members / thread-nested) ")"; nested lists are at least two. */
@@ -539,6 +553,8 @@ vanished(struct say *s)
 	bool earlier = cur_take(&s->c, " (EARLIER)");
 	uint64_t n;
 
+	if (!s->g->vanishes)
+		say_fail(s, "no VANISHED");
 	say_sp(s);
 	n = number_set(s);
 	if (earlier)
@@ -572,6 +588,17 @@ named(struct say *s, struct str name)
 	say_fail(s, "unknown response");
 }
 
+/* RFC 9586 3.3: where the UID is said again it is the same. */
+static void
+uidfetch(struct say *s, uint64_t uid)
+{
+	s->g->uid = (uint32_t)uid;
+	say_want(s, "UIDFETCH ");
+	say_msg_att(s);
+	if (uid == 0 || s->g->uid != uid)
+		say_fail(s, "one UID");
+}
+
 /* RFC 9051 7.4, 7.5: the numbers have to fit what was said before. A new SELECT begins a new count. */
 static void
 numbered(struct say *s)
@@ -588,9 +615,13 @@ numbered(struct say *s)
 	}
 	if (cur_take(&s->c, "RECENT"))
 		return;
+	if (s->g->uidonly) {
+		uidfetch(s, n);
+		return;
+	}
 	if (n == 0 || n > s->g->exists)
 		say_fail(s, "a message number beyond EXISTS");
-	if (cur_take(&s->c, "EXPUNGE")) {
+	if (!s->g->vanishes && cur_take(&s->c, "EXPUNGE")) {
 		s->g->exists--;
 		return;
 	}

@@ -12,6 +12,9 @@
 struct grammar {
 	struct buf bytes;   /* of the response that is not complete yet */
 	bool rev2;          /* UTF-8 in quoted strings and text is allowed */
+	bool uidonly;       /* there are no message numbers any more (RFC 9586) */
+	bool vanishes;      /* VANISHED instead of EXPUNGE */
+	uint32_t uid;       /* the last UID among data items */
 	uint32_t exists;    /* what EXISTS and EXPUNGE have said */
 	bool selecting;     /* the next EXISTS may be of another mailbox */
 	uint64_t responses;

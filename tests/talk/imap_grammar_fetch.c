@@ -14,7 +14,7 @@ static void
 uid(struct say *s)
 {
 	say_sp(s);
-	say_nz_number(s);
+	s->g->uid = (uint32_t)say_nz_number(s);
 }
 
 static void

@@ -2,8 +2,8 @@
  *
  * Live clients and deliveries change a mailbox at random. Clients lose their connection at any line of an answer and
  * keep what they had: UIDs, flags, and the mod-sequence that RFC 7162 6 lets them believe in. Later such a state
- * comes back by SELECT (QRESYNC …) or UID FETCH … (CHANGEDSINCE … VANISHED), with or without known UIDs and match
- * data, takes in what is new, and must be equal to the mailbox. Arguments: rounds, seed, sync threads; the same
+ * comes back by SELECT (QRESYNC …) or UID FETCH … (CHANGEDSINCE … VANISHED), with or without known UIDs, match data and
+ * sequence numbers (RFC 9586), takes in what is new, and must be equal to the mailbox. Arguments: rounds, seed, sync threads; the same
  * arguments give the same run, which is what a failure prints. */
 #include "imap_peer.h"
 
@@ -397,7 +397,7 @@ add_match(struct buf *out, const struct mirror *c)
 }
 
 static void
-say_select(const struct mirror *old)
+say_select(const struct mirror *old, bool uidonly)
 {
 	struct buf line;
 
@@ -405,7 +405,7 @@ say_select(const struct mirror *old)
 	buf_addf(&line, "SELECT INBOX (QRESYNC (1777636800 %llu", (unsigned long long)old->modseq);
 	if (old->n > 0 && roll(2))
 		add_known(&line, old);
-	if (old->n > 0 && roll(2))
+	if (old->n > 0 && !uidonly && roll(2))
 		add_match(&line, old);
 	buf_add_cstr(&line, "))");
 	say(BACK, "%s", buf_cstr(&line));
@@ -435,6 +435,22 @@ merge(struct mirror *told, const struct mirror *old)
 		fail("the old state keeps what is gone", old->m[at].uid);
 }
 
+/* UIDFETCH says what it is about: it goes right into the old list. */
+static void
+on_uidfetch(struct mirror *old, uint32_t uid, struct str items)
+{
+	uint32_t i = 0;
+
+	while (i < old->n && old->m[i].uid < uid)
+		i++;
+	if (i == old->n || old->m[i].uid != uid) {
+		memmove(&old->m[i + 1], &old->m[i], (old->n - i) * sizeof(old->m[0]));
+		old->m[i] = (struct known){ .uid = uid, .flags = "?" };
+		old->n++;
+	}
+	on_fetch(old, i + 1, items);
+}
+
 static void
 hear(struct mirror *old)
 {
@@ -443,8 +459,11 @@ hear(struct mirror *old)
 
 	while (str_cut(&all, '\n', &line)) {
 		struct cur cur = cur_init(str_trim(line));
+		size_t uidfetch = str_search(line, STR(" UIDFETCH "));
 
-		if (cur_take(&cur, "* VANISHED (EARLIER) "))
+		if (uidfetch < line.n)
+			on_uidfetch(old, (uint32_t)number_behind(line, STR("* ")), str_sub(line, uidfetch, line.n));
+		else if (cur_take(&cur, "* VANISHED (EARLIER) "))
 			on_vanished(old, cur_rest(&cur), true);
 		else if (cur_take(&cur, "* VANISHED"))
 			fail("a plain VANISHED in a mailbox at rest", 0);
@@ -452,6 +471,15 @@ hear(struct mirror *old)
 			on_line(&mirrors[BACK], line);
 	}
 	buf_clear(&world.conns[BACK].said);
+}
+
+/* Without numbers the old list is the new one; EXISTS still counts. */
+static void
+take(struct mirror *told, const struct mirror *old)
+{
+	if (told->n != old->n)
+		fail("another number of messages than EXISTS said", old->n);
+	*told = *old;
 }
 
 static void
@@ -472,11 +500,12 @@ come_back(void)
 {
 	struct mirror old = states[roll(1 + roll(nstates))];
 	uint32_t last = old.n > 0 ? old.m[old.n - 1].uid : 0;
+	bool uidonly = roll(2);
 
 	begin(BACK);
-	say(BACK, "ENABLE QRESYNC");
+	say(BACK, "ENABLE QRESYNC%s", uidonly ? " UIDONLY" : "");
 	if (roll(2)) {
-		say_select(&old);
+		say_select(&old, uidonly);
 	} else {
 		say(BACK, "SELECT INBOX");
 		say(BACK, "UID FETCH 1:* (FLAGS) (CHANGEDSINCE %llu VANISHED)", (unsigned long long)old.modseq);
@@ -484,7 +513,10 @@ come_back(void)
 	say(BACK, "UID FETCH %u:4294967295 (FLAGS)", last + 1);
 	world_drive(&world);
 	hear(&old);
-	merge(&mirrors[BACK], &old);
+	if (uidonly)
+		take(&mirrors[BACK], &old);
+	else
+		merge(&mirrors[BACK], &old);
 	begin(TRUTH);
 	say(TRUTH, "SELECT INBOX");
 	say(TRUTH, "UID FETCH 1:* (FLAGS)");

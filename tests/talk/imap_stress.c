@@ -2,8 +2,8 @@
  *
  * Each client keeps what the server told it: numbers, UIDs, flags. In the end every client must have the same
  * mailbox as a new session sees, without having asked for it. The grammar is checked on the way, and so is that no
- * EXPUNGE comes during FETCH, STORE or SEARCH (RFC 9051 7.5.1). Arguments: rounds, seed, sync
- * threads of the store. */
+ * EXPUNGE comes during FETCH, STORE or SEARCH (RFC 9051 7.5.1). The last client has no numbers (RFC 9586): its list is one
+ * of UIDs, and of messages that are only counted. Arguments: rounds, seed, sync threads of the store. */
 #include "imap_peer.h"
 
 #include <stdio.h>
@@ -13,8 +13,9 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 #include <postern/message/charset.h>
+#include <postern/store/uidset.h>
 
-enum { CLIENTS = 3, MESSAGES_MAX = 4000, FLAGS_SIZE = 120, VERIFIER = 9 };
+enum { CLIENTS = 4, MESSAGES_MAX = 4000, FLAGS_SIZE = 120, VERIFIER = 9 };
 
 struct known {
 	uint32_t uid;            /* 0: not told yet */
@@ -25,6 +26,7 @@ struct client {
 	unsigned conn;
 	struct known m[MESSAGES_MAX];
 	uint32_t n;
+	bool uidonly;
 	bool no_expunge;         /* the command under way allows none */
 	char doing[400];
 };
@@ -103,12 +105,54 @@ on_expunge(struct client *c, uint32_t seq)
 	c->n--;
 }
 
+/* Where the message is in a list without numbers: in any place, or one that is only counted becomes it. */
+static uint32_t
+find_uid(const struct client *c, uint32_t uid)
+{
+	uint32_t i = 0;
+
+	while (i < c->n && c->m[i].uid != uid)
+		i++;
+	for (uint32_t j = 0; i == c->n && j < c->n; j++)
+		if (c->m[j].uid == 0)
+			i = j;
+	if (i == c->n)
+		log_panic("client %u, %s: UID %u is more than there are messages", c->conn, c->doing, uid);
+	return i;
+}
+
+static void
+on_uidfetch(struct client *c, uint32_t uid, struct str items)
+{
+	uint32_t i = find_uid(c, uid);
+
+	c->m[i].uid = uid;
+	on_fetch(c, i + 1, items);
+}
+
+static void
+on_vanished(struct client *c, struct str set)
+{
+	struct uidset uids;
+
+	uidset_init(&uids);
+	if (!uidset_parse(&uids, set, SIZE_MAX))
+		log_panic("client %u: VANISHED without a set", c->conn);
+	for (uint32_t u = uidset_next(&uids, 1); u != 0; u = uidset_next(&uids, u + 1))
+		on_expunge(c, find_uid(c, u) + 1);
+	uidset_fini(&uids);
+}
+
 static void
 on_line(struct client *c, struct str line)
 {
-	struct cur cur = cur_init(line);
+	struct cur cur = cur_init(str_trim(line));
 	uint32_t n;
 
+	if (cur_take(&cur, "* VANISHED ")) {
+		on_vanished(c, cur_rest(&cur));
+		return;
+	}
 	if (!cur_take(&cur, "* ") || !ascii_is_digit((char)cur_peek(&cur)))
 		return;
 	n = (uint32_t)cur_number(&cur, UINT32_MAX);
@@ -118,6 +162,8 @@ on_line(struct client *c, struct str line)
 		on_expunge(c, n);
 	else if (cur_take(&cur, " FETCH "))
 		on_fetch(c, n, cur_rest(&cur));
+	else if (cur_take(&cur, " UIDFETCH "))
+		on_uidfetch(c, n, cur_rest(&cur));
 }
 
 static void
@@ -150,7 +196,25 @@ random_set(const struct client *c, char out[40])
 	unsigned a = 1 + roll(c->n);
 	unsigned b = 1 + roll(c->n);
 
+	if (c->uidonly) {
+		a = c->m[a - 1].uid != 0 ? c->m[a - 1].uid : 1;
+		b = c->m[b - 1].uid != 0 ? c->m[b - 1].uid : 1;
+	}
 	snprintf(out, 40, roll(2) ? "%u" : "%u:%u", a, b);
+}
+
+/* What takes numbers, or UIDs from a client that has none; only among numbers no EXPUNGE may come. */
+static void __attribute__((format(printf, 2, 3)))
+send_numbers(struct client *c, const char *format, ...)
+{
+	char line[300];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	c->no_expunge = !c->uidonly;
+	send_line(c, "%s%s", c->uidonly ? "UID " : "", line);
 }
 
 static void
@@ -166,33 +230,30 @@ random_command(struct client *c)
 	random_set(c, set);
 	switch (roll(9)) {
 	case 0:
-		c->no_expunge = true;
-		send_line(c, "FETCH %s (UID FLAGS)", set);
+		send_numbers(c, "FETCH %s (UID FLAGS)", set);
 		break;
 	case 1:
 		send_line(c, "UID FETCH 1:* (FLAGS)");
 		break;
 	case 2:
 	case 3:
-		c->no_expunge = true;
-		send_line(c, "STORE %s %cFLAGS (%s)", set, "+-"[roll(2)], flags[roll(6)]);
+		send_numbers(c, "STORE %s %cFLAGS (%s)", set, "+-"[roll(2)], flags[roll(6)]);
 		break;
 	case 4:
-		c->no_expunge = true;
-		send_line(c, "STORE %s +FLAGS.SILENT (own%u)", set, c->conn);
+		send_numbers(c, "STORE %s +FLAGS.SILENT (own%u)", set, c->conn);
 		break;
 	case 5:
 		send_line(c, "%s", roll(3) ? "EXPUNGE" : "UID EXPUNGE 1:50");
 		break;
 	case 6:
-		send_line(c, "%s %s INBOX", roll(2) ? "COPY" : "MOVE", set);
+		send_numbers(c, "%s %s INBOX", roll(2) ? "COPY" : "MOVE", set);
+		c->no_expunge = false;
 		break;
 	case 7:
-		c->no_expunge = true;
 		if (roll(2))
-			send_line(c, "SEARCH FLAGGED");
+			send_numbers(c, "SEARCH FLAGGED");
 		else
-			send_line(c, "FETCH %s BODY[TEXT]", set);
+			send_numbers(c, "FETCH %s BODY[TEXT]", set);
 		break;
 	default:
 		send_line(c, "APPEND INBOX (\\Seen) {9+}\r\nA: b\r\n\r\nx");
@@ -210,13 +271,16 @@ apply_silent(struct client *c)
 
 	if (strstr(c->doing, ".SILENT (own") == NULL)
 		return;
-	if (sscanf(c->doing, "STORE %u:%u", &a, &b) < 2)
+	if (sscanf(strstr(c->doing, "STORE"), "STORE %u:%u", &a, &b) < 2)
 		b = a;
 	snprintf(own, sizeof(own), "own%u", c->conn);
-	for (uint32_t i = a < b ? a : b; i <= (a < b ? b : a) && i <= c->n; i++) {
+	for (uint32_t i = 1; i <= c->n; i++) {
 		struct known *k = &c->m[i - 1];
+		uint32_t number = c->uidonly ? k->uid : i;
 		char with[FLAGS_SIZE + 12];
 
+		if (number < (a < b ? a : b) || number > (a < b ? b : a))
+			continue;
 		if (k->flags[0] == '?' || strstr(k->flags, own) != NULL)
 			continue;
 		snprintf(with, sizeof(with), "%s%s%s", k->flags, k->flags[0] != '\0' ? " " : "", own);
@@ -229,9 +293,12 @@ select_inbox(struct client *c, unsigned conn)
 {
 	c->conn = conn;
 	c->n = 0;
+	c->uidonly = conn == CLIENTS;
 	if (!world_login(&world, conn, STR("alice")))
 		log_panic("login");
-	world_feed(&world, conn, STR("s SELECT INBOX\r\nf FETCH 1:* (UID FLAGS)\r\n"));
+	if (c->uidonly)
+		world_feed(&world, conn, STR("e ENABLE UIDONLY\r\n"));
+	world_feed(&world, conn, STR("s SELECT INBOX\r\nf UID FETCH 1:* (FLAGS)\r\n"));
 	listen_to(c);
 }
 
@@ -242,7 +309,7 @@ compare(const struct client *c, const struct client *truth)
 		log_panic("client %u has %u messages, there are %u", c->conn, c->n, truth->n);
 	for (uint32_t i = 0; i < c->n; i++) {
 		const struct known *k = &c->m[i];
-		const struct known *t = &truth->m[i];
+		const struct known *t = c->uidonly && k->uid != 0 ? &truth->m[find_uid(truth, k->uid)] : &truth->m[i];
 
 		if (k->uid != 0 && k->uid != t->uid)
 			log_panic("client %u: number %u is UID %u, not %u", c->conn, i + 1, t->uid, k->uid);
@@ -278,7 +345,7 @@ one_round(void)
 		if (clients[i].n < MESSAGES_MAX / 2)
 			random_command(&clients[i]);
 		else
-			send_line(&clients[i], "%s", roll(2) ? "STORE 1:* +FLAGS (\\Deleted)" : "EXPUNGE");
+			send_line(&clients[i], "%s", roll(2) ? "UID STORE 1:* +FLAGS (\\Deleted)" : "EXPUNGE");
 	}
 	if (roll(4) == 0 && !world_deliver(&world, STR("alice@example.test"), STR(""), STR("A: b\r\n\r\nbody\r\n")))
 		log_panic("delivery");

@@ -281,6 +281,8 @@ world_connect(struct world *w, unsigned conn)
 	c->open = true;
 	c->closed = false;
 	c->pending_max = 0;
+	grammar_fini(&c->grammar);
+	grammar_init(&c->grammar);
 	c->front = imap_front_new(&setup, &front_ops, c);
 	world_drive(w);
 }
