@@ -226,9 +226,7 @@ adopt_prepare(struct work *w, struct look *l, struct mdir *d)
 	drop_double_uids(l);
 	inspect_all(w, l, d);
 	io_close(&fd);
-	if (fsync(d->fresh) == -1 || fsync(d->cur) == -1)
-		return err_temp(&w->err, SAY_DISK, "%s/%s: fsync: %s", w->u->dir, l->dir, strerror(errno));
-	return true;
+	return look_sync(w, l, d);
 }
 
 static uint32_t

@@ -2,9 +2,7 @@
 #include "look.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <postern/core/log.h>
@@ -127,76 +125,6 @@ look_find(struct look *l, struct str base)
 	return NULL;
 }
 
-/* Counts LF that no CR precedes. */
-static bool
-count_bare(int fd, uint64_t *bare)
-{
-	enum { STEP = 65536 };
-	char *piece = mem_new(STEP);
-	char before = '\0';
-	off_t at = 0;
-	ssize_t n;
-
-	*bare = 0;
-	while ((n = pread(fd, piece, STEP, at)) > 0) {
-		const char *end = piece + n, *p = piece;
-
-		while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-			*bare += (p == piece ? before : p[-1]) != '\r';
-			p++;
-		}
-		before = end[-1];
-		at += n;
-	}
-	free(piece);
-	return n == 0;
-}
-
-static bool
-inspect(struct found *f, int fd, const struct stat *st)
-{
-	uint64_t size = (uint64_t)st->st_size, bare = 0;
-
-	f->file_size = size;
-	f->row.internal_date = st->st_mtim.tv_sec;
-	f->row.save_date = wall_seconds(wall_now());
-	/* what we named so was CRLF when it came; Dovecot's W= says it, too */
-	if (f->f.has_size && f->f.size == size && f->f.has_wire_size && f->f.wire_size >= size)
-		bare = f->f.wire_size - size;
-	else if (!(f->f.ours && f->f.has_size && f->f.size == size) && !count_bare(fd, &bare))
-		return false;
-	f->row.size = size + bare;
-	f->row.lf = bare > 0;
-	return f->f.ours || fsync(fd) == 0;
-}
-
-/* A file that is no message, or not for us, is passed over; trouble of the machine hides no mail. */
-static bool
-may_pass(int error)
-{
-	return error == EIO || error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOSPC ||
-	       error == EDQUOT;
-}
-
-void
-look_inspect(struct work *w, struct look *l, struct mdir *d, struct found *f)
-{
-	char name[FNAME_SIZE];
-	struct stat st;
-	int fd;
-
-	memcpy(name, f->name.p, f->name.n);
-	name[f->name.n] = '\0';
-	errno = 0;
-	fd = path_open(f->fresh ? d->fresh : d->cur, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	f->lost = fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || !inspect(f, fd, &st);
-	if (f->lost && may_pass(errno)) {
-		log_say(LEVEL_WARN, "store", "%s/%s: %s: %s", w->u->dir, l->dir, name, strerror(errno));
-		l->again = true;
-	}
-	io_close(&fd);
-}
-
 /* Deliveries of this process come to the index by the arrivals, not by looking. */
 static bool
 arrives(const struct work *w, const struct fname *f)
@@ -246,7 +174,7 @@ must_compare(struct work *w, const struct mbox *m, struct mdir *d)
 static void
 inspect_unknown(struct work *w, struct look *l, struct mdir *d)
 {
-	bool synced = false;
+	bool unknown = false;
 
 	for (size_t i = 0; i < l->n; i++) {
 		struct found *f = &l->found[i];
@@ -256,10 +184,10 @@ inspect_unknown(struct work *w, struct look *l, struct mdir *d)
 		if (f->known || f->lost)
 			continue;
 		look_inspect(w, l, d, f);
-		if (!synced && (fsync(d->fresh) == -1 || fsync(d->cur) == -1))
-			err_temp(&w->err, SAY_DISK, "%s/%s: fsync: %s", w->u->dir, l->dir, strerror(errno));
-		synced = true;
+		unknown = true;
 	}
+	if (unknown)
+		look_sync(w, l, d);
 }
 
 void

@@ -39,6 +39,7 @@ struct look {
 	bool again;    /* something could not be read: the next look has to look again */
 	bool arriving; /* new/ holds deliveries that are on their way to the index by themselves */
 	bool vanished; /* a mailbox whose directory is gone */
+	size_t nforeign; /* files that others wrote, met so far */
 	bool has_sidecar;
 	struct sidecar side;
 	uint32_t uidnext; /* adopt: no UID below it is free; 0: not known */
@@ -57,8 +58,10 @@ struct look *look_new(struct work *w);
 void look_drop(struct work *w);
 /* Lists both directories into found, sorted by base name. */
 bool look_list(struct work *w, struct look *l, struct mdir *d);
-/* Size, line ends and date of an unknown file; foreign ones are made durable. */
+/* Size, line ends and date of an unknown file. */
 void look_inspect(struct work *w, struct look *l, struct mdir *d, struct found *f);
+/* Makes durable what others wrote, after the last look_inspect: the names, and the files if they were many. */
+bool look_sync(struct work *w, struct look *l, struct mdir *d);
 struct found *look_find(struct look *l, struct str base);
 /* Matches found against the rows of the mailbox. */
 bool compare_index(struct work *w, struct look *l, struct mdir *d);

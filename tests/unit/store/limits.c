@@ -499,6 +499,44 @@ message_that_could_not_be_read(void **state)
 	assert_int_equal(site_mailbox(t, inbox).messages, 1);
 }
 
+static int syncs;
+static bool sync_fails;
+
+int syncfs(int fd);
+int
+syncfs(int fd)
+{
+	syncs++;
+	errno = EIO;
+	return sync_fails ? -1 : (int)syscall(SYS_syncfs, fd);
+}
+
+/* Files that others wrote are made durable before the index has them: all at once when they are many. */
+static void
+many_foreign_files(void **state)
+{
+	struct site *t = *state;
+	uint32_t inbox = site_find(t, "INBOX");
+	char name[64];
+
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof name, "Maildir/new/1000000000.%d.foreign", i);
+		site_put_file(t, name, "Subject: a\n\nb\n");
+	}
+	syncs = 0;
+	sync_fails = true;
+	store_refresh(t->u, inbox, site_done(t));
+	site_wait(t);
+	sync_fails = false;
+	assert_int_equal(syncs, 1);
+	assert_int_not_equal(t->code, STORE_OK);
+	assert_int_equal(site_mailbox(t, inbox).messages, 0);
+	site_refresh(t, inbox);
+	assert_int_equal(syncs, 2);
+	assert_int_equal(site_mailbox(t, inbox).messages, 100);
+	site_check(t);
+}
+
 /* Another program left directories of its own in a mailbox: they end with it, and nobody is locked out by them. */
 static void
 directories_in_a_deleted_mailbox(void **state)
@@ -566,6 +604,7 @@ main(void)
 		WITH_SITE(index_is_compacted),
 		WITH_SITE(files_with_names_in_tmp),
 		WITH_SITE(file_renamed_by_others_is_found),
+		WITH_SITE(many_foreign_files),
 	};
 
 	return cmocka_run_group_tests_name("store_limits", tests, NULL, NULL);
