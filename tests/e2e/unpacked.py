@@ -14,8 +14,11 @@ PACKAGES = {
     "postfix": ("postfix", "libicu72", "libdb5.3", "libnsl2", "libtirpc3", "libsasl2-2"),
     "exim": ("exim4-daemon-light", "exim4-base", "exim4-config", "libgnutls-dane0", "libidn12", "libnsl2", "libtirpc3", "libdb5.3"),
     "opensmtpd": ("opensmtpd", "libevent-2.1-7", "libdb5.3"),
+    "dovecot": ("dovecot-core", "dovecot-imapd", "libexttextcat-2.0-0", "libicu72", "liblua5.4-0", "libstemmer0d", "libtirpc3",
+                "libwrap0", "libunwind8"),
 }
-PROGRAMS = {"postfix": "usr/sbin/postfix", "exim": "usr/sbin/exim4", "opensmtpd": "usr/sbin/smtpd"}
+PROGRAMS = {"postfix": "usr/sbin/postfix", "exim": "usr/sbin/exim4", "opensmtpd": "usr/sbin/smtpd",
+            "dovecot": "usr/lib/dovecot/imap"}
 USERS = {"postfix": 61301, "Debian-exim": 61302, "opensmtpd": 61303, "opensmtpq": 61304, "postdrop": 61305, "reader": 61306}
 
 SPACE = r"""set -e

@@ -1,0 +1,155 @@
+"""mailcopy.py - copies all mailboxes of an account to another server, as imapsync does: IMAP on both sides, names, flags, dates and bytes as
+they are."""
+import base64
+import re
+from datetime import datetime
+
+BATCH = 20  # messages of one FETCH and of one APPEND
+PIECE = re.compile(rb'\(|\)|"(?:[^"\\]|\\.)*"|~?\{\d+\+?\}|[^\s()]+')
+
+
+def utf7(name):
+    """RFC 3501 5.1.3."""
+    def run(found):
+        return "&" + base64.b64encode(found[0].encode("utf-16-be")).decode().rstrip("=").replace("/", ",") + "-"
+    return re.sub(r"[^\x20-\x7e]+", run, name.replace("&", "&-")).encode()
+
+
+def quoted(text):
+    return b'"' + re.sub(rb'(["\\])', rb"\\\1", text) + b'"'
+
+
+class Connection:
+    """A client that takes responses apart into atoms, strings and lists."""
+
+    def __init__(self, source, sink, login=None):
+        self.source, self.sink, self.n = source, sink, 0
+        self.response()  # the greeting
+        if login:
+            self.command(b"LOGIN " + b" ".join(quoted(word.encode()) for word in login))
+        self.capabilities = {word.decode() for line in self.command(b"CAPABILITY") for word in line[1:]}
+
+    def response(self):
+        """One response as nested lists; text of a status response is words like any other."""
+        tokens = []
+        while True:
+            line = self.source.readline()
+            assert line.endswith(b"\r\n"), f"the server has closed: {line!r}"
+            for piece in PIECE.findall(line[:-2]):
+                literal = re.fullmatch(rb"~?\{(\d+)\}", piece)
+                tokens.append(("string", self.source.read(int(literal[1]))) if literal else ("word", piece))
+            if not tokens or tokens[-1][0] == "word":
+                return self.nest(iter(tokens))
+
+    def nest(self, tokens):
+        out = []
+        for kind, value in tokens:
+            if kind == "word" and value == b"(":
+                out.append(self.nest(tokens))
+            elif kind == "word" and value == b")":
+                return out
+            elif kind == "word" and value.startswith(b'"'):
+                out.append(re.sub(rb"\\(.)", rb"\1", value[1:-1]))
+            else:
+                out.append(value)
+        return out
+
+    def send(self, data):
+        self.sink.write(data)
+        self.sink.flush()
+
+    def command(self, line):
+        """The untagged responses, without the star."""
+        self.n += 1
+        tag = b"c%d" % self.n
+        self.send(tag + b" " + line + b"\r\n")
+        said = []
+        while (response := self.response())[0] != tag:
+            said.append(response[1:])
+        assert response[1] == b"OK", f"{line[:200]!r}: {response}"
+        return said
+
+    def mailboxes(self):
+        """{name as on the wire: separator} of what can be selected."""
+        found = {}
+        for _, flags, separator, name in (r for r in self.command(b'LIST "" "*"') if r[0] == b"LIST"):
+            if not {b"\\noselect", b"\\nonexistent"} & {f.lower() for f in flags}:
+                found[name] = separator
+        return found
+
+    def subscribed(self):
+        return {r[3] for r in self.command(b'LSUB "" "*"') if r[0] == b"LSUB"}
+
+    def select(self, mailbox, command=b"SELECT"):
+        said = self.command(command + b" " + quoted(mailbox))
+        return next(int(r[0]) for r in said if r[1:] == [b"EXISTS"])
+
+    def messages(self, mailbox, body=b"BODY.PEEK[]"):
+        """Yields lists of at most BATCH messages (flags, date, bytes) in the order of their numbers."""
+        total = self.select(mailbox, b"EXAMINE")
+        for first in range(1, total + 1, BATCH):
+            said = self.command(b"FETCH %d:%d (FLAGS INTERNALDATE RFC822.SIZE %s)" % (first, min(total, first + BATCH - 1), body))
+            yield [taken(r[2]) for r in said if r[1:2] == [b"FETCH"]]
+
+    def append(self, mailbox, messages):
+        """One command for all where MULTIAPPEND is offered."""
+        if "MULTIAPPEND" not in self.capabilities:
+            for one in messages:
+                self.append_all(mailbox, [one])
+        else:
+            self.append_all(mailbox, messages)
+
+    def append_all(self, mailbox, messages):
+        parts = []
+        for flags, date, data in messages:
+            mark = b"~" if b"\0" in data else b""
+            parts.append(b'(%s) "%s" %s{%d+}\r\n%s' % (b" ".join(flags), date, mark, len(data), data))
+        self.command(b"APPEND " + quoted(mailbox) + b" " + b" ".join(parts))
+
+    def close(self):
+        self.command(b"LOGOUT")
+        self.source.close()
+        self.sink.close()
+
+
+def taken(items):
+    """(flags, date, bytes) of a FETCH; the size that was told must be that of the bytes."""
+    found = {name.split(b"[")[0].upper(): value for name, value in zip(items[::2], items[1::2])}
+    data = next(found[name] for name in (b"BODY", b"BINARY") if name in found)
+    assert int(found[b"RFC822.SIZE"]) == len(data)
+    return sorted(f for f in found[b"FLAGS"] if f != b"\\Recent"), found[b"INTERNALDATE"], data
+
+
+def instant(date):
+    return datetime.strptime(date.decode().strip(), "%d-%b-%Y %H:%M:%S %z").timestamp()
+
+
+def renamed(name, old, new):
+    return name if name.upper() == b"INBOX" else name.replace(old, new)
+
+
+def copy(source, target):
+    """All mailboxes, what is in them, and the subscriptions. Names change only in what separates their levels."""
+    there = target.mailboxes()
+    new = next(iter(there.values()))
+    for name, old in source.mailboxes().items():
+        far = renamed(name, old, new)
+        if far not in there:
+            target.command(b"CREATE " + quoted(far))
+        for batch in source.messages(name):
+            target.append(far, batch)
+    wanted, had = {renamed(name, old, new) for name in source.subscribed()}, target.subscribed()
+    for command, names in ((b"SUBSCRIBE ", wanted - had), (b"UNSUBSCRIBE ", had - wanted)):
+        for name in names:
+            target.command(command + quoted(name))
+
+
+def picture(side, separator=b"/"):
+    """{mailbox: [(flags, instant, bytes)]} of what is not empty, and the subscriptions, with one separator for all servers."""
+    boxes = side.mailboxes()
+    content = {}
+    for name, own in boxes.items():
+        messages = [(tuple(flags), instant(date), data) for batch in side.messages(name) for flags, date, data in batch]
+        if messages:
+            content[renamed(name, own, separator)] = messages
+    return content, {renamed(name, own, separator) for name in side.subscribed()}
