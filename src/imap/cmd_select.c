@@ -35,6 +35,7 @@ select_close(struct imap_session *s)
 	uidset_fini(&box->recent);
 	uidset_fini(&box->saved);
 	uidset_fini(&box->own);
+	uidset_fini(&box->batches.told);
 	free(box);
 	s->box = NULL;
 	if (s->state == IN_SELECTED)

@@ -49,6 +49,7 @@ static const struct verb verbs[] = {
 	{ STR_INIT("COPY"), IN_SELECTED, VERB_UID, cmd_copy_parse, cmd_copy_run, NULL, "RFC 9051 6.4.7" },
 	{ STR_INIT("MOVE"), IN_SELECTED, VERB_UID | VERB_WRITES, cmd_copy_parse, cmd_move_run, "MOVE",
 	    "RFC 9051 6.4.8" },
+	{ STR_INIT("UIDBATCHES"), IN_SELECTED, 0, cmd_uidbatches_parse, cmd_uidbatches_run, "UIDBATCHES", "RFC 10022 3.1" },
 };
 
 static bool

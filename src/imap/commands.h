@@ -48,6 +48,7 @@ enum step cmd_getquotaroot_run(struct imap_session *s, struct command *c);
 VERB(search);
 VERB(sort);
 VERB(thread);
+VERB(uidbatches);
 
 /* " NAME" unless out has it already; NULL is nothing. */
 void commands_add_capability(struct buf *out, const char *name);

@@ -14,6 +14,7 @@
 #include <postern/store/request.h>
 #include <postern/store/user.h>
 
+#include "batches.h"
 #include "frame.h"
 #include "lex.h"
 #include "out.h"
@@ -88,6 +89,7 @@ struct selected {
 	uint64_t modseq;       /* the client knows all changes up to here, but for what is in `gone` */
 	uint64_t told_modseq;  /* it knows all of them up to here */
 	size_t keywords;       /* the client has been told so many */
+	struct batches batches; /* what UIDBATCHES told (RFC 10022) */
 	struct store_watch *watch;
 	/* What this session changed itself and has told already, or was asked to keep silent about. */
 	uint64_t own_modseq;

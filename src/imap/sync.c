@@ -178,6 +178,7 @@ take_gone(struct imap_session *s, struct sync *y)
 	if (tells_vanished(s))
 		vanish(box, y);
 	view_remove(&box->view, &box->gone, &y->expunged);
+	box->batches.gone += uidset_count(&y->expunged);
 	if (tells_vanished(s))
 		uidset_clear(&y->expunged);
 	uidset_remove_set(&box->recent, &box->gone);
@@ -227,6 +228,7 @@ begin(struct imap_session *s, const struct command *c, struct store_view *v, str
 	count = box->view.count;
 	sync_take_new(s, v);
 	y->exists = box->view.count != count;
+	box->batches.arrived += box->view.count - count;
 	return true;
 }
 

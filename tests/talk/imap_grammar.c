@@ -304,7 +304,7 @@ static const struct {
 	{ "LIMIT", nothing }, { "MAILBOXID", code_object }, { "MODIFIED", code_set }, { "NONEXISTENT", nothing },
 	{ "NOPERM", nothing }, { "NOTSAVED", nothing }, { "OVERQUOTA", nothing },
 	{ "PARSE", nothing }, { "PERMANENTFLAGS", code_flags }, { "PRIVACYREQUIRED", nothing }, { "READ-ONLY", nothing },
-	{ "READ-WRITE", nothing }, { "SERVERBUG", nothing }, { "TOOBIG", nothing }, { "TRYCREATE", nothing },
+	{ "READ-WRITE", nothing }, { "SERVERBUG", nothing }, { "TOOBIG", nothing }, { "TOOFEW", nothing }, { "TOOMANY", nothing }, { "TRYCREATE", nothing },
 	{ "UIDNEXT", code_number }, { "UIDNOTSTICKY", nothing }, { "UIDREQUIRED", nothing }, { "UIDVALIDITY", code_number },
 	{ "UNAVAILABLE", nothing },
 	{ "UNKNOWN-CTE", nothing }, { "UNSEEN", code_unseen }, { "USEATTR", nothing },
@@ -565,6 +565,29 @@ vanished(struct say *s)
 		s->g->exists -= (uint32_t)n;
 }
 
+/* RFC 10022 3.1.2: ranges from the highest UID down, one right below the other. */
+static void
+uidbatches(struct say *s)
+{
+	uint64_t above = 0;
+
+	say_want(s, " (TAG ");
+	say_string(s);
+	say_want(s, ")");
+	if (!cur_take(&s->c, " "))
+		return;
+	do {
+		uint64_t high = say_nz_number(s);
+		uint64_t low;
+
+		say_want(s, ":");
+		low = say_nz_number(s);
+		if (high < low || (above != 0 && high != above - 1))
+			say_fail(s, "the next range below");
+		above = low;
+	} while (cur_take(&s->c, ","));
+}
+
 static const struct {
 	const char *name;
 	void (*rest)(struct say *s);
@@ -573,7 +596,7 @@ static const struct {
 	{ "ENABLED", enabled }, { "FLAGS", flags }, { "LIST", list }, { "LSUB", list }, { "STATUS", status },
 	{ "SEARCH", search }, { "ESEARCH", esearch }, { "NAMESPACE", namespaces }, { "ID", id },
 	{ "VANISHED", vanished }, { "SORT", search }, { "THREAD", thread },
-	{ "QUOTA", quota }, { "QUOTAROOT", quotaroot },
+	{ "UIDBATCHES", uidbatches }, { "QUOTA", quota }, { "QUOTAROOT", quotaroot },
 };
 
 static void
