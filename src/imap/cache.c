@@ -42,7 +42,7 @@ feed_all(struct mime_parser *parser, int fd)
 }
 
 bool
-imap_make_cache(void *ctx, int fd, uint64_t size, bool lf, struct buf *out)
+imap_make_cache(void *ctx, int fd, uint64_t size, bool lf, struct store_made *out)
 {
 	struct arena arena;
 	struct mime_parser *parser;
@@ -59,5 +59,5 @@ imap_make_cache(void *ctx, int fd, uint64_t size, bool lf, struct buf *out)
 		cacherow_write(out, tree, fd, lf);
 	mime_parser_free(parser);
 	arena_fini(&arena);
-	return ok && !out->over;
+	return ok && !out->row.over && !out->keys.over;
 }

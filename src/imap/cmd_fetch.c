@@ -151,13 +151,18 @@ enum ready { READY, NOT_PARSED, UNREADABLE };
 static enum ready
 prepare(struct imap_session *s, struct fetch *f, struct store_view *v)
 {
-	bool tree = !(f->flags & FETCH_TREE) || f->letter.tree != NULL;
+	unsigned needs = f->flags;
+	struct str row;
+	bool ready;
 
-	if (!tree)
-		tree = letter_cached(&f->letter, v);
-	if ((!tree || f->flags & FETCH_FILE) && !letter_open(&f->letter, s, v))
+	if (needs & (FETCH_TREE | FETCH_LINES) && !f->letter.has_row && store_rows_find(&f->rows, f->m.uid, &row))
+		letter_take_row(&f->letter, row);
+	if (needs & FETCH_LINES && !letter_keeps(&f->letter, f->lines))
+		needs |= FETCH_TREE | FETCH_FILE;
+	ready = !(needs & FETCH_TREE) || letter_take_tree(&f->letter);
+	if ((!ready || needs & FETCH_FILE) && !letter_open(&f->letter, s, v))
 		return UNREADABLE;
-	return tree ? READY : NOT_PARSED;
+	return ready ? READY : NOT_PARSED;
 }
 
 /* The record of the next message into f->m; false: it is gone. */
@@ -231,9 +236,11 @@ walk(struct imap_session *s, struct command *c, struct store_view *v)
 	f->keywords = keywords;
 	f->view = v;
 	store_scan_open(&scan, v, s->box->mailbox, view_uid(&s->box->view, f->next));
+	store_rows_open(&f->rows, v, s->box->mailbox, STORE_CACHE_ROWS);
 	while (f->next != 0 && n++ < MESSAGES_PER_STEP && s->out.n - begin < OUT_PER_STEP)
 		if (!one_message(s, c, v, &scan))
 			break;
+	store_rows_close(&f->rows);
 	store_scan_close(&scan);
 	f->keywords = NULL;
 	f->view = NULL;

@@ -7,7 +7,6 @@
 #include "search.h"
 
 #include <postern/core/clock.h>
-#include <postern/message/imapdata.h>
 
 #include "cacherow.h"
 #include "commands.h"
@@ -159,12 +158,13 @@ find_id(struct search *q, struct store_view *v)
 static enum truth
 match_envelope(struct search *q, struct store_view *v)
 {
-	struct str row, preview, data;
+	struct cacherow r;
+	struct str row;
 	enum truth t;
 
-	if (!store_cache(v, q->box->mailbox, q->m.uid, &row) || !cacherow_read(row, &preview, &data))
+	if (!store_cache(v, q->box->mailbox, q->m.uid, &row) || !cacherow_read(row, &r))
 		return TRUTH_OPEN;
-	q->envelope = imapdata_read_envelope(&q->folds, data);
+	q->envelope = cacherow_envelope(&q->folds, &r);
 	if (q->envelope == NULL)
 		return TRUTH_OPEN;
 	q->level = LEVEL_ENVELOPE;

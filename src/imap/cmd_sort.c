@@ -34,7 +34,7 @@ criterion(struct lex *l, struct sort *o)
 	if (!lex_ok(l))
 		return;
 	o->by[o->nby++] = k;
-	o->search.envelopes |= k.row->envelope;
+	o->search.wants_keys |= k.row->keys;
 }
 
 static void
@@ -147,12 +147,12 @@ begin_order_step(struct imap_session *s, struct command *c)
 
 /* Beyond the limit nothing is kept any more; the end of the walk tells. */
 static void
-keep(struct search *q, const struct mime_envelope *e)
+keep(struct search *q, const struct mailkeys *k)
 {
 	struct sort *o = (struct sort *)q;
 
 	if (!o->text.over)
-		sort_add(o, &q->m, e, q->next);
+		sort_add(o, &q->m, k, q->next);
 }
 
 enum step

@@ -97,17 +97,14 @@ build_step(struct imap_session *s, struct command *c)
 }
 
 static void
-keep(struct search *q, const struct mime_envelope *e)
+keep(struct search *q, const struct mailkeys *k)
 {
 	struct thread_args *a = (struct thread_args *)q;
 
 	threads_add(&a->threads, &(struct thread_message){
 		.number = q->c->uid ? q->m.uid : q->next,
-		.date = search_sent_date(&q->m, e),
-		.subject = e->subject,
-		.message_id = e->message_id,
-		.in_reply_to = e->in_reply_to,
-		.references = e->references,
+		.date = mailkeys_sent(k, &q->m),
+		.keys = k,
 	});
 }
 
@@ -119,7 +116,7 @@ cmd_thread_run(struct imap_session *s, struct command *c)
 	q->c = c;
 	q->then = search_each_step;
 	q->each = keep;
-	q->envelopes = true;
+	q->wants_keys = true;
 	q->after_each = build_step;
 	return search_begin(s, c);
 }

@@ -17,7 +17,6 @@ enum {
 	FETCH_IMPLIED = 2,             /* UID, MODSEQ: asked for by the command's form */
 	FETCH_SECTION_DEPTH_MAX = 100, /* numbers in a section: MIME_DEPTH_MAX levels exist */
 	FETCH_FIELDS_MAX = 500,        /* names in HEADER.FIELDS */
-	FETCH_HEADER_MAX = 1024 * 1024, /* octets of a header that HEADER.FIELDS looks at */
 	FETCH_PIECE = 32 * 1024,       /* octets written in one step */
 };
 
@@ -29,6 +28,7 @@ enum fetch_flag {
 	FETCH_TREE = 1 << 4,     /* needs the structure */
 	FETCH_FILE = 1 << 5,     /* needs the message file */
 	FETCH_LAZY = 1 << 6,     /* "(LAZY)" may follow: then nothing is done for it */
+	FETCH_LINES = 1 << 7,    /* needs header lines that are kept with the structure (headlines.h) */
 };
 
 struct fetch;
@@ -63,6 +63,7 @@ struct fetch_item {
 	const struct fetch_row *row;
 	unsigned flags;        /* the row's, less what this section does not need */
 	struct fetch_section section;
+	uint64_t lines;        /* FETCH_LINES: which */
 	bool partial;
 	uint64_t from;
 	uint64_t size;
@@ -90,6 +91,7 @@ struct fetch {
 	struct fetch_item *items;
 	size_t n;
 	unsigned flags;        /* of all items, ORed */
+	uint64_t lines;        /* the same */
 	bool changedsince;     /* only messages with a higher mod-sequence than resync.since (RFC 7162 3.1.4.1) … */
 	bool vanished;         /* … and the UIDs that are gone since (RFC 7162 3.2.6) */
 	struct resync resync;
@@ -105,6 +107,7 @@ struct fetch {
 	uint32_t seq;
 	struct store_message m;
 	struct store_view *view;    /* only while the index is open: items that need no structure are written then */
+	struct store_rows_walk rows; /* the same */
 	const struct str *keywords; /* names by bit; the same */
 	size_t item;           /* the next item to be written */
 	struct letter letter;

@@ -62,23 +62,41 @@ stream_span(struct imap_session *s, struct fetch *f, struct mime_span span)
 	return FETCH_STREAMS;
 }
 
-/* The header is read at once; what lies beyond FETCH_HEADER_MAX is not looked at. */
+static void
+write_clipped(struct imap_session *s, const struct fetch_item *i, struct buf *fields)
+{
+	struct mime_span span = fetch_clip(i, (struct mime_span){ 0, fields->n });
+
+	crlf_mask_nul(fields->p, fields->n);
+	write_literal_header(s, span.size);
+	buf_add(&s->out, str_sub(buf_str(fields), span.at, span.at + span.size));
+}
+
+static void
+write_kept_lines(struct imap_session *s, const struct headlines *lines, const struct fetch_item *i)
+{
+	struct buf fields;
+
+	buf_init(&fields, SIZE_MAX);
+	headlines_select(&fields, lines, i->lines);
+	write_clipped(s, i, &fields);
+	buf_fini(&fields);
+}
+
+/* The header is read at once; what lies beyond HEADLINES_HEADER_MAX is not looked at. */
 static void
 write_fields(struct imap_session *s, struct fetch *f, const struct fetch_item *i, struct mime_span span)
 {
 	struct buf header;
 	struct buf fields;
-	size_t n = span.size < FETCH_HEADER_MAX ? (size_t)span.size : FETCH_HEADER_MAX;
+	size_t n = span.size < HEADLINES_HEADER_MAX ? (size_t)span.size : HEADLINES_HEADER_MAX;
 
 	buf_init(&header, SIZE_MAX);
 	buf_init(&fields, SIZE_MAX);
 	if (letter_read(&f->letter, span.at, n, &header)) {
 		header_select(&fields, buf_str(&header), i->section.fields == FIELDS_ONLY ? HEADER_ONLY : HEADER_EXCEPT,
 		    i->section.names, i->section.nnames);
-		span = fetch_clip(i, (struct mime_span){ 0, fields.n });
-		crlf_mask_nul(fields.p, fields.n);
-		write_literal_header(s, span.size);
-		buf_add(&s->out, str_sub(buf_str(&fields), span.at, span.at + span.size));
+		write_clipped(s, i, &fields);
 	} else {
 		f->failed = true;
 		fetch_write_nil(s);
@@ -93,7 +111,7 @@ find_span(const struct fetch *f, const struct fetch_item *i, struct mime_span *s
 {
 	const struct fetch_section *sec = &i->section;
 
-	if (!(i->flags & FETCH_TREE)) {
+	if (!(i->flags & (FETCH_TREE | FETCH_LINES))) {
 		*span = (struct mime_span){ 0, f->letter.size };
 		return true;
 	}
@@ -105,6 +123,10 @@ fetch_write_body(struct imap_session *s, struct fetch *f, const struct fetch_ite
 {
 	struct mime_span span;
 
+	if (i->flags & FETCH_LINES && letter_keeps(&f->letter, i->lines)) {
+		write_kept_lines(s, &f->letter.row.lines, i);
+		return FETCH_WRITTEN;
+	}
 	if (f->letter.fd == -1 || !find_span(f, i, &span)) {
 		fetch_write_nil(s);
 		return FETCH_WRITTEN;

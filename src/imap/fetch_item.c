@@ -97,8 +97,11 @@ write_text(struct buf *out, struct str s)
 static enum fetch_went
 write_preview(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
 {
-	if (i->flags & FETCH_TREE || f->letter.tree != NULL || letter_cached(&f->letter, f->view))
-		write_text(&s->out, f->letter.preview);
+	bool lazy = !(i->flags & FETCH_TREE);
+	struct str row;
+
+	if (f->letter.has_row || (lazy && store_rows_find(&f->rows, f->m.uid, &row) && letter_take_row(&f->letter, row)))
+		write_text(&s->out, f->letter.row.preview);
 	else
 		fetch_write_nil(s);
 	return FETCH_WRITTEN;

@@ -81,6 +81,18 @@ section_text(struct lex *l, struct fetch_section *sec)
 	lex_fail(l, "unknown section");
 }
 
+/* Fields of the message's own header that are kept need neither structure nor file. */
+static void
+use_kept_lines(struct fetch_item *i)
+{
+	const struct fetch_section *sec = &i->section;
+
+	if (sec->fields != FIELDS_ONLY || sec->depth > 0 || !headlines_bits(sec->names, sec->nnames, &i->lines))
+		return;
+	i->flags &= ~(unsigned)(FETCH_TREE | FETCH_FILE);
+	i->flags |= FETCH_LINES;
+}
+
 /* "[" [section-spec] "]" */
 static void
 section(struct lex *l, struct fetch_item *i)
@@ -96,6 +108,8 @@ section(struct lex *l, struct fetch_item *i)
 	lex_want(l, ']');
 	if (i->section.depth == 0 && i->section.what == MIME_WHOLE && !(i->flags & FETCH_BINARY))
 		i->flags &= ~(unsigned)FETCH_TREE;
+	if (lex_ok(l))
+		use_kept_lines(i);
 }
 
 /* ["<" number64 "." nz-number64 ">"] */
@@ -188,6 +202,7 @@ add_item(struct lex *l, struct fetch *f, struct fetch_item i)
 		return;
 	i.label = make_label(l->arena, &i);
 	f->flags |= i.flags;
+	f->lines |= i.lines;
 	f->items[f->n++] = i;
 }
 

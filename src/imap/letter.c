@@ -8,9 +8,6 @@
 #include <postern/core/io.h>
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
-#include <postern/message/imapdata.h>
-
-#include "cacherow.h"
 
 enum {
 	PIECE = 64 * 1024,
@@ -30,7 +27,7 @@ letter_close(struct letter *t)
 		mime_parser_free(t->parser);
 	t->parser = NULL;
 	t->tree = NULL;
-	t->preview = STR("");
+	t->has_row = false;
 	t->fed = 0;
 	io_close(&t->fd);
 	arena_reset(&t->arena);
@@ -54,15 +51,33 @@ letter_begin(struct letter *t, uint32_t mailbox, const struct store_message *m)
 
 /* The row is copied: it outlives the view. */
 bool
+letter_take_row(struct letter *t, struct str row)
+{
+	if (!t->has_row)
+		t->has_row = cacherow_read(arena_str(&t->arena, row), &t->row);
+	return t->has_row;
+}
+
+bool
+letter_take_tree(struct letter *t)
+{
+	if (t->tree == NULL && t->has_row)
+		t->tree = cacherow_tree(&t->arena, &t->row);
+	return t->tree != NULL;
+}
+
+bool
+letter_keeps(const struct letter *t, uint64_t lines)
+{
+	return t->has_row && !(t->row.lines.left_out & lines);
+}
+
+bool
 letter_cached(struct letter *t, struct store_view *v)
 {
 	struct str row;
-	struct str data;
 
-	if (store_cache(v, t->mailbox, t->uid, &row)
-	    && cacherow_read(arena_str(&t->arena, row), &t->preview, &data))
-		t->tree = imapdata_read(&t->arena, data);
-	return t->tree != NULL;
+	return store_cache(v, t->mailbox, t->uid, &row) && letter_take_row(t, row) && letter_take_tree(t);
 }
 
 static void
@@ -98,17 +113,19 @@ letter_open(struct letter *t, struct imap_session *s, struct store_view *v)
 static enum step
 end_parse(struct letter *t, struct imap_session *s)
 {
-	struct buf row;
-	struct str data;
+	struct store_made made;
 
 	t->tree = mime_parser_end(t->parser);
 	mime_parser_free(t->parser);
 	t->parser = NULL;
-	buf_init(&row, SIZE_MAX);
-	cacherow_write(&row, t->tree, t->fd, t->file.lf);
-	cacherow_read(arena_str(&t->arena, buf_str(&row)), &t->preview, &data);
-	store_cache_put(s->setup.user, t->mailbox, t->uid, buf_str(&row));
-	buf_fini(&row);
+	buf_init(&made.row, SIZE_MAX);
+	buf_init(&made.keys, SIZE_MAX);
+	cacherow_write(&made, t->tree, t->fd, t->file.lf);
+	t->has_row = false;
+	letter_take_row(t, buf_str(&made.row));
+	store_cache_put(s->setup.user, t->mailbox, t->uid, buf_str(&made.row), buf_str(&made.keys));
+	buf_fini(&made.row);
+	buf_fini(&made.keys);
 	return STEP_DONE;
 }
 

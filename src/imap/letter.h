@@ -10,12 +10,14 @@
 #include <postern/message/mime.h>
 #include <postern/store/read.h>
 
+#include "cacherow.h"
 #include "sess.h"
 
 struct letter {
 	struct arena arena;      /* of the structure; kept from message to message */
 	const struct mime *tree; /* NULL: not known (yet) */
-	struct str preview;      /* with it (preview.h) */
+	struct cacherow row;     /* what the cache keeps, … */
+	bool has_row;            /* … or would, of a message that was parsed */
 	uint32_t mailbox;
 	uint32_t uid;
 	int fd;                  /* -1: not open */
@@ -31,8 +33,15 @@ void letter_fini(struct letter *t);
 /* Forgets the message. */
 void letter_close(struct letter *t);
 
-/* Begins with a message of this mailbox; the structure if the cache has it (true). */
+/* Begins with a message of this mailbox. */
 void letter_begin(struct letter *t, uint32_t mailbox, const struct store_message *m);
+/* Copies the cache row, unless there is one already; false when it cannot be used. */
+bool letter_take_row(struct letter *t, struct str row);
+/* The structure out of the row. */
+bool letter_take_tree(struct letter *t);
+/* Whether the row answers for header fields with these bits (headlines.h). */
+bool letter_keeps(const struct letter *t, uint64_t lines);
+/* Both, if the cache has them. */
 bool letter_cached(struct letter *t, struct store_view *v);
 /* Opens the file, unless it is open. False: it cannot be read, the reason is logged. */
 bool letter_open(struct letter *t, struct imap_session *s, struct store_view *v);

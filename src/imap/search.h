@@ -11,6 +11,7 @@
 #include <postern/message/encoding.h>
 
 #include "letter.h"
+#include "mailkeys.h"
 #include "numbers.h"
 #include "sess.h"
 
@@ -123,8 +124,8 @@ struct search {
 	uint64_t first_modseq;     /* … of the first result … */
 	uint64_t last_modseq;      /* … and the last */
 	/* SORT and THREAD */
-	void (*each)(struct search *q, const struct mime_envelope *e); /* q->m and its envelope; NULL unless asked for */
-	bool envelopes;
+	void (*each)(struct search *q, const struct mailkeys *k); /* q->m and its keys; NULL unless asked for */
+	bool wants_keys;
 	enum step (*after_each)(struct imap_session *s, struct command *c);
 	/* the answer */
 	enum step (*then)(struct imap_session *s, struct command *c); /* after the walk */
@@ -171,8 +172,6 @@ enum step search_again(struct imap_session *s, struct command *c, const struct u
 
 /* search_each.c: a q->then that calls q->each for every result and goes on with q->after_each. */
 enum step search_each_step(struct imap_session *s, struct command *c);
-/* RFC 5256 2.2: the Date field as an instant, else INTERNALDATE. */
-int64_t search_sent_date(const struct store_message *m, const struct mime_envelope *e);
 
 /* search_tell.c */
 /* Saves what is to be saved and writes the answer. */

@@ -1,10 +1,6 @@
-/* search_each.c - the messages that were found, one after another with record and envelope, for SORT and THREAD. What the
- * cache has is not looked for in the file. */
+/* search_each.c - the messages that were found, one after another with record and keys, for SORT and THREAD. What the cache has is
+ * not looked for in the file. */
 #include "search.h"
-
-#include <postern/message/imapdata.h>
-
-#include "cacherow.h"
 
 enum {
 	MESSAGES_PER_STEP = 1000,
@@ -25,25 +21,15 @@ drop(struct search *q)
 	uidset_remove(&q->found, q->next, q->next);
 }
 
-static const struct mime_envelope *
-cached_envelope(struct search *q, struct store_view *v)
-{
-	struct str row, preview, data;
-
-	arena_reset(&q->folds);
-	if (!store_cache(v, q->box->mailbox, q->m.uid, &row) || !cacherow_read(row, &preview, &data))
-		return NULL;
-	return imapdata_read_envelope(&q->folds, data);
-}
-
-/* False: its envelope has to be made from the file first. */
+/* False: its keys have to be made from the file first. */
 static bool
-one(struct search *q, struct store_view *v)
+one(struct search *q, struct store_view *v, struct store_rows_walk *rows)
 {
-	const struct mime_envelope *e = q->envelopes ? cached_envelope(q, v) : NULL;
+	struct mailkeys k;
+	struct str row;
 
-	if (!q->envelopes || e != NULL) {
-		q->each(q, e);
+	if (!q->wants_keys || (store_rows_find(rows, q->m.uid, &row) && mailkeys_read(row, &k))) {
+		q->each(q, q->wants_keys ? &k : NULL);
 		return true;
 	}
 	letter_begin(&q->letter, q->box->mailbox, &q->m);
@@ -57,18 +43,21 @@ one(struct search *q, struct store_view *v)
 static void
 walk(struct search *q, struct command *c, struct store_view *v)
 {
+	struct store_rows_walk rows;
 	struct store_scan scan;
 
 	store_scan_open(&scan, v, q->box->mailbox, view_uid(&q->box->view, q->next));
+	store_rows_open(&rows, v, q->box->mailbox, STORE_KEYS);
 	for (unsigned n = 0; n < MESSAGES_PER_STEP && q->next != 0; n++) {
 		if (!store_scan_find(&scan, view_uid(&q->box->view, q->next), &q->m)) {
 			drop(q);
-		} else if (!one(q, v)) {
+		} else if (!one(q, v, &rows)) {
 			c->step = parse_step;
 			break;
 		}
 		next(q);
 	}
+	store_rows_close(&rows);
 	store_scan_close(&scan);
 }
 
@@ -91,6 +80,20 @@ each_step(struct imap_session *s, struct command *c)
 	return STEP_MORE;
 }
 
+/* As the cache would have them. */
+static void
+each_parsed(struct search *q)
+{
+	struct mailkeys k;
+	struct buf row;
+
+	buf_init(&row, SIZE_MAX);
+	mailkeys_write(&row, q->letter.tree->root->envelope);
+	if (mailkeys_read(buf_str(&row), &k))
+		q->each(q, &k);
+	buf_fini(&row);
+}
+
 static enum step
 parse_step(struct imap_session *s, struct command *c)
 {
@@ -99,7 +102,7 @@ parse_step(struct imap_session *s, struct command *c)
 	if (letter_parse(&q->letter, s) == STEP_MORE)
 		return STEP_MORE;
 	if (q->letter.tree != NULL) {
-		q->each(q, q->letter.tree->root->envelope);
+		each_parsed(q);
 	} else {
 		q->failed = true;
 		drop(q);
@@ -119,12 +122,4 @@ search_each_step(struct imap_session *s, struct command *c)
 	q->next = uidset_first(&q->found);
 	c->step = each_step;
 	return STEP_MORE;
-}
-
-int64_t
-search_sent_date(const struct store_message *m, const struct mime_envelope *e)
-{
-	struct date d;
-
-	return e->date.p != NULL && date_parse_mail(e->date, &d) ? d.seconds : m->internal_date;
 }

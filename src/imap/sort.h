@@ -45,17 +45,16 @@ struct sort {
 /* A criterion is a row. */
 struct sort_row {
 	struct str name;
-	bool text;     /* compared by octets of folded text (i;unicode-casemap), else as numbers */
-	bool envelope; /* needs the envelope */
-	int64_t (*number)(const struct store_message *m, const struct mime_envelope *e);
-	void (*write)(struct buf *out, const struct mime_envelope *e);
+	bool keys;     /* needs the keys */
+	int64_t (*number)(const struct store_message *m, const struct mailkeys *k); /* NULL: */
+	enum mailkeys_text text; /* compared by octets, folded (i;unicode-casemap) */
 	const char *capability;
 	const char *rfc;
 };
 
 const struct sort_row *sort_find(struct str name);
 /* Adds a message: its values by all criteria. False when SORT_TEXT_MAX is passed. */
-bool sort_add(struct sort *o, const struct store_message *m, const struct mime_envelope *e, uint32_t seq);
+bool sort_add(struct sort *o, const struct store_message *m, const struct mailkeys *k, uint32_t seq);
 order_compare sort_compare;
 
 #endif

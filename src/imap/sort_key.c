@@ -1,103 +1,45 @@
-/* sort_key.c - every sort criterion: a row and its value (RFC 5256 3; DISPLAYFROM, DISPLAYTO: RFC 5957 3). */
+/* sort_key.c - every sort criterion: a row and its value, which is read or stands in the keys (RFC 5256 3; DISPLAYFROM, DISPLAYTO:
+ * RFC 5957 3). */
 #include "sort.h"
 
 #include <postern/core/mem.h>
 
 #include "commands.h"
-#include "subject.h"
 
 static int64_t
-arrival(const struct store_message *m, const struct mime_envelope *e)
+arrival(const struct store_message *m, const struct mailkeys *k)
 {
-	(void)e;
+	(void)k;
 	return m->internal_date;
 }
 
 static int64_t
-size(const struct store_message *m, const struct mime_envelope *e)
+size(const struct store_message *m, const struct mailkeys *k)
 {
-	(void)e;
+	(void)k;
 	return (int64_t)m->size;
 }
 
-static void
-subject(struct buf *out, const struct mime_envelope *e)
+static int64_t
+date(const struct store_message *m, const struct mailkeys *k)
 {
-	subject_base(out, e->subject);
+	return mailkeys_sent(k, m);
 }
 
-/* addr-mailbox of the first address; of a group it is the group's name (RFC 9051 7.5.2). */
-static void
-mailbox(struct buf *out, const struct addrlist *list)
-{
-	if (list->first != NULL)
-		charset_fold(out, list->first->local);
-}
-
-static void
-from(struct buf *out, const struct mime_envelope *e)
-{
-	mailbox(out, &e->from);
-}
-
-static void
-to(struct buf *out, const struct mime_envelope *e)
-{
-	mailbox(out, &e->to);
-}
-
-static void
-cc(struct buf *out, const struct mime_envelope *e)
-{
-	mailbox(out, &e->cc);
-}
-
-/* RFC 5957 3: the name, decoded; else mailbox@host; else the mailbox. */
-static void
-display(struct buf *out, const struct addrlist *list)
-{
-	const struct addrlist_item *a = list->first;
-	size_t before = out->n;
-
-	if (a == NULL)
-		return;
-	if (a->kind == ADDRLIST_MAILBOX)
-		search_fold_text(out, a->display);
-	if (out->n > before)
-		return;
-	charset_fold(out, a->local);
-	if (a->kind == ADDRLIST_MAILBOX && a->domain.n > 0) {
-		buf_add_char(out, '@');
-		charset_fold(out, a->domain);
-	}
-}
-
-static void
-display_from(struct buf *out, const struct mime_envelope *e)
-{
-	display(out, &e->from);
-}
-
-static void
-display_to(struct buf *out, const struct mime_envelope *e)
-{
-	display(out, &e->to);
-}
-
-#define NUMBER(name, envelope, value) { STR_INIT(name), false, envelope, value, NULL, "SORT", "RFC 5256 3" }
-#define TEXT(name, write) { STR_INIT(name), true, true, NULL, write, "SORT", "RFC 5256 3" }
-#define DISPLAY(name, write) { STR_INIT(name), true, true, NULL, write, "SORT=DISPLAY", "RFC 5957 4" }
+#define NUMBER(name, keys, value) { STR_INIT(name), keys, value, 0, "SORT", "RFC 5256 3" }
+#define TEXT(name, text) { STR_INIT(name), true, NULL, text, "SORT", "RFC 5256 3" }
+#define DISPLAY(name, text) { STR_INIT(name), true, NULL, text, "SORT=DISPLAY", "RFC 5957 4" }
 
 static const struct sort_row rows[] = {
 	NUMBER("ARRIVAL", false, arrival),
-	TEXT("CC", cc),
-	NUMBER("DATE", true, search_sent_date),
-	DISPLAY("DISPLAYFROM", display_from),
-	DISPLAY("DISPLAYTO", display_to),
-	TEXT("FROM", from),
+	TEXT("CC", KEY_CC),
+	NUMBER("DATE", true, date),
+	DISPLAY("DISPLAYFROM", KEY_DISPLAY_FROM),
+	DISPLAY("DISPLAYTO", KEY_DISPLAY_TO),
+	TEXT("FROM", KEY_FROM),
 	NUMBER("SIZE", false, size),
-	TEXT("SUBJECT", subject),
-	TEXT("TO", to),
+	TEXT("SUBJECT", KEY_BASE_SUBJECT),
+	TEXT("TO", KEY_TO),
 };
 enum { ROWS = sizeof(rows) / sizeof(*rows) };
 
@@ -123,16 +65,16 @@ sort_capabilities(struct buf *out)
 /* --- values --- */
 
 static union sort_value
-value_of(struct sort *o, const struct sort_row *row, const struct store_message *m, const struct mime_envelope *e)
+value_of(struct sort *o, const struct sort_row *row, const struct store_message *m, const struct mailkeys *k)
 {
 	union sort_value v = { .number = 0 };
 
-	if (!row->text) {
-		v.number = row->number(m, e);
+	if (row->number != NULL) {
+		v.number = row->number(m, k);
 		return v;
 	}
 	v.text.at = (uint32_t)o->text.n;
-	row->write(&o->text, e);
+	buf_add(&o->text, k->text[row->text]);
 	v.text.size = (uint32_t)(o->text.n - v.text.at);
 	return v;
 }
@@ -148,12 +90,12 @@ make_room(struct sort *o)
 }
 
 bool
-sort_add(struct sort *o, const struct store_message *m, const struct mime_envelope *e, uint32_t seq)
+sort_add(struct sort *o, const struct store_message *m, const struct mailkeys *k, uint32_t seq)
 {
 	make_room(o);
 	o->seq[o->n] = seq;
 	for (size_t i = 0; i < o->nby; i++)
-		o->values[o->n * o->nby + i] = value_of(o, o->by[i].row, m, e);
+		o->values[o->n * o->nby + i] = value_of(o, o->by[i].row, m, k);
 	o->n++;
 	return !o->text.over;
 }
@@ -167,7 +109,7 @@ text_of(const struct sort *o, const union sort_value *v)
 static int
 compare_values(const struct sort *o, const struct sort_row *row, const union sort_value *a, const union sort_value *b)
 {
-	if (!row->text)
+	if (row->number != NULL)
 		return (a->number > b->number) - (a->number < b->number);
 	return str_cmp(text_of(o, a), text_of(o, b));
 }

@@ -5,16 +5,14 @@
 
 #include <postern/core/mem.h>
 
-#include "subject.h"
 #include "thread_node.h"
 
 void
 threads_init(struct threads *t, enum thread_algorithm algorithm)
 {
 	*t = (struct threads){ .algorithm = algorithm };
-	map_init(&t->ids);
-	map_init(&t->subjects);
-	buf_init(&t->text, THREAD_TEXT_MAX);
+	idmap_init(&t->ids);
+	idmap_init(&t->subjects);
 }
 
 void
@@ -22,9 +20,8 @@ threads_fini(struct threads *t)
 {
 	free(t->node);
 	free(t->root);
-	map_fini(&t->ids);
-	map_fini(&t->subjects);
-	buf_fini(&t->text);
+	idmap_fini(&t->ids);
+	idmap_fini(&t->subjects);
 	order_fini(&t->order);
 }
 
@@ -43,14 +40,6 @@ thread_node_new(struct threads *t)
 	}
 	t->node[t->n] = (struct thread_node){ .parent = NONE, .first = NONE, .last = NONE, .next = NONE };
 	return (uint32_t)t->n++;
-}
-
-struct str
-thread_subject(const struct threads *t, uint32_t i)
-{
-	const struct thread_node *n = &t->node[i];
-
-	return str_sub(buf_str(&t->text), n->subject_at, n->subject_at + n->subject_size);
 }
 
 uint32_t
@@ -73,7 +62,7 @@ thread_parent(struct threads *t, uint32_t i)
 void
 threads_add(struct threads *t, const struct thread_message *m)
 {
-	uint32_t i = t->full ? NONE : t->algorithm == THREAD_REFERENCES ? thread_link(t, m) : thread_node_new(t);
+	uint32_t i = t->full ? NONE : t->algorithm == THREAD_REFERENCES ? thread_link(t, m->keys) : thread_node_new(t);
 	struct thread_node *n;
 
 	if (i == NONE)
@@ -81,10 +70,8 @@ threads_add(struct threads *t, const struct thread_message *m)
 	n = &t->node[i];
 	n->number = m->number;
 	n->date = m->date;
-	n->subject_at = (uint32_t)t->text.n;
-	n->reply = subject_base(&t->text, m->subject);
-	n->subject_size = (uint32_t)(t->text.n - n->subject_at);
-	t->full = t->full || t->text.over;
+	n->subject = m->keys->subject;
+	n->reply = m->keys->flags & MAILKEYS_REPLY;
 	t->messages++;
 }
 
@@ -151,12 +138,16 @@ by_date(const void *ctx, uint32_t a, uint32_t b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
+/* Any order will do that brings the same subjects together. */
 static int
 by_subject(const void *ctx, uint32_t a, uint32_t b)
 {
-	int c = str_cmp(thread_subject(ctx, a), thread_subject(ctx, b));
+	const struct thread_node *x = &((const struct threads *)ctx)->node[a];
+	const struct thread_node *y = &((const struct threads *)ctx)->node[b];
 
-	return c != 0 ? c : by_date(ctx, a, b);
+	if (x->subject != y->subject)
+		return x->subject < y->subject ? -1 : 1;
+	return by_date(ctx, a, b);
 }
 
 static bool
@@ -188,7 +179,7 @@ group(struct threads *t, size_t budget)
 		uint32_t i = t->order.p[t->at];
 		uint32_t before = t->at > 0 ? t->order.p[t->at - 1] : NONE;
 
-		if (before == NONE || !str_eq(thread_subject(t, i), thread_subject(t, before)))
+		if (before == NONE || t->node[i].subject != t->node[before].subject)
 			continue;
 		t->node[i].parent = t->node[before].parent != NONE ? t->node[before].parent : before;
 	}
@@ -215,8 +206,7 @@ add_root(struct threads *t, uint32_t i)
 		t->root[t->nroot++] = i;
 	} else if (thread_is_dummy(&t->node[p]) && !t->node[p].on_top) {
 		t->node[p].on_top = true;
-		t->node[p].subject_at = t->node[i].subject_at;
-		t->node[p].subject_size = t->node[i].subject_size;
+		t->node[p].subject = t->node[i].subject;
 		t->root[t->nroot++] = p;
 	}
 }

@@ -7,28 +7,22 @@
 #define IMAP_THREAD_H
 
 #include <postern/core/buf.h>
-#include <postern/core/map.h>
-#include <postern/core/str.h>
 
+#include "idmap.h"
+#include "mailkeys.h"
 #include "order.h"
 
 enum {
-	THREAD_REFERENCES_MAX = 1000,         /* Message-IDs of one References field: the last ones count */
 	THREAD_NODES_MAX = 16 * 1024 * 1024,  /* messages, and Message-IDs of none */
-	THREAD_TEXT_MAX = 256 * 1024 * 1024,  /* octets of subjects and Message-IDs */
 	THREAD_WALK_MAX = 10000, /* levels looked up to see that a link makes no loop; beyond it there is no link */
 };
 
 enum thread_algorithm { THREAD_ORDEREDSUBJECT, THREAD_REFERENCES };
 
-/* One message; the strings are raw field values, p NULL where the field is absent. */
 struct thread_message {
 	uint32_t number; /* in the answer */
 	int64_t date;    /* sent */
-	struct str subject;
-	struct str message_id;
-	struct str in_reply_to;
-	struct str references;
+	const struct mailkeys *keys;
 };
 
 struct thread_node;
@@ -39,10 +33,8 @@ struct threads {
 	size_t n;
 	size_t cap;
 	size_t messages;        /* nodes that are no dummies */
-	struct map ids;         /* Message-ID → node index + 1 */
-	size_t id_bytes;
-	struct map subjects;    /* folded base subject → node index + 1 */
-	struct buf text;        /* of the subjects */
+	struct idmap ids;       /* Message-ID → node index + 1 */
+	struct idmap subjects;  /* base subject → node index + 1 */
 	struct order order;     /* of all nodes: the messages by date, dummies last */
 	unsigned phase;
 	size_t at;              /* in the phase */

@@ -1,35 +1,21 @@
 /* thread_merge.c - threads of one subject become one thread (RFC 5256 3, REFERENCES, step 5). */
 #include "thread_node.h"
 
-static uint32_t
-table_get(const struct threads *t, struct str subject)
-{
-	return (uint32_t)((uintptr_t)map_get(&t->subjects, subject) - 1);
-}
-
-static void
-table_put(struct threads *t, struct str subject, uint32_t i)
-{
-	map_put(&t->subjects, subject, (void *)((uintptr_t)i + 1));
-}
-
 /* Step 5.B. An empty subject gathers nothing. */
 void
 thread_gather(struct threads *t, uint32_t root)
 {
-	struct str subject = thread_subject(t, root);
 	const struct thread_node *here = &t->node[root];
 	const struct thread_node *there;
+	uint32_t *place;
 
-	if (subject.n == 0)
+	if (here->subject == 0)
 		return;
-	if (map_get(&t->subjects, subject) == NULL) {
-		table_put(t, subject, root);
-		return;
-	}
-	there = &t->node[table_get(t, subject)];
-	if (!thread_is_dummy(there) && (thread_is_dummy(here) || (there->reply && !here->reply)))
-		table_put(t, subject, root);
+	place = idmap_at(&t->subjects, here->subject);
+	there = *place != 0 ? &t->node[*place - 1] : NULL;
+	if (there == NULL
+	    || (!thread_is_dummy(there) && (thread_is_dummy(here) || (there->reply && !here->reply))))
+		*place = root + 1;
 }
 
 static void
@@ -39,19 +25,18 @@ join_under_dummy(struct threads *t, uint32_t root, uint32_t other)
 
 	if (dummy == NONE)
 		return;
-	t->node[dummy].subject_at = t->node[root].subject_at;
-	t->node[dummy].subject_size = t->node[root].subject_size;
+	t->node[dummy].subject = t->node[root].subject;
 	t->node[root].parent = dummy;
 	t->node[other].parent = dummy;
-	table_put(t, thread_subject(t, root), dummy);
+	*idmap_at(&t->subjects, t->node[root].subject) = dummy + 1;
 }
 
 /* Step 5.C. A dummy that gets a parent gives it its children (thread_parent). */
 void
 thread_merge(struct threads *t, uint32_t root)
 {
-	struct str subject = thread_subject(t, root);
-	uint32_t other = subject.n > 0 ? table_get(t, subject) : root;
+	uint64_t subject = t->node[root].subject;
+	uint32_t other = subject != 0 ? *idmap_at(&t->subjects, subject) - 1 : root;
 
 	if (other == root || t->node[root].parent != NONE)
 		return;

@@ -12,17 +12,15 @@ struct thread_node {
 	uint32_t first;   /* child; NONE: none */
 	uint32_t last;
 	uint32_t next;    /* sibling */
-	uint32_t subject_at;
-	uint32_t subject_size;
 	uint32_t children; /* links to it; counted anew when dummies are pruned */
 	int64_t date;
+	uint64_t subject; /* hash of the base subject; 0: it is empty */
 	bool reply;       /* or forward, by its subject */
 	bool on_top;      /* a dummy that is among the roots already */
 };
 
 /* A new node without anything; NONE when there are too many. */
 uint32_t thread_node_new(struct threads *t);
-struct str thread_subject(const struct threads *t, uint32_t i);
 static inline bool
 thread_is_dummy(const struct thread_node *n)
 {
@@ -33,7 +31,7 @@ thread_is_dummy(const struct thread_node *n)
 uint32_t thread_parent(struct threads *t, uint32_t i);
 
 /* thread_link.c: step 1 of REFERENCES. The message's node; NONE when a limit is passed. */
-uint32_t thread_link(struct threads *t, const struct thread_message *m);
+uint32_t thread_link(struct threads *t, const struct mailkeys *k);
 /* thread_merge.c: step 5 of REFERENCES for a node of the top level, in their order: B, then C. */
 void thread_gather(struct threads *t, uint32_t root);
 void thread_merge(struct threads *t, uint32_t root);

@@ -1,133 +1,14 @@
-/* imapdata.c - the cache record: version, sizes, then the parts in document order, each before its children.
- *
- * Numbers are LEB128; a string is its length plus one, then its bytes, 0 being "none"; a list is its length, then its
- * items. Reading checks everything imaptext.c relies on: kinds fit their children, and a message has its envelope. */
+/* imapdata.c - reading the cache record: everything imaptext.c relies on is checked, so that kinds fit their children, and a message
+ * has its envelope. */
 #include <postern/message/imapdata.h>
 
 #include <postern/core/cur.h>
 
-enum { FLAG_NUL = 1, FLAG_8BIT = 2, FLAG_BARE_LF = 4, FLAG_LIMITED = 8, FLAGS = 15 };
-
-static void
-put_number(struct buf *out, uint64_t n)
-{
-	while (n >= 0x80) {
-		buf_add_char(out, (char)(0x80 | (n & 0x7f)));
-		n >>= 7;
-	}
-	buf_add_char(out, (char)n);
-}
-
-static void
-put_str(struct buf *out, struct str s)
-{
-	put_number(out, s.p != NULL ? s.n + 1 : 0);
-	buf_add(out, s);
-}
-
-static void
-put_params(struct buf *out, const struct param *list)
-{
-	size_t n = 0;
-
-	for (const struct param *p = list; p != NULL; p = p->next)
-		n++;
-	put_number(out, n);
-	for (; list != NULL; list = list->next) {
-		put_str(out, list->name);
-		put_str(out, list->value);
-	}
-}
-
-static void
-put_tags(struct buf *out, const struct mime_tag *list)
-{
-	size_t n = 0;
-
-	for (const struct mime_tag *t = list; t != NULL; t = t->next)
-		n++;
-	put_number(out, n);
-	for (; list != NULL; list = list->next)
-		put_str(out, list->tag);
-}
-
-static void
-put_addresses(struct buf *out, const struct addrlist *list)
-{
-	put_number(out, list->n);
-	for (const struct addrlist_item *i = list->first; i != NULL; i = i->next) {
-		put_number(out, i->kind);
-		put_str(out, i->display);
-		put_str(out, i->route);
-		put_str(out, i->local);
-		put_str(out, i->domain);
-	}
-}
-
-static void
-put_envelope(struct buf *out, const struct mime_envelope *e)
-{
-	put_str(out, e->date);
-	put_str(out, e->subject);
-	put_addresses(out, &e->from);
-	put_addresses(out, &e->sender);
-	put_addresses(out, &e->reply_to);
-	put_addresses(out, &e->to);
-	put_addresses(out, &e->cc);
-	put_addresses(out, &e->bcc);
-	put_str(out, e->in_reply_to);
-	put_str(out, e->message_id);
-	put_str(out, e->references);
-}
-
-static size_t
-children(const struct mime_part *part)
-{
-	size_t n = 0;
-
-	for (const struct mime_part *c = part->child; c != NULL; c = c->next)
-		n++;
-	return n;
-}
-
-static void
-put_part(struct buf *out, const struct mime_part *part)
-{
-	put_number(out, part->kind);
-	put_number(out, part->is_message);
-	put_number(out, children(part));
-	put_number(out, part->header_at);
-	put_number(out, part->header_size);
-	put_number(out, part->body_size);
-	put_number(out, part->lines);
-	put_str(out, part->type);
-	put_str(out, part->subtype);
-	put_params(out, part->params);
-	put_str(out, part->id);
-	put_str(out, part->description);
-	put_str(out, part->encoding);
-	put_str(out, part->md5);
-	put_str(out, part->disposition);
-	put_params(out, part->disposition_params);
-	put_tags(out, part->language);
-	put_str(out, part->location);
-	if (part->is_message)
-		put_envelope(out, part->envelope);
-}
-
-void
-imapdata_write(struct buf *out, const struct mime *m)
-{
-	put_number(out, IMAPDATA_VERSION);
-	put_number(out, (m->has_nul ? FLAG_NUL : 0) | (m->has_8bit ? FLAG_8BIT : 0) |
-	    (m->has_bare_lf ? FLAG_BARE_LF : 0) | (m->limited ? FLAG_LIMITED : 0));
-	put_number(out, m->size);
-	for (const struct mime_part *part = m->root; part != NULL; part = mime_next(part))
-		put_part(out, part);
-}
+#include "imapdata_wire.h"
 
 struct reading {
 	struct cur c;
+	struct str lines;
 	struct arena *a;
 	struct mime *m;
 };
@@ -163,12 +44,25 @@ get_count(struct reading *r, size_t item)
 	return (size_t)get_number(r, cur_left(&r->c) / item);
 }
 
+/* A string that stands in the lines. */
+static struct str
+get_shared(struct reading *r, uint64_t n)
+{
+	uint64_t at = get_number(r, r->lines.n);
+
+	if (n > r->lines.n - at || r->lines.p == NULL)
+		cur_fail(&r->c, "a place in the lines");
+	return cur_ok(&r->c) ? str_from(r->lines.p + at, (size_t)n) : (struct str){ 0 };
+}
+
 static struct str
 get_str(struct reading *r)
 {
-	uint64_t n = get_number(r, cur_left(&r->c) + 1);
+	uint64_t n = get_number(r, 2 * (uint64_t)(cur_left(&r->c) + r->lines.n) + 2);
 
-	return n > 0 ? cur_bytes(&r->c, n - 1) : (struct str){ 0 };
+	if (n == 0)
+		return (struct str){ 0 };
+	return n % 2 == 1 ? cur_bytes(&r->c, (size_t)(n / 2)) : get_shared(r, n / 2 - 1);
 }
 
 /* A string that must be there. */
@@ -342,9 +236,9 @@ get_begin(struct reading *r)
 }
 
 const struct mime_envelope *
-imapdata_read_envelope(struct arena *a, struct str record)
+imapdata_read_envelope(struct arena *a, struct str record, struct str lines)
 {
-	struct reading r = { .c = cur_init(record), .a = a, .m = ARENA_NEW(a, struct mime) };
+	struct reading r = { .c = cur_init(record), .lines = lines, .a = a, .m = ARENA_NEW(a, struct mime) };
 	const struct mime_part *root;
 	size_t n;
 
@@ -355,9 +249,9 @@ imapdata_read_envelope(struct arena *a, struct str record)
 }
 
 const struct mime *
-imapdata_read(struct arena *a, struct str record)
+imapdata_read(struct arena *a, struct str record, struct str lines)
 {
-	struct reading r = { .c = cur_init(record), .a = a, .m = ARENA_NEW(a, struct mime) };
+	struct reading r = { .c = cur_init(record), .lines = lines, .a = a, .m = ARENA_NEW(a, struct mime) };
 
 	if (!get_begin(&r))
 		return NULL;

@@ -35,7 +35,7 @@ wants_add(struct cache_want **list, uint32_t mailbox, const struct uidset *uids)
 struct filled {
 	uint32_t mailbox;
 	uint32_t uid;
-	struct buf row;
+	struct store_made made;
 };
 
 static void
@@ -53,7 +53,7 @@ has_row(struct snap *s, uint32_t mailbox, uint32_t uid)
 	struct key k = key_message(mailbox, uid);
 	MDB_val v;
 
-	return snap_get(s, T_CACHE, key_val(&k), &v);
+	return snap_get(s, T_CACHE, key_val(&k), &v) && snap_get(s, T_KEYS, key_val(&k), &v);
 }
 
 /* Of many messages that came at once the last are still on their way from tmp/. */
@@ -79,15 +79,16 @@ make_row(struct work *w, struct snap *s, const struct mbox *m, const struct mdir
 	uint64_t size;
 	int fd;
 
-	buf_init(&to->row, CACHE_ROW_MAX);
+	buf_init(&to->made.row, CACHE_ROW_MAX);
+	buf_init(&to->made.keys, CACHE_ROW_MAX);
 	if (has_row(s, m->number, uid) || !message_read(s, m->number, uid, &row) || !file_read(s, m->number, uid, name))
 		return;
 	fd = open_file(d, name, &size);
 	if (fd == -1)
 		return;
 	note(w, m, name);
-	if (!c->make_cache(c->ctx, fd, size, row.lf != 0, &to->row) || to->row.over)
-		buf_fini(&to->row);
+	if (!c->make_cache(c->ctx, fd, size, row.lf != 0, &to->made) || to->made.row.over || to->made.keys.over)
+		buf_fini(&to->made.row);
 	io_close(&fd);
 	to->mailbox = m->number;
 	to->uid = uid;
@@ -133,8 +134,10 @@ write_rows(struct work *w, struct filled *filled, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct key k = key_message(filled[i].mailbox, filled[i].uid);
 
-		if (filled[i].row.n > 0 && message_read(&t.s, filled[i].mailbox, filled[i].uid, &row))
-			snap_put(&t.s, T_CACHE, key_val(&k), str_val(buf_str(&filled[i].row)));
+		if (filled[i].made.row.n == 0 || !message_read(&t.s, filled[i].mailbox, filled[i].uid, &row))
+			continue;
+		snap_put(&t.s, T_CACHE, key_val(&k), str_val(buf_str(&filled[i].made.row)));
+		snap_put(&t.s, T_KEYS, key_val(&k), str_val(buf_str(&filled[i].made.keys)));
 	}
 	work_commit(w, &t);
 }
@@ -147,8 +150,10 @@ cache_fill(struct work *w)
 	struct cache_want *done = w->wants;
 
 	write_rows(w, filled, n);
-	for (size_t i = 0; i < n; i++)
-		buf_fini(&filled[i].row);
+	for (size_t i = 0; i < n; i++) {
+		buf_fini(&filled[i].made.row);
+		buf_fini(&filled[i].made.keys);
+	}
 	free(filled);
 	if (w->store->config.make_cache != NULL && !uidset_empty(&done->uids))
 		return;

@@ -75,7 +75,7 @@ compare_index(struct work *w, struct look *l, struct mdir *d)
 static void
 delete_rows(struct txn *t, uint32_t mailbox, uint32_t uid)
 {
-	static const enum table tables[] = { T_FILE, T_CACHE, T_IDS };
+	static const enum table tables[] = { T_FILE, T_CACHE, T_KEYS, T_IDS };
 	struct key k = key_message(mailbox, uid);
 
 	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)

@@ -234,8 +234,10 @@ take_one(struct txn *t, struct copy *c, struct open_mbox *from, struct open_mbox
 	fresh = key_message(to->m.number, uid);
 	if (email_id_of(&t->s, c->from, p->uid, &id))
 		snap_put(&t->s, T_IDS, key_val(&fresh), str_val(str_from(&id, sizeof id)));
-	if (c->n <= CACHE_COPIES)
+	if (c->n <= CACHE_COPIES) {
 		copy_row(t, T_CACHE, old, fresh);
+		copy_row(t, T_KEYS, old, fresh);
+	}
 	if (c->move)
 		txn_remove(t, from, p->uid, &row);
 	row.keywords = mapped(row.keywords, bits);

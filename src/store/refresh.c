@@ -18,7 +18,7 @@ struct cache_request {
 	struct store_request r;
 	uint32_t mailbox;
 	uint32_t uid;
-	struct buf row;
+	struct store_made made;
 };
 
 static void
@@ -28,26 +28,33 @@ cache_apply(struct txn *t, struct store_request *r)
 	struct key k = key_message(q->mailbox, q->uid);
 	struct row_message row;
 
-	if (message_read(&t->s, q->mailbox, q->uid, &row))
-		snap_put(&t->s, T_CACHE, key_val(&k), str_val(buf_str(&q->row)));
+	if (!message_read(&t->s, q->mailbox, q->uid, &row))
+		return;
+	snap_put(&t->s, T_CACHE, key_val(&k), str_val(buf_str(&q->made.row)));
+	snap_put(&t->s, T_KEYS, key_val(&k), str_val(buf_str(&q->made.keys)));
 }
 
 static void
 cache_fini(struct store_request *r)
 {
-	buf_fini(&((struct cache_request *)r)->row);
+	struct cache_request *q = (struct cache_request *)r;
+
+	buf_fini(&q->made.row);
+	buf_fini(&q->made.keys);
 }
 
 static const struct request_kind cache_kind = { .name = "cache", .apply = cache_apply, .fini = cache_fini };
 
 void
-store_cache_put(struct store_user *u, uint32_t mailbox, uint32_t uid, struct str row)
+store_cache_put(struct store_user *u, uint32_t mailbox, uint32_t uid, struct str row, struct str keys)
 {
 	struct cache_request *q = (struct cache_request *)request_new(sizeof *q, &cache_kind, (struct store_done){ 0 });
 
 	q->mailbox = mailbox;
 	q->uid = uid;
-	buf_init(&q->row, row.n);
-	buf_add(&q->row, row);
+	buf_init(&q->made.row, row.n);
+	buf_add(&q->made.row, row);
+	buf_init(&q->made.keys, keys.n);
+	buf_add(&q->made.keys, keys);
 	work_submit_later(u, &q->r);
 }

@@ -9,7 +9,13 @@
 #include <postern/core/log.h>
 
 static const char *const table_names[TABLES] = { "meta", "mailbox", "name", "message", "file", "change", "cache", "ids",
-	"todo", "done" };
+	"todo", "done", "keys" };
+
+enum opening {
+	OPEN_READ,
+	OPEN_ADD,  /* tables that an older index lacks are made */
+	OPEN_MAKE, /* all of them */
+};
 
 bool
 index_is_damage(int rc)
@@ -60,20 +66,26 @@ is_whole(struct index *ix)
 	return (uint64_t)file.st_size >= ((uint64_t)info.me_last_pgno + 1) * st.ms_psize || info.me_last_pgno <= 1;
 }
 
+static unsigned
+table_flags(size_t table, enum opening how)
+{
+	return how == OPEN_MAKE || (how == OPEN_ADD && table >= T_ADDED) ? MDB_CREATE : 0;
+}
+
 static int
-open_tables(struct index *ix, bool make)
+open_tables(struct index *ix, enum opening how)
 {
 	MDB_txn *txn;
-	int rc = mdb_txn_begin(ix->env, NULL, make ? 0 : MDB_RDONLY, &txn);
+	int rc = mdb_txn_begin(ix->env, NULL, how == OPEN_READ ? MDB_RDONLY : 0, &txn);
 
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; rc == 0 && i < TABLES; i++)
-		rc = mdb_dbi_open(txn, table_names[i], make ? MDB_CREATE : 0, &ix->table[i]);
+		rc = mdb_dbi_open(txn, table_names[i], table_flags(i, how), &ix->table[i]);
 	if (rc == 0) {
 		struct snap s = { ix, txn, 0 };
 
-		if (make && meta_get(&s, META_SCHEMA) == 0)
+		if (how == OPEN_MAKE && meta_get(&s, META_SCHEMA) == 0)
 			meta_put(&s, META_SCHEMA, SCHEMA_VERSION);
 		rc = s.rc;
 		if (rc == 0 && meta_get(&s, META_SCHEMA) != SCHEMA_VERSION)
@@ -104,7 +116,9 @@ index_open(struct index *ix, const char *path, uint64_t map_size, bool make, str
 	if (!is_whole(ix))
 		return fail(ix, e, MDB_CORRUPTED, "the file is shorter than its last page");
 	mdb_reader_check(ix->env, &dead);
-	rc = open_tables(ix, make);
+	rc = open_tables(ix, make ? OPEN_MAKE : OPEN_READ);
+	if (rc == MDB_INVALID && !make)
+		rc = open_tables(ix, OPEN_ADD);
 	return rc == 0 || fail(ix, e, rc, "tables");
 }
 

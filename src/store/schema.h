@@ -28,7 +28,9 @@ enum table {
 	T_IDS,     /* mailbox, uid → EMAILID of a copy (else it follows from the base name) */
 	T_TODO,    /* sequence → row_todo and its ranges or directory */
 	T_DONE,    /* delivery id → row_done */
+	T_KEYS,    /* mailbox, uid → what the IMAP side sorts and threads by: short, so that a walk touches little */
 	TABLES,
+	T_ADDED = T_KEYS, /* from here on tables that an older index lacks: made when it is opened */
 };
 
 enum meta {

@@ -92,7 +92,7 @@ do_second_phase(struct slice *sl)
 static bool
 purge_rows(struct txn *t, uint32_t mailbox)
 {
-	static const enum table tables[] = { T_MESSAGE, T_FILE, T_CACHE, T_IDS, T_CHANGE };
+	static const enum table tables[] = { T_MESSAGE, T_FILE, T_CACHE, T_KEYS, T_IDS, T_CHANGE };
 	unsigned left = PURGE_ROWS;
 
 	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
@@ -118,7 +118,7 @@ purge_rows(struct txn *t, uint32_t mailbox)
 static void
 forget_files(struct txn *t, const struct todo *row)
 {
-	static const enum table tables[] = { T_FILE, T_CACHE, T_IDS };
+	static const enum table tables[] = { T_FILE, T_CACHE, T_KEYS, T_IDS };
 
 	for (uint32_t uid = uidset_next(&row->uids, 1); uid != 0; uid = uidset_next(&row->uids, uid + 1))
 		for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {

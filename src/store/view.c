@@ -269,18 +269,6 @@ store_email_id(struct store_view *v, uint32_t mailbox, uint32_t uid, struct id *
 	return email_id_of(&v->s, mailbox, uid, id);
 }
 
-bool
-store_cache(struct store_view *v, uint32_t mailbox, uint32_t uid, struct str *row)
-{
-	struct key k = key_message(mailbox, uid);
-	MDB_val value;
-
-	if (!snap_get(&v->s, T_CACHE, key_val(&k), &value))
-		return false;
-	*row = val_str(value);
-	return true;
-}
-
 /* Not under its name: still in tmp/ or new/, or renamed by somebody else. Each directory is listed once. */
 static int
 open_elsewhere(const struct mdir *d, struct str base, uint64_t *size)

@@ -1,5 +1,5 @@
-/* imap_preview.c - the preview of any message, and the cache row around it. The first byte says whether the rest is a message or
- * a row. A preview is valid UTF-8 of at most 200 characters on one line, whatever the message holds. */
+/* imap_preview.c - the preview of any message, and the cache row around it. The first byte says whether its lines end in LF. A preview
+ * is valid UTF-8 of at most 200 characters on one line, whatever the message holds. */
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -7,7 +7,6 @@
 #include <postern/core/log.h>
 #include <postern/core/utf8.h>
 #include <postern/message/charset.h>
-#include <postern/message/imapdata.h>
 
 #include "cacherow.h"
 #include "preview.h"
@@ -31,20 +30,22 @@ check(struct str preview)
 static void
 try_message(struct str message, bool lf)
 {
-	struct str preview, data;
 	struct arena arena;
-	struct buf row;
+	struct store_made made;
+	struct cacherow r;
 	int fd = memfd_create("message", MFD_CLOEXEC);
 
 	if (fd == -1 || !io_write_all(fd, message))
 		log_panic("memfd");
 	arena_init(&arena);
-	buf_init(&row, SIZE_MAX);
-	cacherow_write(&row, mime_parse(&arena, message, lf ? MIME_LF : 0), fd, lf);
-	if (!cacherow_read(buf_str(&row), &preview, &data) || imapdata_read(&arena, data) == NULL)
+	buf_init(&made.row, SIZE_MAX);
+	buf_init(&made.keys, SIZE_MAX);
+	cacherow_write(&made, mime_parse(&arena, message, lf ? MIME_LF : 0), fd, lf);
+	if (!cacherow_read(buf_str(&made.row), &r) || cacherow_tree(&arena, &r) == NULL)
 		log_panic("a row that cannot be read again");
-	check(preview);
-	buf_fini(&row);
+	check(r.preview);
+	buf_fini(&made.keys);
+	buf_fini(&made.row);
 	arena_fini(&arena);
 	close(fd);
 }
@@ -53,16 +54,12 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static bool ready;
-	struct str preview, data;
 
 	if (!ready)
 		charset_init();
 	ready = true;
 	if (n == 0)
 		return 0;
-	if (p[0] & 2)
-		cacherow_read(str_from(p + 1, n - 1), &preview, &data);
-	else
-		try_message(str_from(p + 1, n - 1), p[0] & 1);
+	try_message(str_from(p + 1, n - 1), p[0] & 1);
 	return 0;
 }

@@ -34,7 +34,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	static bool ready;
 	struct str rest = str_from(p + 1, n > 0 ? n - 1 : 0);
 	struct threads t;
-	struct buf out;
+	struct mailkeys keys;
+	struct buf out, row;
 	uint32_t number = 0;
 
 	if (!ready)
@@ -44,14 +45,20 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		return 0;
 	threads_init(&t, p[0] & 1 ? THREAD_REFERENCES : THREAD_ORDEREDSUBJECT);
 	buf_init(&out, SIZE_MAX);
+	buf_init(&row, SIZE_MAX);
 	while (rest.n > 0) {
-		struct thread_message m = { .date = p[0] >> (number % 8) & 1 };
+		struct thread_message m = { .date = p[0] >> (number % 8) & 1, .keys = &keys };
+		struct mime_envelope e = { 0 };
 
 		m.number = ++number;
-		m.message_id = line(&rest);
-		m.references = line(&rest);
-		m.in_reply_to = line(&rest);
-		m.subject = line(&rest);
+		e.message_id = line(&rest);
+		e.references = line(&rest);
+		e.in_reply_to = line(&rest);
+		e.subject = line(&rest);
+		buf_clear(&row);
+		mailkeys_write(&row, &e);
+		if (!mailkeys_read(buf_str(&row), &keys))
+			log_panic("keys that cannot be read again");
 		threads_add(&t, &m);
 	}
 	while (!threads_step(&t, 2))
@@ -60,6 +67,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		;
 	if (count_numbers(buf_str(&out)) != number)
 		log_panic("%u messages went in", number);
+	buf_fini(&row);
 	buf_fini(&out);
 	threads_fini(&t);
 	return 0;

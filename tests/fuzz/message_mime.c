@@ -86,14 +86,14 @@ check_message(struct arena *a, struct str message, unsigned options, size_t piec
 	check_grammar(whole);
 	buf_init(&one, SIZE_MAX / 16);
 	buf_init(&two, SIZE_MAX / 16);
-	imapdata_write(&one, whole);
-	imapdata_write(&two, parse(a, message, options, piece));
+	imapdata_write(&one, whole, STR(""));
+	imapdata_write(&two, parse(a, message, options, piece), STR(""));
 	must(str_eq(buf_str(&one), buf_str(&two)));
-	again = imapdata_read(a, buf_str(&one));
+	again = imapdata_read(a, buf_str(&one), STR(""));
 	must(again != NULL && again->parts == whole->parts);
 	check_tree(again);
 	buf_clear(&two);
-	imapdata_write(&two, again);
+	imapdata_write(&two, again, STR(""));
 	must(str_eq(buf_str(&one), buf_str(&two)));
 	buf_fini(&one);
 	buf_fini(&two);
@@ -109,10 +109,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		return 0;
 	arena_init(&a);
 	check_message(&a, str_from(p + 1, n - 1), p[0] & MIME_LF, 1 + p[0] / 2);
-	m = imapdata_read(&a, str_from(p + 1, n - 1));
+	m = imapdata_read(&a, str_from(p + 1, n - 1), STR(""));
 	if (m != NULL)
 		check_grammar(m);
-	imapdata_read_envelope(&a, str_from(p + 1, n - 1));
+	imapdata_read_envelope(&a, str_from(p + 1, n - 1), STR(""));
 	arena_fini(&a);
 	return 0;
 }

@@ -1,14 +1,14 @@
-/* cache.h - the cache row that the IMAP side wants the store to keep for each message. */
+/* cache.h - what the IMAP side wants the store to keep for each message. */
 #ifndef POSTERN_IMAP_CACHE_H
 #define POSTERN_IMAP_CACHE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <postern/core/buf.h>
+#include <postern/store/store.h>
 
-/* store_config.make_cache: preview, envelope and structure of the message in fd. A pure function of the
+/* store_config.make_cache: preview, header lines, envelope, structure and keys of the message in fd. A pure function of the
  * file, for any thread; ctx is not used. False when the file cannot be read. */
-bool imap_make_cache(void *ctx, int fd, uint64_t size, bool lf, struct buf *out);
+bool imap_make_cache(void *ctx, int fd, uint64_t size, bool lf, struct store_made *out);
 
 #endif

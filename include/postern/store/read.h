@@ -122,9 +122,22 @@ bool store_email_id(struct store_view *v, uint32_t mailbox, uint32_t uid, struct
 
 /* The cache row of a message, in the view's memory; false when there is none (yet). */
 bool store_cache(struct store_view *v, uint32_t mailbox, uint32_t uid, struct str *row);
-/* Offers a row that the caller had to make himself (none, or of another version); written with the next commit, or
- * not at all. Ignored when the message is gone. */
-void store_cache_put(struct store_user *u, uint32_t mailbox, uint32_t uid, struct str row);
+/* Offers what the caller had to make himself (none, or of another version); written with the next commit, or not at all.
+ * Ignored when the message is gone. */
+void store_cache_put(struct store_user *u, uint32_t mailbox, uint32_t uid, struct str row, struct str keys);
+
+/* A walk over cache rows or keys (store.h) in UID order, cheap where the next one is asked for. Lives as long as the view. */
+enum store_rows { STORE_CACHE_ROWS, STORE_KEYS };
+struct store_rows_walk {
+	void *cursor;
+	struct store_view *view;
+	uint32_t mailbox;
+	uint32_t at; /* the row under the cursor; 0: none yet */
+};
+void store_rows_open(struct store_rows_walk *w, struct store_view *v, uint32_t mailbox, enum store_rows which);
+/* The row of this message, in the view's memory; false when there is none (yet). */
+bool store_rows_find(struct store_rows_walk *w, uint32_t uid, struct str *row);
+void store_rows_close(struct store_rows_walk *w);
 
 /* The file of a message, read only. size is the file's own; with lf the served size is larger (struct store_message). */
 struct store_file {

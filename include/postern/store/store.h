@@ -28,6 +28,13 @@ enum {
 	STORE_DEPTH_MAX = 32,        /* levels of a mailbox name */
 };
 
+/* What is kept of a message for the IMAP side, in two tables: the row, which is read for one message, and the keys, which are read
+ * for all of them at once and are therefore short. */
+struct store_made {
+	struct buf row;
+	struct buf keys;
+};
+
 struct store_config {
 	struct loop *loop;
 	const char *root;     /* the directory of mail as this process sees it ("/" after chroot); made by the caller */
@@ -39,9 +46,9 @@ struct store_config {
 	uint64_t free_min;    /* deliveries and appends stop below this many free bytes, so that EXPUNGE has room; 0: 64 MiB */
 	unsigned syncfs_from; /* files in a group from which on syncfs is used; 0: 4 */
 
-	/* Makes the cache row of a message: whatever the IMAP side wants to find again (read.h). fd is at any offset, size
+	/* Makes cache row and keys of a message: whatever the IMAP side wants to find again (read.h). fd is at any offset, size
 	 * its bytes, lf whether its lines end in LF. Runs in a sync thread: a pure function. False: no row. May be NULL. */
-	bool (*make_cache)(void *ctx, int fd, uint64_t size, bool lf, struct buf *out);
+	bool (*make_cache)(void *ctx, int fd, uint64_t size, bool lf, struct store_made *out);
 	/* Notes what is about to be touched, for whoever looks at it after a crash; base may be NULL. Any thread; each
 	 * thread notes for itself. NULL user: nothing. May be NULL. */
 	void (*note)(void *ctx, const char *user, const char *mailbox, const char *base);

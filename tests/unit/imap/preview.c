@@ -12,7 +12,6 @@
 #include <postern/core/utf8.h>
 #include <postern/message/charset.h>
 
-#include "cacherow.h"
 #include "preview.h"
 
 static void
@@ -128,22 +127,6 @@ limit(void **state)
 	}
 }
 
-/* Of a damaged row nothing is believed that could hurt. */
-static void
-rows_of_the_cache(void **state)
-{
-	struct str preview, data;
-
-	(void)state;
-	assert_false(cacherow_read(STR(""), &preview, &data));
-	assert_false(cacherow_read(STR("\x02\x00\x00"), &preview, &data));
-	assert_false(cacherow_read(STR("\xb1\x00\x05" "abcd"), &preview, &data));
-	assert_false(cacherow_read(STR("\xb1\x00\x01\xff"), &preview, &data));
-	assert_false(cacherow_read(STR("\xb1\x00\x01\x00"), &preview, &data));
-	assert_true(cacherow_read(STR("\xb1\x00\x02" "abcd"), &preview, &data));
-	assert_true(str_eq(preview, STR("ab")) && str_eq(data, STR("cd")));
-}
-
 int
 main(void)
 {
@@ -151,7 +134,6 @@ main(void)
 		cmocka_unit_test(markup),
 		cmocka_unit_test(parts),
 		cmocka_unit_test(limit),
-		cmocka_unit_test(rows_of_the_cache),
 	};
 	int failed;
 

@@ -53,14 +53,14 @@ round_trip(void **state)
 	m = parsed(&a);
 	assert_int_equal(m->parts, 5);
 	record = tree_record(&a, m);
-	back = imapdata_read(&a, record);
+	back = imapdata_read(&a, record, STR(""));
 	assert_non_null(back);
 	ASSERT_STR(tree_record(&a, back), record, "record");
 	ASSERT_STR(tree_bodystructure(&a, back), tree_bodystructure(&a, m), "text");
 	assert_true(back->has_nul && back->has_8bit && !back->has_bare_lf && !back->limited);
 	assert_int_equal(back->parts, 5);
 	check_grammar(back);
-	ASSERT_STR(imapdata_read_envelope(&a, record)->subject, m->root->envelope->subject, "subject");
+	ASSERT_STR(imapdata_read_envelope(&a, record, STR(""))->subject, m->root->envelope->subject, "subject");
 	arena_fini(&a);
 }
 
@@ -74,8 +74,8 @@ references(void **state)
 	(void)state;
 	arena_init(&a);
 	record = tree_record(&a, mime_parse(&a, STR("References: <a@b>\r\n <c@d>\r\n\r\n"), 0));
-	ASSERT_STR(imapdata_read(&a, record)->root->envelope->references, STR("<a@b> <c@d>"), "references");
-	ASSERT_STR(imapdata_read_envelope(&a, record)->references, STR("<a@b> <c@d>"), "references");
+	ASSERT_STR(imapdata_read(&a, record, STR(""))->root->envelope->references, STR("<a@b> <c@d>"), "references");
+	ASSERT_STR(imapdata_read_envelope(&a, record, STR(""))->references, STR("<a@b> <c@d>"), "references");
 	arena_fini(&a);
 }
 
@@ -93,21 +93,21 @@ damaged(void **state)
 	for (size_t i = 0; i < record.n; i++) {
 		char *copy = mem_cstr(record);
 
-		assert_null(imapdata_read(&scratch, str_sub(record, 0, i)));
+		assert_null(imapdata_read(&scratch, str_sub(record, 0, i), STR("")));
 		for (int change = 1; change < 256; change = change * 2 + 1) {
 			const struct mime *m;
 
 			copy[i] = (char)(record.p[i] ^ change);
-			m = imapdata_read(&scratch, str_from(copy, record.n));
+			m = imapdata_read(&scratch, str_from(copy, record.n), STR(""));
 			if (m != NULL)
 				check_grammar(m);
-			imapdata_read_envelope(&scratch, str_from(copy, record.n));
+			imapdata_read_envelope(&scratch, str_from(copy, record.n), STR(""));
 			arena_reset(&scratch);
 		}
 		free(copy);
 	}
 	assert_null(imapdata_read(
-	    &scratch, (struct str){ arena_cstr(&a, record), record.n + 1 })); /* its NUL is one too many */
+	    &scratch, (struct str){ arena_cstr(&a, record), record.n + 1 }, STR(""))); /* its NUL is one too many */
 	arena_fini(&scratch);
 	arena_fini(&a);
 }

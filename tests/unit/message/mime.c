@@ -294,7 +294,7 @@ depth(void **state)
 				deepest = depth_of(p) > deepest ? depth_of(p) : deepest;
 			assert_int_equal(deepest, levels + 1 < MIME_DEPTH_MAX ? levels + 1 : MIME_DEPTH_MAX);
 			assert_int_equal(m->limited, levels + 1 > MIME_DEPTH_MAX);
-			assert_non_null(imapdata_read(&a, tree_record(&a, m)));
+			assert_non_null(imapdata_read(&a, tree_record(&a, m), STR("")));
 			arena_reset(&a);
 		}
 	}
@@ -316,7 +316,7 @@ flat_parts(void **state)
 		tree_check(m, text);
 		assert_int_equal(m->parts, n + 1 < MIME_PARTS_MAX ? n + 1 : MIME_PARTS_MAX);
 		assert_int_equal(m->limited, n + 1 >= MIME_PARTS_MAX);
-		assert_non_null(imapdata_read(&a, tree_record(&a, m)));
+		assert_non_null(imapdata_read(&a, tree_record(&a, m), STR("")));
 		arena_reset(&a);
 	}
 	arena_fini(&a);

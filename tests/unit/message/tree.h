@@ -16,7 +16,7 @@ tree_record(struct arena *a, const struct mime *m)
 	struct str out;
 
 	buf_init(&b, SIZE_MAX / 16);
-	imapdata_write(&b, m);
+	imapdata_write(&b, m, STR(""));
 	out = arena_str(a, buf_str(&b));
 	buf_fini(&b);
 	return out;

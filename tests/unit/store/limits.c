@@ -252,7 +252,7 @@ index_is_compacted(void **state)
 	inbox = site_find(t, "INBOX");
 	append_many(t, inbox, 100);
 	for (uint32_t uid = 1; uid <= 100; uid++)
-		store_cache_put(t->u, inbox, uid, str_of(big));
+		store_cache_put(t->u, inbox, uid, str_of(big), STR("k"));
 	store_settle(t->store);
 	site_flags(t, inbox, "2:100", STORE_FLAGS_ADD, STORE_DELETED, NULL);
 	store_expunge(t->u, inbox, NULL, site_done(t));

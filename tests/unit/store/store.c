@@ -790,12 +790,36 @@ watchers_are_told(void **state)
 }
 
 static bool
-make_cache(void *ctx, int fd, uint64_t size, bool lf, struct buf *out)
+make_cache(void *ctx, int fd, uint64_t size, bool lf, struct store_made *out)
 {
 	(void)ctx;
 	(void)fd;
-	buf_addf(out, "%u%s", (unsigned)size, lf ? "lf" : "");
+	buf_addf(&out->row, "%u%s", (unsigned)size, lf ? "lf" : "");
+	buf_addf(&out->keys, "k%u", (unsigned)size);
 	return true;
+}
+
+/* Forwards, backwards, and where nothing is. */
+static void
+check_walk(struct store_view *v, uint32_t inbox)
+{
+	static const struct {
+		uint32_t uid;
+		const char *keys;
+	} steps[] = { { 1, "k4" }, { 2, "k20" }, { 3, NULL }, { 1, "k4" }, { 77, NULL }, { 2, "k20" } };
+	struct store_rows_walk walk;
+	struct str row;
+
+	store_rows_open(&walk, v, inbox, STORE_KEYS);
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		assert_int_equal(store_rows_find(&walk, steps[i].uid, &row), steps[i].keys != NULL);
+		if (steps[i].keys != NULL)
+			assert_true(str_eq(row, str_of(steps[i].keys)));
+	}
+	store_rows_close(&walk);
+	store_rows_open(&walk, v, inbox + 1, STORE_CACHE_ROWS);
+	assert_false(store_rows_find(&walk, 1, &row));
+	store_rows_close(&walk);
 }
 
 static void
@@ -820,9 +844,10 @@ cache_rows(void **state)
 	assert_true(str_eq(row, STR("4lf")));
 	assert_true(store_cache(v, inbox, 2, &row));
 	assert_true(str_eq(row, STR("20")));
+	check_walk(v, inbox);
 	store_view_close(v);
-	store_cache_put(t->u, inbox, 1, STR("better"));
-	store_cache_put(t->u, inbox, 77, STR("nobody's"));
+	store_cache_put(t->u, inbox, 1, STR("better"), STR("keys"));
+	store_cache_put(t->u, inbox, 77, STR("nobody's"), STR("n"));
 	store_settle(t->store);
 	v = store_view_open(t->u, &e);
 	assert_true(store_cache(v, inbox, 1, &row));
@@ -847,7 +872,7 @@ map_grows(void **state)
 	inbox = site_find(t, "INBOX");
 	site_append(t, inbox, "m\r\n", 0, NULL);
 	for (int i = 0; i < 10; i++) {
-		store_cache_put(t->u, inbox, 10001, str_of(big));
+		store_cache_put(t->u, inbox, 10001, str_of(big), STR("k"));
 		site_append(t, inbox, "m\r\n", 0, NULL);
 		assert_int_equal(t->code, STORE_OK);
 	}
