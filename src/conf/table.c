@@ -151,6 +151,8 @@ const struct conf_key conf_keys[] = {
 	{ "imap", "compress", &type_bool, "no", .roles = CONF_STORE, AT(imap.compress), .rfc = "4978",
 	    .help = "Offer COMPRESS=DEFLATE: less to send, 100 KiB more memory for each client that uses it. Lengths then tell "
 		    "something of the content to whoever watches the line and can send the user mail." },
+	{ "imap", "comment", &type_string, "", .high = 1000, .roles = CONF_STORE, AT(imap.comment), .rfc = "5464",
+	    .help = "What every user finds as /shared/comment of the server, by IMAP's METADATA." },
 	{ "imap", "separator", &type_letter, "/", .choices = separators, .roles = CONF_IMAP | CONF_STORE,
 	    AT(imap.separator), .help = "Between the levels of mailbox names, as clients see them." },
 

@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "condstore.h"
 #include "id.h"
+#include "metadata.h"
 
 bool
 parse_nothing(struct lex *l, struct command *c)
@@ -94,6 +95,7 @@ static const struct {
 	{ "CONDSTORE", condstore_enable, "CONDSTORE", "RFC 7162 3.1" },
 	{ "QRESYNC", enable_qresync, "QRESYNC", "RFC 7162 3.2.3" },
 	{ "UIDONLY", enable_uidonly, "UIDONLY", "RFC 9586 3.1" },
+	{ "METADATA", metadata_enable, NULL, "RFC 5464 4.1" },
 };
 enum { EXTENSIONS = sizeof(extensions) / sizeof(*extensions) };
 

@@ -3,6 +3,7 @@
 #include "idle.h"
 
 #include "commands.h"
+#include "metadata.h"
 #include "select.h"
 #include "sync.h"
 
@@ -20,6 +21,7 @@ news_step(struct imap_session *s, struct command *c)
 		select_drop_deleted(s, c);
 		return STEP_WAIT;
 	}
+	metadata_tell(s);
 	if (sync_updates(s, c) == STEP_MORE)
 		return STEP_MORE;
 	return s->box != NULL && s->box->dirty ? STEP_MORE : STEP_WAIT;

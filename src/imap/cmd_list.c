@@ -13,6 +13,7 @@
 
 enum {
 	NAMES_PER_STEP = 64,
+	OUT_PER_STEP = 64 * 1024,    /* bytes after which a step ends */
 	WORK_PER_STEP = 1000 * 1000, /* pattern bytes times name bytes: the most that matching can cost */
 };
 
@@ -172,8 +173,23 @@ write_name(struct imap_session *s, const struct list_args *a, const struct store
 	buf_add_cstr(&s->out, "\r\n");
 }
 
+/* What is told of a mailbox behind its line. */
 static void
-write_entry(struct imap_session *s, struct store_view *v, const struct list_args *a, const struct listing *g, size_t i)
+write_more(struct imap_session *s, struct store_view *v, struct list_args *a, const struct store_entry *e)
+{
+	struct arena arena;
+
+	if (a->options & LIST_RETURN_STATUS)
+		status_write(s, v, e->mailbox, e->name, a->status);
+	if (!(a->options & LIST_RETURN_METADATA))
+		return;
+	arena_init(&arena);
+	metadata_write(s, v, e->mailbox, e->name, &a->metadata, &arena);
+	arena_fini(&arena);
+}
+
+static void
+write_entry(struct imap_session *s, struct store_view *v, struct list_args *a, const struct listing *g, size_t i)
 {
 	const struct store_entry *e = &g->entries[i];
 
@@ -183,8 +199,8 @@ write_entry(struct imap_session *s, struct store_view *v, const struct list_args
 		write_lsub(s, e, g->states[i]);
 	else
 		write_name(s, a, e, g->states[i]);
-	if (a->options & LIST_RETURN_STATUS && e->mailbox != 0 && g->states[i] & NAME_SELECTED)
-		status_write(s, v, e->mailbox, e->name, a->status);
+	if (e->mailbox != 0 && g->states[i] & NAME_SELECTED)
+		write_more(s, v, a, e);
 }
 
 static enum step
@@ -194,10 +210,11 @@ write_step(struct imap_session *s, struct command *c)
 	struct listing *g = &a->listing;
 	struct err e;
 	struct store_view *v = store_view_open(s->setup.user, &e);
+	size_t begin = s->out.n;
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
-	for (size_t n = 0; n < NAMES_PER_STEP && g->next < g->n; n++)
+	for (size_t n = 0; n < NAMES_PER_STEP && g->next < g->n && s->out.n - begin < OUT_PER_STEP; n++)
 		write_entry(s, v, a, g, g->next++);
 	store_view_close(v);
 	return g->next < g->n ? STEP_MORE : done_ok(c, "done");

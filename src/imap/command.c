@@ -10,6 +10,7 @@
 #include "append.h"
 #include "commands.h"
 #include "condstore.h"
+#include "metadata.h"
 #include "select.h"
 #include "sync.h"
 #include "uidonly.h"
@@ -153,6 +154,7 @@ step_updates(struct imap_session *s, struct command *c)
 {
 	if (sync_updates(s, c) == STEP_MORE)
 		return STEP_MORE;
+	metadata_tell(s);
 	answer(s, c);
 	return STEP_DONE;
 }

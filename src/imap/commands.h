@@ -43,6 +43,8 @@ enum step cmd_move_run(struct imap_session *s, struct command *c);
 VERB(store);
 VERB(fetch);
 VERB(compress);
+VERB(getmetadata);
+VERB(setmetadata);
 VERB(getquota);
 enum step cmd_getquotaroot_run(struct imap_session *s, struct command *c);
 VERB(search);

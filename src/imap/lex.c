@@ -179,17 +179,23 @@ lex_literal_header(struct lex *l, uint64_t *size, bool *binary)
 
 /* After the frame (frame.h) the bytes of a literal are all there. */
 static struct str
-literal(struct lex *l)
+any_literal(struct lex *l, bool *binary)
 {
 	uint64_t size = 0;
-	bool binary = false;
-	struct str s;
 
-	if (!lex_literal_header(l, &size, &binary))
+	if (!lex_literal_header(l, &size, binary))
 		return (struct str){ 0 };
 	if (cur_left(&l->c) < size)
 		lex_fail(l, "the literal is not complete");
-	s = cur_bytes(&l->c, size);
+	return cur_bytes(&l->c, size);
+}
+
+static struct str
+literal(struct lex *l)
+{
+	bool binary = false;
+	struct str s = any_literal(l, &binary);
+
 	if (binary || str_has(s, '\0')) {
 		lex_fail(l, "binary data is not allowed here");
 		return (struct str){ 0 };
@@ -201,6 +207,15 @@ struct str
 lex_string(struct lex *l)
 {
 	return lex_take(l, '"') ? quoted(l) : literal(l);
+}
+
+/* Only a literal8 may hold NUL (RFC 9051 9). */
+struct str
+lex_string8(struct lex *l)
+{
+	bool binary = false;
+
+	return cur_peek(&l->c) == '~' ? any_literal(l, &binary) : lex_string(l);
 }
 
 static bool

@@ -52,6 +52,8 @@ struct str lex_atom(struct lex *l);
 struct str lex_item(struct lex *l);
 struct str lex_string(struct lex *l);
 struct str lex_astring(struct lex *l);
+/* string / literal8: any bytes. */
+struct str lex_string8(struct lex *l);
 /* list-mailbox: an astring that may hold wildcards. */
 struct str lex_pattern(struct lex *l);
 /* A keyword or "\" atom, as it was written. */

@@ -2,6 +2,7 @@
 #ifndef IMAP_LIST_H
 #define IMAP_LIST_H
 
+#include "metadata.h"
 #include "sess.h"
 
 enum {
@@ -20,6 +21,7 @@ enum list_option {
 	LIST_RETURN_STATUS = 1 << 7,
 	LIST_EXTENDED = 1 << 8, /* the extended syntax was used (RFC 9051 6.3.9) */
 	LIST_LSUB = 1 << 9,     /* RFC 3501 6.3.9 */
+	LIST_RETURN_METADATA = 1 << 10,
 	LIST_CRITERIA = LIST_SELECT_SUBSCRIBED | LIST_SELECT_USE,
 };
 
@@ -39,6 +41,7 @@ struct list_args {
 	size_t n;
 	size_t bytes;         /* of all patterns */
 	bool root;            /* the special request for the hierarchy separator */
+	struct metadata_ask metadata; /* entries of RETURN (METADATA …) */
 	struct listing listing;
 };
 

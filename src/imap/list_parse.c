@@ -24,6 +24,7 @@ static const struct list_row return_rows[] = {
 	{ "CHILDREN", LIST_RETURN_CHILDREN, "CHILDREN", "RFC 9051 6.3.9.5" },
 	{ "SPECIAL-USE", LIST_RETURN_USE, "SPECIAL-USE", "RFC 6154 2" },
 	{ "STATUS", LIST_RETURN_STATUS, "LIST-STATUS", "RFC 5819 2" },
+	{ "METADATA", LIST_RETURN_METADATA, "LIST-METADATA", "RFC 9590 3" },
 };
 
 #define ROWS(table) (sizeof(table) / sizeof(*(table)))
@@ -59,6 +60,11 @@ return_option(struct lex *l, struct list_args *a)
 	if (o == LIST_RETURN_STATUS) {
 		lex_sp(l);
 		a->status |= lex_status_items(l);
+	}
+	if (o == LIST_RETURN_METADATA) {
+		lex_sp(l);
+		a->metadata.maxsize = UINT64_MAX;
+		lex_entries(l, &a->metadata);
 	}
 }
 

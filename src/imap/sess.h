@@ -42,6 +42,7 @@ enum verb_flag {
 	VERB_NO_EXPUNGE = 1 << 2, /* no EXPUNGE responses while it runs (RFC 9051 7.5.1), unless it is the UID form */
 	VERB_NO_UPDATES = 1 << 3, /* what it leaves behind is not looked at */
 	VERB_WRITES = 1 << 4,     /* refused in a mailbox that is open read-only */
+	VERB_LITERAL8 = 1 << 5,   /* an argument may be a literal8 */
 };
 
 /* A command is a row. */
@@ -98,6 +99,7 @@ struct selected {
 
 struct append;
 struct compress;
+struct metadata_news;
 struct sync;
 
 struct imap_session {
@@ -123,6 +125,7 @@ struct imap_session {
 	struct sync *sync;       /* changes that are being told */
 	struct compress *compress; /* NULL: the stream is plain (RFC 4978) */
 	bool begin_compress;     /* behind the tagged answer */
+	struct metadata_news *metadata; /* NULL: not enabled (RFC 5464 4.1) */
 	unsigned bad;            /* bad commands in a row */
 	uint64_t commands;
 	uint64_t bytes_in;

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "compress.h"
 #include "idle.h"
+#include "metadata.h"
 #include "select.h"
 
 enum {
@@ -162,6 +163,13 @@ keep_literal(struct imap_session *s)
 		buf_add_cstr(&s->out, "+ go on\r\n");
 }
 
+/* literal8 is for few (RFC 3516 4.4, RFC 5464 5). */
+static bool
+may_be_binary(const struct imap_session *s, const struct command *c)
+{
+	return !s->frame.literal.binary || (c->verb != NULL && c->verb->flags & VERB_LITERAL8);
+}
+
 /* A literal was announced: APPEND's goes to the store, all others are kept if they are small. */
 static void
 on_literal(struct imap_session *s)
@@ -175,7 +183,7 @@ on_literal(struct imap_session *s)
 		why = (struct reply){ REPLY_BAD, c->reply.code, str_of(l.c.why) };
 	if (is == APPEND_MESSAGE)
 		append_on_literal(s, c);
-	else if (is == APPEND_ARGUMENT && frame_fits(&s->frame) && !s->frame.literal.binary)
+	else if (is == APPEND_ARGUMENT && frame_fits(&s->frame) && may_be_binary(s, c))
 		keep_literal(s);
 	else
 		refuse_literal(s, c, &why);
@@ -379,6 +387,7 @@ imap_session_free(struct imap_session *s)
 	command_free(s);
 	append_free(s);
 	select_close(s);
+	metadata_free(s);
 	frame_fini(&s->frame);
 	compress_free(s->compress);
 	buf_fini(&s->out);

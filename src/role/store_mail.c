@@ -183,7 +183,8 @@ begin(struct mail_session *m)
 		.tag = str_of(m->tag),
 		.message_max = m->conf->limits.message_size,
 		.quota = m->quota,
-		.compress = m->conf->imap.compress };
+		.compress = m->conf->imap.compress,
+		.comment = m->conf->imap.comment };
 
 	answer_open_mail(m->question, &(struct open_mail_answer){ .verdict = 0 });
 	m->question = NULL;

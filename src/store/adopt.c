@@ -9,6 +9,7 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
+#include "annotation.h"
 #include "dovecot.h"
 #include "look.h"
 #include "name.h"
@@ -204,6 +205,17 @@ inspect_all(struct work *w, struct look *l, struct mdir *d)
 	}
 }
 
+static void
+read_annotations(int dirfd, struct look *l)
+{
+	struct buf b;
+
+	buf_init(&b, ANNOTATIONS_FILE_MAX);
+	annotations_load(dirfd, &b);
+	l->annotations = arena_str(&l->arena, buf_str(&b));
+	buf_fini(&b);
+}
+
 bool
 adopt_prepare(struct work *w, struct look *l, struct mdir *d)
 {
@@ -222,6 +234,7 @@ adopt_prepare(struct work *w, struct look *l, struct mdir *d)
 		l->side = (struct sidecar){ 0 };
 		read_dovecot(fd, l);
 	}
+	read_annotations(fd, l);
 	take_own_uids(l);
 	drop_double_uids(l);
 	inspect_all(w, l, d);
@@ -291,6 +304,7 @@ adopt_apply(struct txn *t, struct look *l)
 	o = txn_mbox_new(t, str_of(l->name), str_of(l->dir));
 	l->mailbox = o->m.number;
 	take_identity(t, l, o);
+	annotations_take(t, o->m.number, l->annotations);
 	compare_add_found(t, l, o);
 }
 

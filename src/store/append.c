@@ -207,7 +207,7 @@ append_fini(struct store_request *r)
 }
 
 static const struct request_kind append_kind = { "append", append_prepare, append_apply, append_after, append_fini,
-	false };
+	false, NULL };
 
 static void
 take(struct append_request *q, struct store *s, struct appended *a, const struct store_new *from)

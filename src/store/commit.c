@@ -88,23 +88,33 @@ write_mboxes(struct txn *t)
 	return t->s.rc == 0;
 }
 
+void
+work_event(struct work *w, const struct store_event *event)
+{
+	struct event_list *l = &w->events;
+
+	if (l->n == l->cap) {
+		l->cap = l->cap == 0 ? 4 : l->cap * 2;
+		l->p = mem_resize(l->p, l->cap * sizeof *l->p);
+	}
+	l->p[l->n] = *event;
+	if (event->entries.n > 0)
+		l->p[l->n].entries.p = memcpy(mem_new(event->entries.n), event->entries.p, event->entries.n);
+	l->n++;
+}
+
 static void
 note_events(struct txn *t)
 {
-	struct event_list *l = &t->w->events;
-
 	for (struct open_mbox *o = t->mboxes; o != NULL; o = o->next) {
 		if (!o->gone && !uidset_empty(&o->fresh))
 			wants_add(&t->w->wants, o->m.number, &o->fresh);
 		if (o->gone)
 			seen_forget(&t->w->u->seen, o->m.number);
-		if (o->kinds == 0)
-			continue;
-		if (l->n == l->cap) {
-			l->cap = l->cap == 0 ? 4 : l->cap * 2;
-			l->p = mem_resize(l->p, l->cap * sizeof *l->p);
-		}
-		l->p[l->n++] = (struct store_event){ o->m.number, o->kinds, o->m.row.modseq };
+		if (o->kinds != 0)
+			work_event(t->w, &(struct store_event){ .mailbox = o->m.number,
+			    .kinds = o->kinds,
+			    .modseq = o->m.row.modseq });
 	}
 }
 
@@ -189,6 +199,14 @@ apply(struct work *w)
 }
 
 static void
+tell_requests(struct work *w)
+{
+	for (const struct store_request *r = w->requests; r != NULL; r = r->next)
+		if (!r->refused && r->code == STORE_OK && r->kind->events != NULL)
+			r->kind->events(w, r);
+}
+
+static void
 run_batch(struct work *w)
 {
 	if (!w->prepared)
@@ -201,6 +219,7 @@ run_batch(struct work *w)
 		} else {
 			ingest_after(w, w->arrivals);
 			look_after(w);
+			tell_requests(w);
 			todo_quick(w, QUICK_ACTIONS);
 		}
 	}

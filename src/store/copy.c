@@ -346,7 +346,7 @@ request_fini(struct store_request *r)
 }
 
 static const struct request_kind copy_kind = { "copy", request_prepare, request_apply, request_after, request_fini,
-	false };
+	false, NULL };
 
 static struct store_request *
 submit(struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t to, uint64_t limit, bool move,

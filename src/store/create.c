@@ -164,7 +164,7 @@ fini(struct store_request *r)
 	named_fini(&((struct create_request *)r)->named);
 }
 
-static const struct request_kind create_kind = { "create", prepare, apply, NULL, fini, true };
+static const struct request_kind create_kind = { "create", prepare, apply, NULL, fini, true, NULL };
 
 struct store_request *
 store_create(struct store_user *u, struct str name, enum store_use use, struct store_done done)
@@ -273,7 +273,7 @@ defaults_apply(struct txn *t, struct store_request *r)
 	meta_put(&t->s, META_DEFAULTS, 1);
 }
 
-static const struct request_kind defaults_kind = { "defaults", defaults_prepare, defaults_apply, NULL, NULL, true };
+static const struct request_kind defaults_kind = { "defaults", defaults_prepare, defaults_apply, NULL, NULL, true, NULL };
 
 struct store_request *
 store_make_defaults(struct store_user *u, struct store_done done)

@@ -54,7 +54,7 @@ delete_apply(struct txn *t, struct store_request *r)
 	txn_mbox_drop(t, o);
 }
 
-static const struct request_kind delete_kind = { "delete", prepare, delete_apply, NULL, fini, true };
+static const struct request_kind delete_kind = { "delete", prepare, delete_apply, NULL, fini, true, NULL };
 
 struct store_request *
 store_delete(struct store_user *u, struct str name, struct store_done done)
@@ -97,7 +97,7 @@ subscribe_apply(struct txn *t, struct store_request *r)
 	txn_todo(t, TODO_SIDECAR, o->m.number, NULL, NULL);
 }
 
-static const struct request_kind subscribe_kind = { "subscribe", prepare, subscribe_apply, NULL, fini, false };
+static const struct request_kind subscribe_kind = { "subscribe", prepare, subscribe_apply, NULL, fini, false, NULL };
 
 struct store_request *
 store_subscribe(struct store_user *u, struct str name, bool on, struct store_done done)

@@ -9,6 +9,7 @@
 
 #include <postern/core/mem.h>
 
+#include "annotation.h"
 #include "dovecot.h"
 #include "look.h"
 #include "name.h"
@@ -136,13 +137,31 @@ take_subscriptions(struct work *w)
 	return work_commit(w, &t);
 }
 
+/* What is kept of the server for this user. */
+static bool
+take_server_annotations(struct work *w)
+{
+	struct txn t;
+	struct buf b;
+	bool ok = work_begin(w, &t);
+
+	buf_init(&b, ANNOTATIONS_FILE_MAX);
+	annotations_load(w->u->fd, &b);
+	if (ok) {
+		annotations_take(&t, 0, buf_str(&b));
+		ok = work_commit(w, &t);
+	}
+	buf_fini(&b);
+	return ok;
+}
+
 static bool
 fill_index(struct work *w, bool first)
 {
 	if (!adopt_inbox(w) || !take_looks(w))
 		return false;
 	w->u->seen.maildir_mtime = 0;
-	return adopt_find(w) && take_looks(w) && (!first || take_subscriptions(w));
+	return adopt_find(w) && take_looks(w) && take_server_annotations(w) && (!first || take_subscriptions(w));
 }
 
 bool

@@ -42,6 +42,7 @@ struct look {
 	size_t nforeign; /* files that others wrote, met so far */
 	bool has_sidecar;
 	struct sidecar side;
+	struct str annotations; /* adopt: text of the file beside it, or empty */
 	uint32_t uidnext; /* adopt: no UID below it is free; 0: not known */
 	uint64_t modseq;  /* adopt: where MODSEQ goes on; 0: from the start */
 	struct arena arena;

@@ -5,6 +5,7 @@
 
 #include <postern/core/mem.h>
 
+#include "annotation.h"
 #include "copy.h"
 #include "create.h"
 #include "name.h"
@@ -164,8 +165,11 @@ apply_inbox(struct txn *t, struct rename_request *q)
 	struct open_mbox *from = txn_mbox(t, q->c.from), *to;
 
 	to = from != NULL ? create_apply(t, &q->r, buf_str(&q->to.name)) : NULL;
-	if (to != NULL)
-		copy_take(t, &q->c, from, to);
+	if (to == NULL)
+		return;
+	annotation_copy(t, T_METADATA, q->c.from, to->m.number); /* RFC 5464 4.1 */
+	txn_todo(t, TODO_ANNOTATIONS, to->m.number, NULL, NULL);
+	copy_take(t, &q->c, from, to);
 }
 
 static void
@@ -219,7 +223,7 @@ fini(struct store_request *r)
 	free(q->p);
 }
 
-static const struct request_kind rename_kind = { "rename", prepare, apply, after, fini, true };
+static const struct request_kind rename_kind = { "rename", prepare, apply, after, fini, true, NULL };
 
 struct store_request *
 store_rename(struct store_user *u, struct str from, struct str to, struct store_done done)

@@ -309,7 +309,7 @@ todo_decode(struct str v, struct todo *t)
 		return false;
 	memcpy(&row, v.p, sizeof row);
 	v = str_sub(v, sizeof row, v.n);
-	if (row.kind >= TODO_KINDS || row.mailbox == 0)
+	if (row.kind >= TODO_KINDS || (row.mailbox == 0 && row.kind != TODO_ANNOTATIONS))
 		return false;
 	t->kind = (enum todo_kind)row.kind;
 	t->mailbox = row.mailbox;

@@ -9,7 +9,7 @@
 #include <postern/core/log.h>
 
 static const char *const table_names[TABLES] = { "meta", "mailbox", "name", "message", "file", "change", "cache", "ids",
-	"todo", "done", "keys" };
+	"todo", "done", "keys", "metadata", "rights" };
 
 enum opening {
 	OPEN_READ,

@@ -29,6 +29,8 @@ enum table {
 	T_TODO,    /* sequence → row_todo and its ranges or directory */
 	T_DONE,    /* delivery id → row_done */
 	T_KEYS,    /* mailbox, uid → what the IMAP side sorts and threads by: short, so that a walk touches little */
+	T_METADATA, /* mailbox (0: the server), entry → value (RFC 5464) */
+	T_RIGHTS,  /* mailbox, identifier → rights (RFC 4314) */
 	TABLES,
 	T_ADDED = T_KEYS, /* from here on tables that an older index lacks: made when it is opened */
 };
@@ -40,6 +42,7 @@ enum meta {
 	META_NEXT_TODO,
 	META_DEFAULTS,     /* the default folders were made once */
 	META_UIDVALIDITY,  /* the last one given to a new mailbox */
+	META_METADATA,     /* bytes of names and values in T_METADATA */
 	METAS,
 };
 
@@ -96,6 +99,7 @@ enum todo_kind {
 	TODO_RENAME, /* the directory `dir` becomes the one of the mailbox */
 	TODO_PURGE,  /* remove the directory `dir` (if not "") and all rows of the mailbox, which is deleted */
 	TODO_SIDECAR, /* write postern-mailbox anew */
+	TODO_ANNOTATIONS, /* write postern-annotations of the mailbox (0: of the user) anew */
 	TODO_KINDS,
 };
 

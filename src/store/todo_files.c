@@ -7,6 +7,7 @@
 
 #include <postern/core/mem.h>
 
+#include "annotation.h"
 #include "path.h"
 #include "todo.h"
 
@@ -216,6 +217,25 @@ save_sidecar(struct slice *sl, const struct todo *t)
 	return sidecar_save(sl->w->u, &m) || errno == ENOENT || fail(sl, "sidecar", m.dir);
 }
 
+/* Mailbox 0: beside the index. */
+static bool
+save_annotations(struct slice *sl, const struct todo *t)
+{
+	struct store_user *u = sl->w->u;
+	struct mbox m = { 0 };
+	int fd;
+	bool ok;
+
+	if (t->mailbox != 0 && !mbox_read(&sl->s, t->mailbox, &m))
+		return sl->s.rc == 0;
+	fd = t->mailbox == 0 ? dup(u->fd) : m.dir[0] != '\0' ? path_open_dir(u->maildir, m.dir) : dup(u->maildir);
+	if (fd == -1)
+		return errno == ENOENT || fail(sl, "annotations", m.dir);
+	ok = annotations_save(&sl->s, fd, t->mailbox) || fail(sl, "annotations", m.dir);
+	io_close(&fd);
+	return ok && sl->s.rc == 0;
+}
+
 static bool
 each_uid(struct slice *sl, const struct todo *t, bool (*fn)(struct slice *sl, struct mdir *d, uint32_t uid))
 {
@@ -250,6 +270,8 @@ todo_first_phase(struct slice *sl, const struct todo *t)
 		return rename_dir(sl, t);
 	case TODO_SIDECAR:
 		return save_sidecar(sl, t);
+	case TODO_ANNOTATIONS:
+		return save_annotations(sl, t);
 	default:
 		return true;
 	}

@@ -4,6 +4,7 @@
 
 #include <postern/core/mem.h>
 
+#include "annotation.h"
 #include "sidecar.h"
 #include "work.h"
 
@@ -84,6 +85,8 @@ txn_mbox_drop(struct txn *t, struct open_mbox *o)
 	r.mailbox = 0;
 	name_write(&t->s, str_of(o->m.name), &r);
 	snap_del(&t->s, T_MAILBOX, key_val(&k));
+	annotation_drop(t, T_METADATA, o->m.number);
+	annotation_drop(t, T_RIGHTS, o->m.number);
 	t->bytes_delta -= (int64_t)o->m.row.bytes;
 	o->gone = true;
 	o->dirty = o->sidecar = false;

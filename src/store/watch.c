@@ -112,7 +112,7 @@ watch_tell_all_gone(struct store_user *u)
 	for (const struct store_watch *watch = u->watches; watch != NULL; watch = watch->next)
 		uidset_add(&numbers, watch->mailbox, watch->mailbox);
 	for (uint32_t n = uidset_next(&numbers, 1); n != 0; n = uidset_next(&numbers, n + 1))
-		watch_tell(u, &(struct store_event){ n, STORE_EVENT_DELETED, 0 });
+		watch_tell(u, &(struct store_event){ .mailbox = n, .kinds = STORE_EVENT_DELETED });
 	uidset_fini(&numbers);
 }
 

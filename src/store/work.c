@@ -156,6 +156,8 @@ free_work(struct work *w)
 		uidset_fini(&want->uids);
 		free(want);
 	}
+	for (size_t i = 0; i < w->events.n; i++)
+		free((void *)(uintptr_t)w->events.p[i].entries.p);
 	free(w->events.p);
 	free(w);
 }

@@ -42,6 +42,8 @@ struct request_kind {
 	/* Frees what the kind added. May be NULL. */
 	void (*fini)(struct store_request *r);
 	bool names; /* works with names of directories: file actions are finished first */
+	/* In the thread, after a commit in which it was done: tells what no mailbox header shows (work_event). May be NULL. */
+	void (*events)(struct work *w, const struct store_request *r);
 };
 
 enum { LOOK_NONE = 0, LOOK_ALL = UINT32_MAX };
@@ -99,6 +101,8 @@ void work_save(struct store_user *u);
 /* With the next commit, or after a while. */
 void work_submit_later(struct store_user *u, struct store_request *r);
 struct store_request *work_submit(struct store_user *u, struct store_request *r);
+/* Watchers hear of it after the callbacks of the requests; entries are copied. */
+void work_event(struct work *w, const struct store_event *event);
 bool work_begin(struct work *w, struct txn *t);
 /* Writes headers and sidecar files and commits. False with w->rc or w->err. */
 bool work_commit(struct work *w, struct txn *t);

@@ -4,6 +4,7 @@
 #include <postern/store/mutf7.h>
 #include <postern/store/uidset.h>
 
+#include "../../src/store/annotation.h"
 #include "../../src/store/dovecot.h"
 #include "../../src/store/fname.h"
 #include "../../src/store/name.h"
@@ -127,6 +128,7 @@ check_files(struct str in)
 	dovecot_uidlist_parse(&list, in, on_uid, &last);
 	dovecot_keywords_parse(in, keywords);
 	dovecot_subscriptions_parse(in, on_dir, NULL);
+	annotations_parse(in, NULL, NULL);
 	if (!sidecar_parse(&side, in))
 		return;
 	buf_init(&text, 1 << 16);

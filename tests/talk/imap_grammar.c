@@ -268,6 +268,17 @@ code_set(struct say *s)
 	number_set(s);
 }
 
+/* RFC 5464 5 */
+static void
+code_metadata(struct say *s)
+{
+	say_sp(s);
+	if (cur_take(&s->c, "LONGENTRIES ") || cur_take(&s->c, "MAXSIZE "))
+		say_number(s);
+	else if (!cur_take(&s->c, "TOOMANY"))
+		say_want(s, "NOPRIVATE");
+}
+
 static void
 code_flags(struct say *s)
 {
@@ -301,7 +312,7 @@ static const struct {
 	{ "CANNOT", nothing }, { "CAPABILITY", words }, { "CLIENTBUG", nothing }, { "CLOSED", nothing },
 	{ "CONTACTADMIN", nothing }, { "COPYUID", code_copyuid }, { "CORRUPTION", nothing }, { "EXPIRED", nothing },
 	{ "EXPUNGEISSUED", nothing }, { "HASCHILDREN", nothing }, { "HIGHESTMODSEQ", code_modseq }, { "INUSE", nothing },
-	{ "LIMIT", nothing }, { "MAILBOXID", code_object }, { "MODIFIED", code_set }, { "NONEXISTENT", nothing },
+	{ "LIMIT", nothing }, { "MAILBOXID", code_object }, { "METADATA", code_metadata }, { "MODIFIED", code_set }, { "NONEXISTENT", nothing },
 	{ "NOPERM", nothing }, { "NOTSAVED", nothing }, { "OVERQUOTA", nothing },
 	{ "PARSE", nothing }, { "PERMANENTFLAGS", code_flags }, { "PRIVACYREQUIRED", nothing }, { "READ-ONLY", nothing },
 	{ "READ-WRITE", nothing }, { "SERVERBUG", nothing }, { "TOOBIG", nothing }, { "TOOFEW", nothing }, { "TOOMANY", nothing }, { "TRYCREATE", nothing },
@@ -405,6 +416,47 @@ quotaroot(struct say *s)
 		say_sp(s);
 		say_astring(s);
 	} while (cur_peek(&s->c) == ' ');
+}
+
+/* value of RFC 5464 5: nstring / literal8. */
+static void
+metadata_value(struct say *s)
+{
+	if (!cur_take(&s->c, "~{")) {
+		say_nstring(s);
+		return;
+	}
+	uint64_t n = say_number(s);
+	say_want(s, "}\r\n");
+	cur_bytes(&s->c, n);
+}
+
+static void
+metadata_entry(struct say *s)
+{
+	if (!str_starts(say_astring(s), STR("/")))
+		say_fail(s, "the name of an entry");
+}
+
+/* metadata-resp of RFC 5464 5: entries with values, or what has changed. */
+static void
+metadata(struct say *s)
+{
+	bool values;
+
+	say_sp(s);
+	say_astring(s);
+	say_sp(s);
+	values = cur_take(&s->c, "(");
+	do {
+		metadata_entry(s);
+		if (values) {
+			say_sp(s);
+			metadata_value(s);
+		}
+	} while (cur_take(&s->c, " "));
+	if (values)
+		say_want(s, ")");
 }
 
 /* Said at SELECT, before EXISTS (and whenever there is a new keyword). */
@@ -596,7 +648,7 @@ static const struct {
 	{ "ENABLED", enabled }, { "FLAGS", flags }, { "LIST", list }, { "LSUB", list }, { "STATUS", status },
 	{ "SEARCH", search }, { "ESEARCH", esearch }, { "NAMESPACE", namespaces }, { "ID", id },
 	{ "VANISHED", vanished }, { "SORT", search }, { "THREAD", thread },
-	{ "UIDBATCHES", uidbatches }, { "QUOTA", quota }, { "QUOTAROOT", quotaroot },
+	{ "UIDBATCHES", uidbatches }, { "QUOTA", quota }, { "QUOTAROOT", quotaroot }, { "METADATA", metadata },
 };
 
 static void

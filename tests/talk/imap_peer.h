@@ -56,6 +56,7 @@ struct world {
 	uint64_t quota;
 	uint64_t message_max;
 	bool compress;           /* COMPRESS is offered */
+	struct buf comment;      /* /shared/comment of the server */
 	unsigned questions;      /* that auth was asked */
 	unsigned dropped;        /* files */
 	struct buf log;

@@ -9,6 +9,7 @@
  *   size BYTES                 largest message of APPEND
  *   quota BYTES                what a user may have
  *   compress                   COMPRESS is offered
+ *   comment TEXT               what the operator says of the server
  *   deflate [CONN]             the client compresses and inflates from here on
  *   stall CONN · read CONN     the client stops reading · reads all and goes on
  *   timeout CONN               the role's idle time is over · busy CONN: it is, but a command is under way
@@ -148,6 +149,14 @@ word_compress(struct world *w, struct str rest, struct buf *why)
 }
 
 static enum talk_word
+word_comment(struct world *w, struct str rest, struct buf *why)
+{
+	(void)why;
+	buf_add(&w->comment, rest);
+	return TALK_DONE;
+}
+
+static enum talk_word
 word_deflate(struct world *w, struct str rest, struct buf *why)
 {
 	(void)why;
@@ -241,7 +250,7 @@ static const struct {
 	{ "drop", word_drop },
 	{ "lose", word_lose }, { "cut", word_cut },
 	{ "size", word_size }, { "quota", word_quota }, { "stall", word_stall }, { "read", word_read },
-	{ "compress", word_compress }, { "deflate", word_deflate },
+	{ "compress", word_compress }, { "comment", word_comment }, { "deflate", word_deflate },
 	{ "timeout", word_timeout }, { "busy", word_busy }, { "expect", word_expect },
 };
 

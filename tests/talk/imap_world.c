@@ -174,6 +174,7 @@ on_user(void *ctx, struct store_user *u, const struct err *e)
 		.message_max = c->world->message_max,
 		.quota = c->world->quota,
 		.compress = c->world->compress,
+		.comment = buf_str(&c->world->comment),
 	};
 
 	if (u == NULL)
@@ -410,6 +411,7 @@ world_init(struct world *w)
 	if (mkdtemp(w->root) == NULL)
 		log_panic("mkdtemp");
 	buf_init(&w->log, SIZE_MAX);
+	buf_init(&w->comment, SIZE_MAX);
 	log_to(on_log, w);
 	open_store(w);
 	for (unsigned i = 1; i <= WORLD_CONNS; i++) {
@@ -456,6 +458,7 @@ world_fini(struct world *w)
 	nftw(w->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	log_to(NULL, NULL);
 	buf_fini(&w->log);
+	buf_fini(&w->comment);
 	recent_forget();
 	clock_real();
 }

@@ -119,6 +119,7 @@ struct conf_smtp {
 struct conf_imap {
 	unsigned processes;
 	bool compress;  /* COMPRESS=DEFLATE is offered; RFC 4978 */
+	struct str comment; /* /shared/comment of the server; RFC 5464 */
 	char separator; /* between the levels of mailbox names: '/' or '.' */
 };
 

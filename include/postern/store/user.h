@@ -35,12 +35,16 @@ enum store_event_kind {
 	STORE_EVENT_DELETED = 16, /* it is gone; its number never comes back */
 	STORE_EVENT_RENAMED = 32, /* it has another name */
 	STORE_EVENT_SUBSCRIBED = 64, /* a subscription changed; mailbox may be 0 */
+	STORE_EVENT_METADATA = 128,  /* annotations were set; mailbox 0: the server's. Comes alone, with `entries` */
+	STORE_EVENT_RIGHTS = 256,    /* the list of who may do what changed. Comes alone */
 };
 
 struct store_event {
 	uint32_t mailbox;
 	unsigned kinds; /* enum store_event_kind, ORed */
-	uint64_t modseq; /* HIGHESTMODSEQ after the commit */
+	uint64_t modseq; /* HIGHESTMODSEQ after the commit; 0 with METADATA and RIGHTS, which do not touch it */
+	struct str entries; /* METADATA: their names, each with a NUL behind it; lives during the call */
+	const void *by;  /* METADATA, RIGHTS: the ctx of the request that did it */
 };
 
 /* Calls fn in the loop thread after each commit that concerns the mailbox (0: any mailbox of the user). While somebody

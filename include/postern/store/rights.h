@@ -1,0 +1,47 @@
+/* rights.h - who may do what with a mailbox (RFC 4314).
+ *
+ * A right is a bit here and a letter on the wire. The list of a mailbox maps identifiers to rights: "anyone", a user's
+ * canonical address, and either behind "-", which takes rights away. An owner who is not in the list has all rights;
+ * some he always has, so that he can never lock himself out. */
+#ifndef POSTERN_STORE_RIGHTS_H
+#define POSTERN_STORE_RIGHTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <postern/core/arena.h>
+#include <postern/core/buf.h>
+#include <postern/core/str.h>
+#include <postern/store/request.h>
+
+/* RFC 4314 2.1, in the order of their bits. */
+enum store_right {
+	STORE_RIGHT_LOOKUP = 1 << 0,      /* l */
+	STORE_RIGHT_READ = 1 << 1,        /* r */
+	STORE_RIGHT_SEEN = 1 << 2,        /* s */
+	STORE_RIGHT_WRITE = 1 << 3,       /* w */
+	STORE_RIGHT_INSERT = 1 << 4,      /* i */
+	STORE_RIGHT_POST = 1 << 5,        /* p */
+	STORE_RIGHT_CREATE = 1 << 6,      /* k */
+	STORE_RIGHT_DELETE_BOX = 1 << 7,  /* x */
+	STORE_RIGHT_DELETE = 1 << 8,      /* t */
+	STORE_RIGHT_EXPUNGE = 1 << 9,     /* e */
+	STORE_RIGHT_ADMIN = 1 << 10,      /* a */
+	STORE_RIGHTS_ALL = (1 << 11) - 1,
+	STORE_RIGHTS_OWNER = STORE_RIGHT_LOOKUP | STORE_RIGHT_ADMIN, /* that an owner always has */
+};
+
+enum {
+	STORE_IDENTIFIER_SIZE = 300, /* bytes of an identifier */
+	STORE_ACL_MAX = 100,         /* identifiers in a list */
+};
+
+/* Letters to bits; "c" and "d" stand for their members (RFC 4314 2.1.1). False for any other byte. */
+bool store_rights_parse(struct str letters, unsigned *rights);
+/* Adds the letters, with "c" and "d" where one of their members is there. */
+void store_rights_write(struct buf *out, unsigned rights);
+/* "anyone" or "local@domain", perhaps behind "-": what can stand in a list. */
+bool store_identifier_ok(struct str identifier);
+
+#endif

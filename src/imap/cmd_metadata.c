@@ -1,0 +1,233 @@
+/* cmd_metadata.c - GETMETADATA and SETMETADATA (RFC 5464 4.2, 4.3). */
+#include "commands.h"
+#include "metadata.h"
+#include "names.h"
+
+/* mailbox: the empty string is the server; what no name can be is not. */
+struct metadata_place {
+	struct str name;
+	bool server;
+};
+
+static void
+lex_place(struct lex *l, struct command *c, struct metadata_place *p)
+{
+	struct cur before = l->c;
+
+	p->server = lex_astring(l).n == 0;
+	if (!lex_ok(l))
+		return;
+	l->c = before;
+	p->name = lex_mailbox(l, c);
+}
+
+/* The mailbox's number, 0 for the server. False with the reply set: there is none. */
+static bool
+find_place(struct store_view *v, struct command *c, const struct metadata_place *p, uint32_t *mailbox)
+{
+	*mailbox = 0;
+	if (p->server)
+		return true;
+	*mailbox = p->name.n > 0 ? store_find(v, p->name) : 0;
+	if (*mailbox == 0)
+		done_no(c, "NONEXISTENT", "no such mailbox");
+	return *mailbox != 0;
+}
+
+/* --- GETMETADATA --- */
+
+struct get_args {
+	struct metadata_place place;
+	struct metadata_ask ask;
+};
+
+static void
+get_depth(struct lex *l, struct get_args *a)
+{
+	static const struct {
+		const char *word;
+		enum metadata_depth depth;
+	} depths[] = { { "0", DEPTH_0 }, { "1", DEPTH_1 }, { "infinity", DEPTH_INFINITY } };
+
+	for (size_t i = 0; i < sizeof depths / sizeof *depths; i++) {
+		if (lex_word(l, depths[i].word)) {
+			a->ask.depth = depths[i].depth;
+			return;
+		}
+	}
+	lex_fail(l, "expected 0, 1 or infinity");
+}
+
+/* "(" option *(SP option) ")", each at most once and in any order. */
+static void
+get_options(struct lex *l, struct get_args *a)
+{
+	bool maxsize = false, depth = false;
+
+	lex_want(l, '(');
+	do {
+		if (!maxsize && lex_word(l, "MAXSIZE") && lex_sp(l)) {
+			maxsize = true;
+			a->ask.maxsize = lex_number64(l);
+		} else if (!depth && lex_word(l, "DEPTH") && lex_sp(l)) {
+			depth = true;
+			get_depth(l, a);
+		} else {
+			lex_fail(l, "unknown option");
+		}
+	} while (lex_ok(l) && lex_take(l, ' '));
+	lex_want(l, ')');
+}
+
+/* Options come before the mailbox by the grammar of RFC 5464 5, and behind it in the examples of 4.2.1 and 4.2.2: both
+ * are taken. A list of entries begins with "/", quotes or a literal. */
+static bool
+at_options(const struct lex *l)
+{
+	return cur_left(&l->c) > 1 && l->c.p[0] == '(' && ascii_is_alpha(l->c.p[1]);
+}
+
+bool
+cmd_getmetadata_parse(struct lex *l, struct command *c)
+{
+	struct get_args *a = ARENA_NEW(&c->arena, struct get_args);
+
+	c->args = a;
+	a->ask.maxsize = UINT64_MAX;
+	lex_sp(l);
+	if (at_options(l)) {
+		get_options(l, a);
+		lex_sp(l);
+		lex_place(l, c, &a->place);
+		lex_sp(l);
+	} else {
+		lex_place(l, c, &a->place);
+		lex_sp(l);
+		if (at_options(l)) {
+			get_options(l, a);
+			lex_sp(l);
+		}
+	}
+	lex_entries(l, &a->ask);
+	return lex_ok(l);
+}
+
+enum step
+cmd_getmetadata_run(struct imap_session *s, struct command *c)
+{
+	struct get_args *a = c->args;
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+	uint32_t mailbox;
+
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	if (find_place(v, c, &a->place, &mailbox)) {
+		metadata_write(s, v, mailbox, mailbox != 0 ? store_mailbox_name(v, mailbox, &c->arena) : STR(""), &a->ask,
+		    &c->arena);
+		done_ok(c, "done");
+		if (a->ask.longest > 0)
+			c->reply.code = arena_strf(&c->arena, "METADATA LONGENTRIES %llu", (unsigned long long)a->ask.longest);
+	}
+	store_view_close(v);
+	return STEP_DONE;
+}
+
+/* --- SETMETADATA --- */
+
+struct set_args {
+	struct metadata_place place;
+	struct store_annotation *all;
+	size_t n;
+};
+
+/* entry SP value; value: nstring / literal8 */
+static void
+entry_value(struct lex *l, struct store_annotation *to)
+{
+	to->entry = lex_entry(l);
+	if (lex_ok(l) && !store_entry_ok(to->entry))
+		lex_fail(l, "bad name of an entry");
+	lex_sp(l);
+	to->set = !lex_word(l, "NIL");
+	if (to->set)
+		to->value = lex_string8(l);
+}
+
+bool
+cmd_setmetadata_parse(struct lex *l, struct command *c)
+{
+	struct set_args *a = ARENA_NEW(&c->arena, struct set_args);
+
+	c->args = a;
+	a->all = arena_array(&c->arena, METADATA_ENTRIES_MAX, sizeof *a->all);
+	lex_sp(l);
+	lex_place(l, c, &a->place);
+	lex_sp(l);
+	lex_want(l, '(');
+	do {
+		if (a->n == METADATA_ENTRIES_MAX)
+			return lex_fail(l, "too many entries");
+		entry_value(l, &a->all[a->n++]);
+	} while (lex_ok(l) && lex_take(l, ' '));
+	lex_want(l, ')');
+	return lex_ok(l);
+}
+
+static void
+on_set(void *ctx, const struct store_result *r)
+{
+	struct imap_session *s = ctx;
+	struct command *c = command_answered(s);
+
+	if (r->code == STORE_LIMIT)
+		done_no(c, "METADATA TOOMANY", "no room for more annotations");
+	else if (r->code != STORE_OK)
+		done_refused(c, r, REFUSED_HERE);
+	else
+		done_ok(c, "done");
+	command_finish(s);
+}
+
+/* What is the operator's (shared by all users) or follows from something else. */
+static bool
+is_readonly(const struct set_args *a, struct str entry)
+{
+	return a->place.server ? !str_starts(entry, STR("/private/")) : str_eq(entry, STR("/private/specialuse"));
+}
+
+/* Why not; NULL and nothing in the reply: it may be. */
+static bool
+is_refused(struct command *c, const struct set_args *a)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		if (is_readonly(a, a->all[i].entry)) {
+			done_no(c, "NOPERM", "the entry cannot be changed");
+			return true;
+		}
+		if (a->all[i].value.n > STORE_VALUE_MAX) {
+			done_no(c, "", "a value is too large");
+			c->reply.code = arena_strf(&c->arena, "METADATA MAXSIZE %u", STORE_VALUE_MAX);
+			return true;
+		}
+	}
+	return false;
+}
+
+enum step
+cmd_setmetadata_run(struct imap_session *s, struct command *c)
+{
+	const struct set_args *a = c->args;
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+	uint32_t mailbox;
+	bool found;
+
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	found = find_place(v, c, &a->place, &mailbox);
+	store_view_close(v);
+	if (!found || is_refused(c, a))
+		return STEP_DONE;
+	return command_wait(c, store_set_metadata(s->setup.user, mailbox, a->all, a->n, (struct store_done){ on_set, s }));
+}
