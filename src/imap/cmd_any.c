@@ -85,17 +85,25 @@ enable_uidonly(struct imap_session *s)
 	s->uidonly = true;
 }
 
+static void
+enable_utf8(struct imap_session *s)
+{
+	s->utf8 = true;
+}
+
 static const struct {
 	const char *name;
+	unsigned where;         /* elsewhere the name is ignored */
 	void (*enable)(struct imap_session *s);
 	const char *capability; /* when it is not the base's or another table's */
 	const char *rfc;
 } extensions[] = {
-	{ "IMAP4rev2", enable_rev2, NULL, "RFC 9051 6.3.1" },
-	{ "CONDSTORE", condstore_enable, "CONDSTORE", "RFC 7162 3.1" },
-	{ "QRESYNC", enable_qresync, "QRESYNC", "RFC 7162 3.2.3" },
-	{ "UIDONLY", enable_uidonly, "UIDONLY", "RFC 9586 3.1" },
-	{ "METADATA", metadata_enable, NULL, "RFC 5464 4.1" },
+	{ "IMAP4rev2", IN_BOTH, enable_rev2, NULL, "RFC 9051 6.3.1" },
+	{ "CONDSTORE", IN_BOTH, condstore_enable, "CONDSTORE", "RFC 7162 3.1" },
+	{ "QRESYNC", IN_BOTH, enable_qresync, "QRESYNC", "RFC 7162 3.2.3" },
+	{ "UIDONLY", IN_BOTH, enable_uidonly, "UIDONLY", "RFC 9586 3.1" },
+	{ "METADATA", IN_BOTH, metadata_enable, NULL, "RFC 5464 4.1" },
+	{ "UTF8=ACCEPT", IN_AUTH, enable_utf8, "UTF8=ACCEPT", "RFC 9755 3" },
 };
 enum { EXTENSIONS = sizeof(extensions) / sizeof(*extensions) };
 
@@ -132,11 +140,23 @@ cmd_enable_parse(struct lex *l, struct command *c)
 	return lex_ok(l);
 }
 
+/* What can be enabled in this state. */
+static unsigned
+enable_here(const struct imap_session *s)
+{
+	unsigned here = 0;
+
+	for (unsigned i = 0; i < EXTENSIONS; i++)
+		if (extensions[i].where & s->state)
+			here |= 1u << i;
+	return here;
+}
+
 enum step
 cmd_enable_run(struct imap_session *s, struct command *c)
 {
 	const struct enable_args *a = c->args;
-	unsigned names = a->names & ~s->enabled;
+	unsigned names = a->names & ~s->enabled & enable_here(s);
 
 	buf_add_cstr(&s->out, "* ENABLED");
 	for (unsigned i = 0; i < EXTENSIONS; i++)

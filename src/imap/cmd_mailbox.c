@@ -92,7 +92,7 @@ is_possible(struct str name)
 static bool
 is_name(struct command *c, struct str name)
 {
-	if (is_possible(name) && (c->names == NAMES_MUTF7 || name_is_normal(name)))
+	if (is_possible(name) && !name_has_control(name) && (c->names == NAMES_MUTF7 || name_is_normal(name)))
 		return true;
 	done_no(c, "CANNOT", "no mailbox can have this name");
 	return false;

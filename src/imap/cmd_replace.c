@@ -1,5 +1,5 @@
 /* cmd_replace.c - REPLACE and UID REPLACE (RFC 8508): an APPEND that takes a message away in the same commit. Its
- * message comes as APPEND's does (cmd_append.c). */
+ * message comes as APPEND's does (append.c). */
 #include "append.h"
 
 #include "commands.h"
@@ -58,18 +58,17 @@ on_replaced(void *ctx, const struct store_result *r)
 enum step
 cmd_replace_run(struct imap_session *s, struct command *c)
 {
-	const struct append_args *args = c->args;
-	struct append *a = s->append;
+	enum append_copied copied = append_gather(s, c);
 	struct store_new message = { 0 };
 	uint32_t uid;
 
-	if (!append_is_complete(s, c))
-		return STEP_DONE;
+	if (copied != APPEND_COPIED)
+		return copied == APPEND_COPYING ? STEP_MORE : STEP_DONE;
 	uid = replace_find(s, c);
 	if (uid == 0)
 		return STEP_DONE;
-	append_fill(&message, &args->m[0], a->stages[0]);
-	a->n = 0; /* the stage is the store's */
-	return command_wait(c, store_replace(s->setup.user, a->mailbox, &message, s->box->mailbox, uid, s->setup.quota,
+	append_fill(&message, c->args, s->append, 0);
+	s->append->n = 0; /* the stage is the store's */
+	return command_wait(c, store_replace(s->setup.user, s->append->mailbox, &message, s->box->mailbox, uid, s->setup.quota,
 	    (struct store_done){ on_replaced, s }));
 }

@@ -334,6 +334,8 @@ search_begin(struct imap_session *s, struct command *c)
 {
 	struct search *q = c->args;
 
+	if (q->charset_given && s->utf8)
+		return done_bad(c, "all is UTF-8 since ENABLE UTF8=ACCEPT: no CHARSET"); /* RFC 9755 3 */
 	if (q->bad_charset)
 		return refuse_charset(s, c);
 	q->s = s;

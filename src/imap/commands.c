@@ -119,6 +119,7 @@ commands_write_capabilities(const struct imap_session *s, struct buf *out)
 	sort_capabilities(&names);
 	thread_capabilities(&names);
 	fetch_capabilities(&names);
+	append_capabilities(&names);
 	if (s->setup.compress && s->compress == NULL)
 		commands_add_capability(&names, "COMPRESS=DEFLATE");
 	write_appendlimit(s, &names);

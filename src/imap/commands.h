@@ -55,6 +55,7 @@ VERB(uidbatches);
 /* " NAME" unless out has it already; NULL is nothing. */
 void commands_add_capability(struct buf *out, const char *name);
 /* Other tables whose rows name capabilities. */
+void append_capabilities(struct buf *out);
 void enable_capabilities(struct buf *out);
 void fetch_capabilities(struct buf *out);
 void list_capabilities(struct buf *out);

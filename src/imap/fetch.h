@@ -114,6 +114,9 @@ struct fetch {
 	struct fetch_stream stream;
 };
 
+/* fetch_parse.c: "[" [section-spec] "]"; takes FETCH_TREE off the item where the section does not need it. */
+void fetch_parse_section(struct lex *l, struct fetch_item *i);
+
 /* fetch_item.c: every row. */
 const struct fetch_row *fetch_find(struct str name, bool section);
 /* A macro's items, NULL when the name is none. */

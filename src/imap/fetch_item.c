@@ -115,11 +115,17 @@ write_envelope(struct imap_session *s, struct fetch *f, const struct fetch_item 
 	return FETCH_WRITTEN;
 }
 
+static enum imaptext_global
+global_form(const struct imap_session *s)
+{
+	return session_takes_utf8(s) ? IMAPTEXT_GLOBAL_MESSAGE : IMAPTEXT_GLOBAL_BASIC;
+}
+
 static enum fetch_went
 write_structure(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
 {
 	(void)i;
-	imaptext_body(&s->out, f->letter.tree->root);
+	imaptext_body(&s->out, f->letter.tree->root, global_form(s));
 	return FETCH_WRITTEN;
 }
 
@@ -127,7 +133,7 @@ static enum fetch_went
 write_bodystructure(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
 {
 	(void)i;
-	imaptext_bodystructure(&s->out, f->letter.tree->root);
+	imaptext_bodystructure(&s->out, f->letter.tree->root, global_form(s));
 	return FETCH_WRITTEN;
 }
 

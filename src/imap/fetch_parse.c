@@ -94,8 +94,8 @@ use_kept_lines(struct fetch_item *i)
 }
 
 /* "[" [section-spec] "]" */
-static void
-section(struct lex *l, struct fetch_item *i)
+void
+fetch_parse_section(struct lex *l, struct fetch_item *i)
 {
 	lex_want(l, '[');
 	section_part(l, &i->section);
@@ -244,7 +244,7 @@ add_named(struct lex *l, struct fetch *f, struct str name)
 	}
 	i.flags = i.row->flags;
 	if (sectioned) {
-		section(l, &i);
+		fetch_parse_section(l, &i);
 		partial(l, &i);
 	}
 	set_old_section(&i);

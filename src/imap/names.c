@@ -31,6 +31,24 @@ name_from_client(struct buf *utf8, struct str s, enum names names)
 	return utf8_valid(s) && !str_has(s, '\0');
 }
 
+static bool
+is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029;
+}
+
+bool
+name_has_control(struct str utf8)
+{
+	uint32_t code;
+	size_t used;
+
+	for (; utf8_next(utf8, &code, &used); utf8 = str_sub(utf8, used, utf8.n))
+		if (is_control(code))
+			return true;
+	return false;
+}
+
 bool
 name_is_normal(struct str utf8)
 {

@@ -13,6 +13,8 @@ enum {
 void out_mailbox(struct buf *out, struct str name, enum names names);
 /* The client's spelling of a name or LIST pattern to UTF-8. False: no such name can be. */
 bool name_from_client(struct buf *utf8, struct str s, enum names names);
+/* True with a control character, or a separator of lines or paragraphs: no name may be created with one (RFC 9755 3). */
+bool name_has_control(struct str utf8);
 /* Unicode in the form of RFC 5198 (NFC): what an 8-bit name has to be to be created (RFC 9051 5.1). */
 bool name_is_normal(struct str utf8);
 /* mailbox at the cursor, in UTF-8; what no name can be becomes "", which is no mailbox. */

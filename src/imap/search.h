@@ -94,6 +94,7 @@ struct search {
 	unsigned returns;
 	struct partial partial;
 	struct str charset;
+	bool charset_given;        /* SEARCH CHARSET */
 	bool bad_charset;
 	bool numbers;              /* sequence numbers are among the keys */
 	struct search_key *keys;   /* a list: all of them */

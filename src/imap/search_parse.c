@@ -340,6 +340,7 @@ cmd_search_parse(struct lex *l, struct command *c)
 	search_parse_returns(l, q);
 	if (lex_word(l, "CHARSET")) {
 		lex_sp(l);
+		q->charset_given = true;
 		search_parse_charset(l, q);
 	}
 	search_parse_keys(l, c, q);

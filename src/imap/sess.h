@@ -24,7 +24,8 @@
 struct imap_session;
 struct command;
 
-/* How mailbox names travel (RFC 9051 5.1, A.1): modified UTF-7 until the client has enabled IMAP4rev2. */
+/* How mailbox names travel (RFC 9051 5.1, A.1; RFC 9755 3): modified UTF-7 until the client has enabled IMAP4rev2 or
+ * UTF8=ACCEPT. */
 enum names { NAMES_MUTF7, NAMES_UTF8 };
 
 enum step { STEP_MORE, STEP_WAIT, STEP_DONE };
@@ -110,6 +111,7 @@ struct imap_session {
 	void *ctx;
 	enum session_state state;
 	bool rev2;               /* ENABLE IMAP4rev2 */
+	bool utf8;               /* ENABLE UTF8=ACCEPT (RFC 9755) */
 	bool condstore;          /* FETCH responses carry MODSEQ (RFC 7162 3.1) */
 	bool qresync;            /* ENABLE QRESYNC: VANISHED instead of EXPUNGE (RFC 7162 3.2.3) */
 	bool uidonly;            /* ENABLE UIDONLY: no sequence numbers any more (uidonly.h) */
@@ -159,10 +161,16 @@ bool session_is_full(const struct imap_session *s);
 /* Hands what is in s->out to the role as far as it may have it; flush: only when it is much. */
 void session_write_out(struct imap_session *s);
 void session_flush(struct imap_session *s);
+/* The client takes UTF-8 in names, headers and quoted strings. */
+static inline bool
+session_takes_utf8(const struct imap_session *s)
+{
+	return s->rev2 || s->utf8;
+}
 static inline enum names
 session_names(const struct imap_session *s)
 {
-	return s->rev2 ? NAMES_UTF8 : NAMES_MUTF7;
+	return session_takes_utf8(s) ? NAMES_UTF8 : NAMES_MUTF7;
 }
 /* From here on the stream is compressed: what was written before goes out as it is. */
 void session_compress(struct imap_session *s);

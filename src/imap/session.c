@@ -150,6 +150,7 @@ refuse_literal(struct imap_session *s, const struct command *c, const struct rep
 	}
 	reply_write(&s->out, str_from(c->tag, c->tag_size), why);
 	frame_refuse(&s->frame);
+	append_free(s);
 	s->bad++;
 	if (s->bad >= IMAP_BAD_MAX)
 		session_bye(s, "", "too many errors");
@@ -170,23 +171,34 @@ may_be_binary(const struct imap_session *s, const struct command *c)
 	return !s->frame.literal.binary || (c->verb != NULL && c->verb->flags & VERB_LITERAL8);
 }
 
-/* A literal was announced: APPEND's goes to the store, all others are kept if they are small. */
+/* A literal that is an argument is kept if it is small. */
+static void
+on_argument(struct imap_session *s, const struct command *c, const char *wrong)
+{
+	struct reply why = { REPLY_BAD, STR_INIT("TOOBIG"), STR_INIT("literal too large") };
+
+	if (wrong != NULL)
+		why = (struct reply){ REPLY_BAD, c->reply.code, str_of(wrong) };
+	if (wrong == NULL && frame_fits(&s->frame) && may_be_binary(s, c))
+		keep_literal(s);
+	else
+		refuse_literal(s, c, &why);
+}
+
+/* A literal was announced: APPEND's goes to the store, perhaps after other work. */
 static void
 on_literal(struct imap_session *s)
 {
 	struct command *c = command_new(s);
 	struct lex l = lex_init(buf_str(&s->frame.bytes), &c->arena);
 	enum append_literal is = command_read_head(&l, c) ? append_look(s, c, &l) : APPEND_ARGUMENT;
-	struct reply why = { REPLY_BAD, STR_INIT("TOOBIG"), STR_INIT("literal too large") };
 
-	if (is == APPEND_WRONG)
-		why = (struct reply){ REPLY_BAD, c->reply.code, str_of(l.c.why) };
-	if (is == APPEND_MESSAGE)
-		append_on_literal(s, c);
-	else if (is == APPEND_ARGUMENT && frame_fits(&s->frame) && may_be_binary(s, c))
-		keep_literal(s);
-	else
-		refuse_literal(s, c, &why);
+	if (is == APPEND_MESSAGE && !append_on_literal(s, c)) {
+		command_run(s);
+		return;
+	}
+	if (is != APPEND_MESSAGE)
+		on_argument(s, c, is == APPEND_WRONG ? l.c.why : NULL);
 	arena_fini(&c->arena);
 	free(c);
 	session_write_out(s);

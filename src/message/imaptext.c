@@ -198,26 +198,38 @@ sp_extension(struct buf *out, const struct mime_part *part)
 	sp_nstring(out, part->location);
 }
 
-enum form { BODY, BODYSTRUCTURE };
+struct form {
+	bool structure; /* BODYSTRUCTURE: with extension data */
+	enum imaptext_global global;
+};
 
-static void add_body(struct buf *out, const struct mime_part *part, enum form form);
+static void add_body(struct buf *out, const struct mime_part *part, struct form form);
 
 static void
-add_multipart(struct buf *out, const struct mime_part *part, enum form form)
+add_multipart(struct buf *out, const struct mime_part *part, struct form form)
 {
 	for (const struct mime_part *c = part->child; c != NULL; c = c->next)
 		add_body(out, c, form);
 	sp_nstring(out, part->subtype);
-	if (form == BODY)
+	if (!form.structure)
 		return;
 	sp(out);
 	add_params(out, part->params);
 	sp_extension(out, part);
 }
 
-static void
-add_single(struct buf *out, const struct mime_part *part, enum form form)
+static bool
+is_told_as_message(const struct mime_part *part, struct form form)
 {
+	return part->kind == MIME_MESSAGE
+		&& (form.global == IMAPTEXT_GLOBAL_MESSAGE || str_eq(part->subtype, STR("rfc822")));
+}
+
+static void
+add_single(struct buf *out, const struct mime_part *part, struct form form)
+{
+	bool message = is_told_as_message(part, form);
+
 	imaptext_string(out, part->type);
 	sp_nstring(out, part->subtype);
 	sp(out);
@@ -226,15 +238,15 @@ add_single(struct buf *out, const struct mime_part *part, enum form form)
 	sp_nstring(out, part->description);
 	sp_nstring(out, part->encoding);
 	sp_number(out, part->body_size);
-	if (part->kind == MIME_MESSAGE) {
+	if (message) {
 		sp(out);
 		imaptext_envelope(out, part->child->envelope);
 		sp(out);
 		add_body(out, part->child, form);
 	}
-	if (part->kind == MIME_MESSAGE || str_eq(part->type, STR("text")))
+	if (message || str_eq(part->type, STR("text")))
 		sp_number(out, part->lines);
-	if (form == BODY)
+	if (!form.structure)
 		return;
 	sp_nstring(out, part->md5);
 	sp_extension(out, part);
@@ -242,7 +254,7 @@ add_single(struct buf *out, const struct mime_part *part, enum form form)
 
 /* The recursion is as deep as the parts: at most MIME_DEPTH_MAX. */
 static void
-add_body(struct buf *out, const struct mime_part *part, enum form form)
+add_body(struct buf *out, const struct mime_part *part, struct form form)
 {
 	buf_add_char(out, '(');
 	if (part->kind == MIME_MULTIPART)
@@ -253,13 +265,13 @@ add_body(struct buf *out, const struct mime_part *part, enum form form)
 }
 
 void
-imaptext_body(struct buf *out, const struct mime_part *root)
+imaptext_body(struct buf *out, const struct mime_part *root, enum imaptext_global global)
 {
-	add_body(out, root, BODY);
+	add_body(out, root, (struct form){ false, global });
 }
 
 void
-imaptext_bodystructure(struct buf *out, const struct mime_part *root)
+imaptext_bodystructure(struct buf *out, const struct mime_part *root, enum imaptext_global global)
 {
-	add_body(out, root, BODYSTRUCTURE);
+	add_body(out, root, (struct form){ true, global });
 }

@@ -34,7 +34,7 @@ try_row(struct str bytes)
 		log_panic("more lines than the row has");
 	cacherow_envelope(&arena, &r);
 	if (cacherow_tree(&arena, &r) != NULL)
-		imaptext_bodystructure(&out, cacherow_tree(&arena, &r)->root);
+		imaptext_bodystructure(&out, cacherow_tree(&arena, &r)->root, IMAPTEXT_GLOBAL_MESSAGE);
 	buf_fini(&out);
 	arena_fini(&arena);
 }

@@ -67,10 +67,10 @@ check_grammar(const struct mime *m)
 	imaptext_envelope(&b, m->root->envelope);
 	must(imap_grammar_envelope(buf_str(&b)));
 	buf_clear(&b);
-	imaptext_body(&b, m->root);
+	imaptext_body(&b, m->root, IMAPTEXT_GLOBAL_MESSAGE);
 	must(imap_grammar_body(buf_str(&b), false));
 	buf_clear(&b);
-	imaptext_bodystructure(&b, m->root);
+	imaptext_bodystructure(&b, m->root, IMAPTEXT_GLOBAL_MESSAGE);
 	must(imap_grammar_body(buf_str(&b), true));
 	buf_fini(&b);
 }

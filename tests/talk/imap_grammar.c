@@ -86,7 +86,7 @@ quoted(struct say *s)
 		n++;
 	}
 	rest = str_sub(rest, 0, n);
-	if (s->g->rev2 ? !utf8_valid(rest) : !ascii_only(rest))
+	if (s->g->utf8 ? !utf8_valid(rest) : !ascii_only(rest))
 		say_fail(s, "8-bit in quoted string");
 	cur_bytes(&s->c, n);
 	cur_want(&s->c, "\"");
@@ -188,7 +188,7 @@ text(struct say *s)
 
 	if (rest.n == 0 || str_has(rest, '\r') || str_has(rest, '\n') || str_has(rest, '\0'))
 		say_fail(s, "text");
-	if (s->g->rev2 ? !utf8_valid(rest) : !ascii_only(rest))
+	if (s->g->utf8 ? !utf8_valid(rest) : !ascii_only(rest))
 		say_fail(s, "8-bit in text");
 	cur_bytes(&s->c, rest.n);
 }
@@ -303,12 +303,27 @@ nothing(struct say *s)
 	(void)s;
 }
 
+/* RFC 4469 5: url-resp-text; the quotes of its examples are part of it. */
+static bool
+is_url_text(char c)
+{
+	return ascii_is_print(c) && c != ' ' && c != ']' && c != '\\';
+}
+
+static void
+code_badurl(struct say *s)
+{
+	say_sp(s);
+	cur_want_while(&s->c, is_url_text, SIZE_MAX, "url-resp-text");
+}
+
 static const struct {
 	const char *name;
 	void (*rest)(struct say *s);
 } codes[] = {
 	{ "ALERT", nothing }, { "ALREADYEXISTS", nothing }, { "APPENDUID", code_appenduid },
 	{ "AUTHENTICATIONFAILED", nothing }, { "AUTHORIZATIONFAILED", nothing }, { "BADCHARSET", code_charsets },
+	{ "BADURL", code_badurl },
 	{ "CANNOT", nothing }, { "CAPABILITY", words }, { "CLIENTBUG", nothing }, { "CLOSED", nothing },
 	{ "CONTACTADMIN", nothing }, { "COPYUID", code_copyuid }, { "CORRUPTION", nothing }, { "EXPIRED", nothing },
 	{ "EXPUNGEISSUED", nothing }, { "HASCHILDREN", nothing }, { "HIGHESTMODSEQ", code_modseq }, { "INUSE", nothing },
@@ -557,7 +572,7 @@ enabled(struct say *s)
 	struct str rest = cur_rest(&s->c);
 
 	words(s);
-	s->g->rev2 |= str_search(rest, STR("IMAP4rev2")) < rest.n;
+	s->g->utf8 |= str_search(rest, STR("IMAP4rev2")) < rest.n || str_search(rest, STR("UTF8=ACCEPT")) < rest.n;
 	s->g->uidonly |= str_search(rest, STR("UIDONLY")) < rest.n;
 	s->g->vanishes |= s->g->uidonly || str_search(rest, STR("QRESYNC")) < rest.n;
 }

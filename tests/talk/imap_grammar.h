@@ -11,7 +11,7 @@
 
 struct grammar {
 	struct buf bytes;   /* of the response that is not complete yet */
-	bool rev2;          /* UTF-8 in quoted strings and text is allowed */
+	bool utf8;          /* IMAP4rev2 or UTF8=ACCEPT: UTF-8 in quoted strings and text, message/global has an envelope */
 	bool uidonly;       /* there are no message numbers any more (RFC 9586) */
 	bool vanishes;      /* VANISHED instead of EXPUNGE */
 	uint32_t uid;       /* the last UID among data items */

@@ -193,7 +193,7 @@ single(struct say *s, unsigned depth)
 	subtype = say_string(s);
 	body_fields(s);
 	if (str_eq_nocase(type, STR("message"))
-	    && (str_eq_nocase(subtype, STR("rfc822")) || str_eq_nocase(subtype, STR("global")))) {
+	    && (str_eq_nocase(subtype, STR("rfc822")) || (s->g->utf8 && str_eq_nocase(subtype, STR("global"))))) {
 		say_sp(s);
 		envelope_value(s);
 		say_sp(s);

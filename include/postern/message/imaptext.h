@@ -17,9 +17,13 @@ void imaptext_nstring(struct buf *out, struct str s);
 /* string: quoted or literal. */
 void imaptext_string(struct buf *out, struct str s);
 
+/* Is message/global told with envelope and body, as message/rfc822 is? IMAP4rev1 alone knows it as any other type
+ * (RFC 9755 6). */
+enum imaptext_global { IMAPTEXT_GLOBAL_BASIC, IMAPTEXT_GLOBAL_MESSAGE };
+
 /* Each adds the value alone, "(…)", without the item's name. */
 void imaptext_envelope(struct buf *out, const struct mime_envelope *e);
-void imaptext_body(struct buf *out, const struct mime_part *root);
-void imaptext_bodystructure(struct buf *out, const struct mime_part *root);
+void imaptext_body(struct buf *out, const struct mime_part *root, enum imaptext_global global);
+void imaptext_bodystructure(struct buf *out, const struct mime_part *root, enum imaptext_global global);
 
 #endif

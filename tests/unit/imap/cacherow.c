@@ -243,7 +243,7 @@ check_row(struct str row)
 	assert_true(out.n <= row.n);
 	cacherow_envelope(&arena, &r);
 	if (cacherow_tree(&arena, &r) != NULL)
-		imaptext_bodystructure(&out, cacherow_tree(&arena, &r)->root);
+		imaptext_bodystructure(&out, cacherow_tree(&arena, &r)->root, IMAPTEXT_GLOBAL_MESSAGE);
 	buf_fini(&out);
 	arena_fini(&arena);
 }

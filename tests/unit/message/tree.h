@@ -29,7 +29,7 @@ tree_bodystructure(struct arena *a, const struct mime *m)
 	struct str out;
 
 	buf_init(&b, SIZE_MAX / 16);
-	imaptext_bodystructure(&b, m->root);
+	imaptext_bodystructure(&b, m->root, IMAPTEXT_GLOBAL_MESSAGE);
 	out = arena_str(a, buf_str(&b));
 	buf_fini(&b);
 	return out;
