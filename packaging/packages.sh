@@ -8,6 +8,8 @@ demo_packages="curl openssl"
 test_packages="libcmocka-dev clang llvm libclang-rt-14-dev cppcheck mandoc universal-ctags python3 python3-pytest python3-pytest-xdist git
   swaks libnet-ssleay-perl curl openssl msmtp isync offlineimap3 neomutt mutt libsasl2-modules strace procps iproute2 e2fsprogs xfsprogs lmdb-utils libfuse3-dev
   nsd ldnsutils"
+# for ./test desktop, which alone installs them
+desktop_packages="roundcube-core roundcube-sqlite3 php-cgi php-cli php-sqlite3 chromium chromium-driver python3-selenium thunderbird xvfb"
 
 need() {
   missing=

@@ -176,6 +176,19 @@ def suite_e2e(options):
     return pytest("tests/e2e", options.long, workers=4)
 
 
+DESKTOP = ("/usr/bin/chromedriver", "/usr/bin/thunderbird", "/usr/bin/Xvfb", "/var/lib/roundcube/public_html/index.php")
+
+
+def suite_desktop(options):
+    """Web mail in a browser, a mail program with windows: where their packages are installed (./test desktop does that)."""
+    missing = [path for path in DESKTOP if not Path(path).exists()]
+    if missing:
+        report("tests/desktop", 0, 0, 1, f"(no {missing[0]}; ./test desktop installs it)")
+        return 0, 0, 1
+    build()
+    return pytest("tests/desktop", options.long)
+
+
 def suite_release(options):
     """What is shipped: the release build, where the roles' system-call lists are strict, under the server's own tests."""
     configure(RELEASE_BUILD, ["--buildtype=release", "-Dtests=true"])
@@ -222,7 +235,7 @@ def suite_fuzz(options):
     return passed, failed, 0
 
 
-SUITES = {"house": suite_house, "unit": suite_unit, "talk": suite_talk, "e2e": suite_e2e, "release": suite_release,
+SUITES = {"house": suite_house, "unit": suite_unit, "talk": suite_talk, "e2e": suite_e2e, "desktop": suite_desktop, "release": suite_release,
           "crash": suite_crash, "fuzz": suite_fuzz}
 
 
