@@ -41,23 +41,29 @@ feed_all(struct mime_parser *parser, int fd)
 	return n == 0;
 }
 
+const struct mime *
+cacherow_parse(struct arena *arena, int fd, bool lf)
+{
+	struct mime_parser *parser = mime_parser_new(arena, lf ? MIME_LF : 0);
+	bool ok = feed_all(parser, fd);
+	const struct mime *tree = mime_parser_end(parser);
+
+	mime_parser_free(parser);
+	return ok ? tree : NULL;
+}
+
 bool
 imap_make_cache(void *ctx, int fd, uint64_t size, bool lf, struct store_made *out)
 {
 	struct arena arena;
-	struct mime_parser *parser;
 	const struct mime *tree;
-	bool ok;
 
 	(void)ctx;
 	(void)size;
 	arena_init(&arena);
-	parser = mime_parser_new(&arena, lf ? MIME_LF : 0);
-	ok = feed_all(parser, fd);
-	tree = mime_parser_end(parser);
-	if (ok)
+	tree = cacherow_parse(&arena, fd, lf);
+	if (tree != NULL)
 		cacherow_write(out, tree, fd, lf);
-	mime_parser_free(parser);
 	arena_fini(&arena);
-	return ok && !out->row.over && !out->keys.over;
+	return tree != NULL && !out->row.over && !out->keys.over;
 }

@@ -30,6 +30,8 @@ struct cacherow {
 	struct str data;
 };
 
+/* The structure of a message file; NULL when it cannot be read. */
+const struct mime *cacherow_parse(struct arena *arena, int fd, bool lf);
 /* Adds row and keys of a message whose file is open. */
 void cacherow_write(struct store_made *made, const struct mime *tree, int fd, bool lf);
 /* False: another version, or damaged; a damaged structure shows when it is read. */

@@ -182,9 +182,10 @@ walk(struct search *q, struct command *c, struct store_view *v)
 
 	store_scan_open(&scan, v, q->box->mailbox, view_uid(&q->box->view, q->next));
 	for (unsigned n = 0; n < MATCHES_PER_STEP && q->next != 0 && c->step == walk_step; n += q->nkeys) {
+		uint32_t uid = view_uid(&q->box->view, q->next);
 		enum truth t = TRUTH_NO;
 
-		if (store_scan_find(&scan, view_uid(&q->box->view, q->next), &q->m) && find_id(q, v))
+		if (search_may_match(q, v, uid) && store_scan_find(&scan, uid, &q->m) && find_id(q, v))
 			t = search_match(q);
 		if (t == TRUTH_OPEN) {
 			t = match_envelope(q, v);
@@ -208,6 +209,7 @@ walk_step(struct imap_session *s, struct command *c)
 	enum step step;
 
 	if (q->next == 0) {
+		search_may_end(q);
 		c->step = q->then;
 		return STEP_MORE;
 	}
@@ -324,6 +326,7 @@ search_again(struct imap_session *s, struct command *c, const struct uidset *seq
 	store_view_close(v);
 	uidset_clear(&q->found);
 	q->only = seqs;
+	q->may.block = UINT32_MAX;
 	q->next = number_from(q, 1);
 	c->step = walk_step;
 	return STEP_MORE;
@@ -341,6 +344,7 @@ search_begin(struct imap_session *s, struct command *c)
 	q->s = s;
 	q->box = s->box;
 	q->saved = &s->box->saved;
+	search_may_begin(q, &c->arena);
 	apply_sets(c, q, q->keys);
 	return search_again(s, c, NULL);
 }

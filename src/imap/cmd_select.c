@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include <postern/core/mem.h>
+#include <postern/store/grams.h>
 
 #include "commands.h"
 #include "condstore.h"
@@ -233,6 +234,7 @@ write_box(struct imap_session *s, struct command *c, struct store_view *v, const
 static enum step
 selected(struct imap_session *s, struct command *c)
 {
+	store_grams_refresh(s->setup.user, s->box->mailbox); /* what came while nobody was here */
 	return s->box->readonly ? done_ok_code(c, STR("READ-ONLY"), "done")
 				: done_ok_code(c, STR("READ-WRITE"), "done");
 }

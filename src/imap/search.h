@@ -9,6 +9,7 @@
 
 #include <postern/message/charset.h>
 #include <postern/message/encoding.h>
+#include <postern/store/grams.h>
 
 #include "letter.h"
 #include "mailkeys.h"
@@ -63,12 +64,15 @@ struct search_key {
 	struct seq_set set;
 	struct uidset *members;   /* what the set means: sequence numbers … */
 	bool by_uid;              /* … or UIDs; those of "$" are in search.saved */
+	struct store_may *may;    /* of the block under way: what the search index says of the needle; NULL: nothing */
 	unsigned text;            /* BODY, TEXT: bit in struct search_text.found */
 	unsigned keyword;         /* KEYWORD: its bit; STORE_KEYWORDS_MAX when the mailbox has no such */
 };
 
-/* Streams a message past the needles of BODY and TEXT keys. */
+/* Streams a message past the needles of BODY and TEXT keys, or into a set of grams. */
 struct search_text {
+	struct gram_set *grams;         /* NULL: it is looked into */
+	bool enough;                    /* they want no more */
 	const struct search_key *keys[SEARCH_TEXTS_MAX];
 	unsigned n;
 	size_t longest;                 /* needle */
@@ -79,6 +83,15 @@ struct search_text {
 	struct decoder decoder;
 	struct charset_reader *charset;
 	struct buf window;              /* folded text: the end of what was looked at, and what is new */
+};
+
+/* What the search index says of the needles, a block of messages at a time. */
+struct search_may {
+	bool on;                /* it knows the mailbox */
+	uint32_t block;         /* the one under way; UINT32_MAX: none yet */
+	unsigned n;
+	struct store_needle *needles;
+	struct store_may *may;  /* by needle; that of a key is key->may */
 };
 
 /* Text of the envelope or of a header field as it is looked into: decoded and folded once for all keys. */
@@ -119,6 +132,7 @@ struct search {
 	struct search_folded *field[SEARCH_FIELDS]; /* NULL: not looked into yet */
 	struct search_folded *header;               /* all its fields */
 	struct search_text text;
+	struct search_may may;
 	struct uidset found;       /* sequence numbers */
 	bool modseq;               /* a MODSEQ key: the answer tells mod-sequences (RFC 7162 3.1.5) */
 	uint64_t highest;          /* of what was found, … */
@@ -192,6 +206,8 @@ enum truth search_match(struct search *q);
 const struct mime_envelope *search_envelope(const struct search *q);
 
 /* search_field.c */
+/* Adds the part of the envelope as it is looked into. */
+void search_fold_field(struct buf *out, const struct mime_envelope *e, enum search_field field);
 /* Does the part of the envelope hold the needle (folded)? */
 bool search_in_field(struct search *q, enum search_field field, struct str needle);
 /* Folds the fields of a header for search_in_header. */
@@ -199,6 +215,14 @@ void search_fold_header(struct search *q, struct str header);
 bool search_in_header(const struct search *q, struct str name, struct str needle);
 /* The message is done with. */
 void search_forget_folds(struct search *q);
+
+/* search_may.c */
+/* Gathers the needles of the keys. */
+void search_may_begin(struct search *q, struct arena *a);
+/* The message with this UID is next: false when the index says that it does not match. */
+bool search_may_match(struct search *q, struct store_view *v, uint32_t uid);
+/* What was looked into is taken into the index. */
+void search_may_end(struct search *q);
 
 /* search_text.c */
 void search_text_begin(struct search_text *t, const struct mime *tree);

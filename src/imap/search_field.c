@@ -40,8 +40,8 @@ fold_addresses(struct buf *out, const struct addrlist *list)
 	buf_fini(&one);
 }
 
-static void
-fold_field(struct buf *out, const struct mime_envelope *e, enum search_field field)
+void
+search_fold_field(struct buf *out, const struct mime_envelope *e, enum search_field field)
 {
 	const struct addrlist *const lists[] = { [FIELD_FROM] = &e->from, [FIELD_TO] = &e->to, [FIELD_CC] = &e->cc,
 		[FIELD_BCC] = &e->bcc };
@@ -69,7 +69,7 @@ search_in_field(struct search *q, enum search_field field, struct str needle)
 
 	if (q->field[field] == NULL) {
 		buf_init(&text, SIZE_MAX);
-		fold_field(&text, search_envelope(q), field);
+		search_fold_field(&text, search_envelope(q), field);
 		q->field[field] = keep(q, STR(""), buf_str(&text));
 		buf_fini(&text);
 	}

@@ -22,10 +22,12 @@ not(enum truth t)
 	return t == TRUTH_OPEN ? t : truth(t == TRUTH_NO);
 }
 
-/* A key whose level is not reached yet is open. */
+/* A key whose level is not reached yet is open, unless the search index knows that its needle is not there. */
 static enum truth
 match_key(struct search *q, const struct search_key *k)
 {
+	if (k->may != NULL && q->may.on && !store_may_hold(k->may, q->m.uid))
+		return TRUTH_NO;
 	return q->level < k->row->level ? TRUTH_OPEN : k->row->match(q, k);
 }
 

@@ -35,6 +35,8 @@ is_text_key(const struct search_key *k)
 static void
 look(struct search_text *t, struct str text, bool headers)
 {
+	if (t->grams != NULL)
+		t->enough = !gram_set_feed(t->grams, text);
 	for (unsigned i = 0; i < t->n; i++)
 		if (!(t->found >> i & 1) && (!headers || is_text_key(t->keys[i])) &&
 		    search_contains(text, t->keys[i]->needle))
@@ -44,6 +46,8 @@ look(struct search_text *t, struct str text, bool headers)
 static bool
 found_all(const struct search_text *t)
 {
+	if (t->grams != NULL)
+		return t->enough;
 	return t->found == (t->n == SEARCH_TEXTS_MAX ? UINT64_MAX : ((uint64_t)1 << t->n) - 1);
 }
 
@@ -58,6 +62,8 @@ look_into_field(struct search_text *t, const struct header_field *f)
 	charset_fold(&text, f->name);
 	buf_add_cstr(&text, ": ");
 	search_fold_text(&text, f->value);
+	if (t->grams != NULL)
+		gram_set_text(t->grams);
 	look(t, buf_str(&text), true);
 	buf_fini(&text);
 }
@@ -65,6 +71,8 @@ look_into_field(struct search_text *t, const struct header_field *f)
 static bool
 wants_headers(const struct search_text *t)
 {
+	if (t->grams != NULL)
+		return true;
 	for (unsigned i = 0; i < t->n; i++)
 		if (is_text_key(t->keys[i]) && !(t->found >> i & 1))
 			return true;
@@ -119,6 +127,8 @@ begin_body(struct search_text *t)
 	t->at = 0;
 	t->in_body = true;
 	buf_clear(&t->window);
+	if (t->grams != NULL)
+		gram_set_text(t->grams);
 }
 
 /* New decoded octets: they are looked at together with the end of what came before them. */

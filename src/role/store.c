@@ -39,6 +39,7 @@ start(struct env *env)
 		.threads = SYNC_THREADS,
 		.free_min = env->conf->limits.disk_reserve,
 		.make_cache = imap_make_cache,
+		.make_grams = env->conf->imap.search_index ? imap_make_grams : NULL,
 		.on_usage = on_usage,
 		.ctx = r };
 	struct err e;

@@ -47,6 +47,7 @@ store_run_alone(const struct conf *conf, const struct strs *words, struct str af
 {
 	struct loop *loop = loop_new();
 	struct store_config config = { .loop = loop, .host = conf->hostname.p, .make_cache = imap_make_cache,
+		.make_grams = conf->imap.search_index ? imap_make_grams : NULL,
 		.free_min = conf->limits.disk_reserve };
 	struct store *store = NULL;
 	struct err e;

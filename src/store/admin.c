@@ -199,6 +199,7 @@ admin_rebuilt(struct store_user *u, const struct err *e)
 	if (e->class == ERR_NONE) {
 		/* the open environment is the old file: views from now on see the new one */
 		user_close_index(u);
+		grams_free(u);
 		u->seen.n = 0;
 		watch_tell_all_gone(u);
 	}

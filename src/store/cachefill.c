@@ -1,13 +1,11 @@
 /* cachefill.c - cache rows of messages that came in, made after their UIDs are safe: a message that breaks the parser
  * has its UID already. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <postern/core/mem.h>
 
-#include "path.h"
 #include "work.h"
 
 enum {
@@ -56,20 +54,6 @@ has_row(struct snap *s, uint32_t mailbox, uint32_t uid)
 	return snap_get(s, T_CACHE, key_val(&k), &v) && snap_get(s, T_KEYS, key_val(&k), &v);
 }
 
-/* Of many messages that came at once the last are still on their way from tmp/. */
-static int
-open_file(const struct mdir *d, const char *name, uint64_t *size)
-{
-	int fd = path_open_file(d->cur, name, size);
-	char base[FNAME_SIZE];
-	struct fname f;
-
-	if (fd != -1 || !fname_parse(str_of(name), &f))
-		return fd;
-	snprintf(base, sizeof base, "%.*s", STR_ARG(f.base));
-	return path_open_file(d->tmp, base, size);
-}
-
 static void
 make_row(struct work *w, struct snap *s, const struct mbox *m, const struct mdir *d, uint32_t uid, struct filled *to)
 {
@@ -83,7 +67,7 @@ make_row(struct work *w, struct snap *s, const struct mbox *m, const struct mdir
 	buf_init(&to->made.keys, CACHE_ROW_MAX);
 	if (has_row(s, m->number, uid) || !message_read(s, m->number, uid, &row) || !file_read(s, m->number, uid, name))
 		return;
-	fd = open_file(d, name, &size);
+	fd = mdir_open_message(d, name, &size);
 	if (fd == -1)
 		return;
 	note(w, m, name);

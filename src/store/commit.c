@@ -274,6 +274,9 @@ work_run(struct job *j)
 	case WORK_REBUILD:
 		rebuild_healthy(w);
 		break;
+	case WORK_GRAMS:
+		gram_work_run(w);
+		break;
 	}
 	if (config->note != NULL)
 		config->note(config->ctx, NULL, NULL, NULL);

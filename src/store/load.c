@@ -173,6 +173,7 @@ rebuild_run(struct work *w)
 	bool ok;
 
 	remove_index(w, "index.mdb.new");
+	remove_index(w, GRAM_FILE); /* its mailboxes have other numbers now */
 	if ((size_t)snprintf(path, sizeof path, "%s.new", w->u->path) >= sizeof path)
 		return err_perm(&w->err, SAY_LATER, "%s: the path is too long", w->u->dir);
 	w->u->seen.n = 0;

@@ -233,3 +233,16 @@ mtime_trusted(int64_t seen, int64_t at, int64_t mtime, bool ours)
 		return false;
 	return at - mtime >= GRAIN_NS || (ours && age < GRAIN_NS);
 }
+
+int
+mdir_open_message(const struct mdir *d, const char *name, uint64_t *size)
+{
+	int fd = path_open_file(d->cur, name, size);
+	char base[FNAME_SIZE];
+	struct fname f;
+
+	if (fd != -1 || !fname_parse(str_of(name), &f))
+		return fd;
+	snprintf(base, sizeof base, "%.*s", STR_ARG(f.base));
+	return path_open_file(d->tmp, base, size);
+}

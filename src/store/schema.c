@@ -52,16 +52,16 @@ fail(struct index *ix, struct err *e, int rc, const char *what)
 
 /* A file that ends before its last page would kill the process at the first touch of what is missing. */
 static bool
-is_whole(struct index *ix)
+is_whole(MDB_env *env)
 {
 	MDB_envinfo info;
 	MDB_stat st;
 	struct stat file;
 	int fd;
 
-	if (mdb_env_get_fd(ix->env, &fd) != 0 || fstat(fd, &file) == -1)
+	if (mdb_env_get_fd(env, &fd) != 0 || fstat(fd, &file) == -1)
 		return false;
-	if (mdb_env_info(ix->env, &info) != 0 || mdb_env_stat(ix->env, &st) != 0)
+	if (mdb_env_info(env, &info) != 0 || mdb_env_stat(env, &st) != 0)
 		return false;
 	return (uint64_t)file.st_size >= ((uint64_t)info.me_last_pgno + 1) * st.ms_psize || info.me_last_pgno <= 1;
 }
@@ -98,24 +98,39 @@ open_tables(struct index *ix, enum opening how)
 	return mdb_txn_commit(txn); /* also keeps the table handles of a reading transaction */
 }
 
-bool
-index_open(struct index *ix, const char *path, uint64_t map_size, bool make, struct err *e)
+int
+index_env_open(MDB_env **env, const char *path, uint64_t map_size, unsigned tables, unsigned flags)
 {
 	int rc, dead;
 
+	*env = NULL;
+	rc = mdb_env_create(env);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(*env, tables);
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(*env, map_size);
+	if (rc == 0)
+		rc = mdb_env_open(*env, path, MDB_NOSUBDIR | MDB_NOTLS | flags, 0600);
+	if (rc == 0 && !is_whole(*env))
+		rc = MDB_CORRUPTED;
+	if (rc == 0)
+		rc = mdb_reader_check(*env, &dead);
+	if (rc != 0 && *env != NULL) {
+		mdb_env_close(*env);
+		*env = NULL;
+	}
+	return rc;
+}
+
+bool
+index_open(struct index *ix, const char *path, uint64_t map_size, bool make, struct err *e)
+{
+	int rc;
+
 	*ix = (struct index){ 0 };
-	rc = mdb_env_create(&ix->env);
-	if (rc == 0)
-		rc = mdb_env_set_maxdbs(ix->env, TABLES);
-	if (rc == 0)
-		rc = mdb_env_set_mapsize(ix->env, map_size);
-	if (rc == 0)
-		rc = mdb_env_open(ix->env, path, MDB_NOSUBDIR | MDB_NOTLS, 0600);
+	rc = index_env_open(&ix->env, path, map_size, TABLES, 0);
 	if (rc != 0)
-		return fail(ix, e, rc, "open");
-	if (!is_whole(ix))
-		return fail(ix, e, MDB_CORRUPTED, "the file is shorter than its last page");
-	mdb_reader_check(ix->env, &dead);
+		return fail(ix, e, rc, rc == MDB_CORRUPTED ? "the file is shorter than its last page" : "open");
 	rc = open_tables(ix, make ? OPEN_MAKE : OPEN_READ);
 	if (rc == MDB_INVALID && !make)
 		rc = open_tables(ix, OPEN_ADD);

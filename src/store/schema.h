@@ -122,6 +122,8 @@ struct index {
 	MDB_dbi table[TABLES];
 };
 
+/* Opens a file of LMDB tables; MDB_CORRUPTED when it is shorter than it says. NULL in *env on failure. */
+int index_env_open(MDB_env **env, const char *path, uint64_t map_size, unsigned tables, unsigned flags);
 /* Opens (with make: creates) the index in the file. False with *e; the class is permanent when the index is damaged. */
 bool index_open(struct index *ix, const char *path, uint64_t map_size, bool make, struct err *e);
 void index_close(struct index *ix);

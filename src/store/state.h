@@ -15,6 +15,7 @@
 #include "blob.h"
 #include "exec.h"
 #include "fname.h"
+#include "gram.h"
 #include "schema.h"
 
 struct group;
@@ -102,6 +103,7 @@ struct store_user {
 	bool due;        /* the arrivals and file actions shall not wait any more */
 	bool todo_left;
 	struct cache_want *wants;
+	struct grams grams;
 	struct loop_timer timer; /* makes them due */
 	bool timer_on;
 	bool drain_turn;

@@ -18,6 +18,7 @@ enum {
 	IDLE_MS = 10000,
 	ENV_MAX = 1000,
 	SYNCFS_FROM = 4,
+	SEARCH_WAIT = 512,
 	READER_CHECK_TICKS = 60,
 };
 #define MAP_SIZE (UINT64_C(16) << 30)
@@ -35,6 +36,10 @@ fill_defaults(struct store_config *c)
 {
 	if (c->map_size == 0)
 		c->map_size = MAP_SIZE;
+	if (c->search_max == 0)
+		c->search_max = MAP_SIZE;
+	if (c->search_wait == 0)
+		c->search_wait = SEARCH_WAIT;
 	if (c->env_max == 0)
 		c->env_max = ENV_MAX;
 	if (c->idle_ms == 0)
@@ -111,7 +116,8 @@ user_busy(const struct store_user *u)
 		return true;
 	if (u->state != USER_READY || u->held)
 		return u->first_request != NULL;
-	return u->first_request != NULL || u->first_arrival != NULL || u->wants != NULL || u->todo_left;
+	return u->first_request != NULL || u->first_arrival != NULL || u->wants != NULL || u->todo_left ||
+	    grams_due(u);
 }
 
 bool

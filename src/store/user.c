@@ -90,6 +90,7 @@ user_close_index(struct store_user *u)
 		mdb_txn_abort(u->reader);
 	u->reader = NULL;
 	index_close(&u->ix);
+	grams_close(u);
 	u->index_is_open = false;
 	u->store->open_indexes--;
 }
@@ -99,6 +100,7 @@ user_free(struct store_user *u)
 {
 	map_del(&u->store->users, str_of(u->address));
 	user_close_index(u);
+	grams_free(u);
 	free_lists(u);
 	loop_timer_fini(&u->timer);
 	io_close(&u->maildir);
@@ -120,7 +122,7 @@ static bool
 is_idle(const struct store_user *u)
 {
 	return u->running == NULL && u->first_request == NULL && u->first_arrival == NULL && u->wants == NULL &&
-	    !u->todo_left && !u->reader_taken && u->deliveries == 0;
+	    !u->todo_left && !u->reader_taken && u->deliveries == 0 && !grams_due(u);
 }
 
 static bool
@@ -365,6 +367,7 @@ user_tick(struct store_user *u)
 	if (u->state != USER_READY)
 		return;
 	watch_poll(u);
+	grams_tick(u);
 	if (!is_idle(u) || mono_ms_between(mono_now(), u->used) < u->store->config.idle_ms)
 		return;
 	if (u->index_is_open && !all_saved(u)) {

@@ -81,8 +81,10 @@ tell(struct work *w)
 		tell_request(w, r);
 		request_free(r);
 	}
-	for (size_t i = 0; i < w->events.n && !w->store->closing; i++)
+	for (size_t i = 0; i < w->events.n && !w->store->closing; i++) {
+		grams_note(w->u, &w->events.p[i]);
 		watch_tell(w->u, &w->events.p[i]);
+	}
 }
 
 static void
@@ -159,6 +161,7 @@ free_work(struct work *w)
 	for (size_t i = 0; i < w->events.n; i++)
 		free((void *)(uintptr_t)w->events.p[i].entries.p);
 	free(w->events.p);
+	free(w->gram);
 	free(w);
 }
 
@@ -200,6 +203,9 @@ on_done(struct job *j)
 	if ((w->compacted || w->rc == MDB_PANIC) && !u->reader_taken)
 		user_close_index(u); /* after a failed write of its last page LMDB wants to be opened anew */
 	u->held = w->err.class != ERR_NONE;
+	if (w->gram != NULL)
+		grams_done(u, w->gram);
+	grams_mend(u);
 	if (w->kind == WORK_LOAD)
 		user_loaded(u, &w->err);
 	if (w->kind == WORK_REBUILD)
@@ -243,6 +249,17 @@ next_batch(struct store_user *u)
 }
 
 static struct work *
+next_grams(struct store_user *u)
+{
+	struct gram_work *gram = grams_next(u);
+	struct work *w = gram != NULL ? work_new(u, WORK_GRAMS) : NULL;
+
+	if (w != NULL)
+		w->gram = gram;
+	return w;
+}
+
+static struct work *
 next_work(struct store_user *u)
 {
 	struct work *w;
@@ -265,7 +282,7 @@ next_work(struct store_user *u)
 		u->wants = NULL;
 		return w;
 	}
-	return NULL;
+	return next_grams(u);
 }
 
 static void

@@ -64,7 +64,7 @@ struct store_request {
 	struct uidset uids, source, failed;
 };
 
-enum work_kind { WORK_LOAD, WORK_BATCH, WORK_DRAIN, WORK_CACHE, WORK_SAVE, WORK_REBUILD };
+enum work_kind { WORK_LOAD, WORK_BATCH, WORK_DRAIN, WORK_CACHE, WORK_SAVE, WORK_REBUILD, WORK_GRAMS };
 
 struct event_list {
 	struct store_event *p;
@@ -82,6 +82,7 @@ struct work {
 	struct arrival *arrivals;
 	struct look *looks;
 	struct cache_want *wants; /* in: rows to make; out: new messages */
+	struct gram_work *gram;   /* what the search index wants */
 	struct event_list events;
 	int rc;         /* of LMDB, first failure */
 	bool grow;      /* the map was full */
@@ -155,6 +156,8 @@ bool mdir_make(const struct store_user *u, const char *dir);
 /* The full name in the directory whose base is this; false when there is none. */
 bool mdir_find(int dirfd, struct str base, char name[static FNAME_SIZE]);
 bool mdir_exists(int dirfd, const char *name);
+/* The file of this name; of many messages that came at once the last are still on their way from tmp/. */
+int mdir_open_message(const struct mdir *d, const char *name, uint64_t *size);
 bool sidecar_save(const struct store_user *u, const struct mbox *m);
 bool sidecar_load(int dirfd, struct sidecar *s);
 

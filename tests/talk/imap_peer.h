@@ -52,6 +52,7 @@ struct world {
 	char root[64];
 	struct imap_conn conns[WORLD_CONNS + 1];
 	unsigned threads;        /* of the store; set before world_init */
+	bool no_index;           /* of texts, for SEARCH */
 	bool imaps;              /* TLS from the first byte */
 	uint64_t quota;
 	uint64_t message_max;
@@ -64,6 +65,8 @@ struct world {
 
 void world_init(struct world *w);
 void world_fini(struct world *w);
+/* The store is opened again without a search index; before anybody connects. */
+void world_drop_index(struct world *w);
 /* Goes on with every connection until nothing moves any more. */
 void world_drive(struct world *w);
 void world_connect(struct world *w, unsigned conn);

@@ -10,6 +10,7 @@
  *   quota BYTES                what a user may have
  *   compress                   COMPRESS is offered
  *   comment TEXT               what the operator says of the server
+ *   no_index                   texts are not indexed
  *   deflate [CONN]             the client compresses and inflates from here on
  *   stall CONN · read CONN     the client stops reading · reads all and goes on
  *   timeout CONN               the role's idle time is over · busy CONN: it is, but a command is under way
@@ -157,6 +158,15 @@ word_comment(struct world *w, struct str rest, struct buf *why)
 }
 
 static enum talk_word
+word_no_index(struct world *w, struct str rest, struct buf *why)
+{
+	(void)rest;
+	(void)why;
+	world_drop_index(w);
+	return TALK_DONE;
+}
+
+static enum talk_word
 word_deflate(struct world *w, struct str rest, struct buf *why)
 {
 	(void)why;
@@ -250,7 +260,7 @@ static const struct {
 	{ "drop", word_drop },
 	{ "lose", word_lose }, { "cut", word_cut },
 	{ "size", word_size }, { "quota", word_quota }, { "stall", word_stall }, { "read", word_read },
-	{ "compress", word_compress }, { "comment", word_comment }, { "deflate", word_deflate },
+	{ "compress", word_compress }, { "comment", word_comment }, { "no_index", word_no_index }, { "deflate", word_deflate },
 	{ "timeout", word_timeout }, { "busy", word_busy }, { "expect", word_expect },
 };
 

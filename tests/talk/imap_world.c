@@ -393,7 +393,8 @@ open_store(struct world *w)
 {
 	struct err e;
 	struct store_config config = { .loop = w->loop, .root = w->root, .host = "test", .threads = w->threads,
-		.map_size = 64 << 20, .make_cache = imap_make_cache, .free_min = 1 };
+		.map_size = 64 << 20, .make_cache = imap_make_cache, .free_min = 1,
+		.make_grams = w->no_index ? NULL : imap_make_grams, .search_max = 64 << 20, .search_wait = 3 };
 
 	w->store = store_open(&config, &e);
 	if (w->store == NULL)
@@ -424,6 +425,14 @@ world_init(struct world *w)
 		buf_init(&c->tag, SIZE_MAX);
 		grammar_init(&c->grammar);
 	}
+}
+
+void
+world_drop_index(struct world *w)
+{
+	store_close(w->store);
+	w->no_index = true;
+	open_store(w);
 }
 
 static int

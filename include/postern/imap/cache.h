@@ -11,4 +11,7 @@
  * file, for any thread; ctx is not used. False when the file cannot be read. */
 bool imap_make_cache(void *ctx, int fd, uint64_t size, bool lf, struct store_made *out);
 
+/* store_config.make_grams: of all that SEARCH looks into (postern/store/grams.h). */
+bool imap_make_grams(void *ctx, int fd, uint64_t size, bool lf, struct str cache, struct gram_set *out);
+
 #endif

@@ -17,6 +17,7 @@
 #include <postern/core/err.h>
 #include <postern/core/str.h>
 
+struct gram_set;
 struct loop;
 struct store;
 
@@ -41,6 +42,8 @@ struct store_config {
 	const char *host;     /* goes into file names: [A-Za-z0-9.-] */
 	unsigned threads;     /* sync threads; 0: at once in the loop thread */
 	uint64_t map_size;    /* bytes of address space for each index; 0: 16 GiB */
+	uint64_t search_max;  /* bytes of a user's search index; 0: 16 GiB */
+	unsigned search_wait; /* messages that wait in it before they go into its lists; 0: 512 */
 	unsigned env_max;     /* indexes open at the same time; 0: 1000 */
 	int64_t idle_ms;      /* an unused index is closed after this; 0: 10 seconds */
 	uint64_t free_min;    /* deliveries and appends stop below this many free bytes, so that EXPUNGE has room; 0: 64 MiB */
@@ -49,6 +52,9 @@ struct store_config {
 	/* Makes cache row and keys of a message: whatever the IMAP side wants to find again (read.h). fd is at any offset, size
 	 * its bytes, lf whether its lines end in LF. Runs in a sync thread: a pure function. False: no row. May be NULL. */
 	bool (*make_cache)(void *ctx, int fd, uint64_t size, bool lf, struct store_made *out);
+	/* Collects the grams of all texts of a message for the search index (grams.h). cache: its cache row, empty when
+	 * there is none. Runs in a sync thread. False: the file cannot be read. NULL: there is no search index. */
+	bool (*make_grams)(void *ctx, int fd, uint64_t size, bool lf, struct str cache, struct gram_set *out);
 	/* Notes what is about to be touched, for whoever looks at it after a crash; base may be NULL. Any thread; each
 	 * thread notes for itself. NULL user: nothing. May be NULL. */
 	void (*note)(void *ctx, const char *user, const char *mailbox, const char *base);

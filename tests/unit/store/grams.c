@@ -1,0 +1,270 @@
+/* grams.c - the search index against looking into every message: it never rules out what is there, and once it is whole
+ * it rules out all that lacks a gram. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <postern/core/io.h>
+#include <postern/core/mem.h>
+
+#include "../../../src/store/gram.h"
+#include "site.h"
+
+enum { TEXT = 60, WAIT = 40, STEPS = 250, AT_ONCE = 30, NEEDLES = 4 };
+
+static unsigned
+roll(unsigned n)
+{
+	return (unsigned)rand() % n;
+}
+
+/* The whole file is one text; the letters are upper case already. */
+static bool
+make_grams(void *ctx, int fd, uint64_t size, bool lf, struct str cache, struct gram_set *out)
+{
+	struct buf text;
+	bool ok;
+
+	(void)ctx;
+	(void)size;
+	(void)lf;
+	(void)cache;
+	buf_init(&text, 1 << 20);
+	ok = io_read_fd(fd, &text);
+	gram_set_text(out);
+	gram_set_feed(out, buf_str(&text));
+	buf_fini(&text);
+	return ok;
+}
+
+static void
+begin(struct site *t, unsigned wait)
+{
+	site_init(t, "/dev/shm", 0);
+	site_close(t);
+	t->config.make_grams = make_grams;
+	t->config.search_wait = wait;
+	site_open(t);
+	assert_true(site_user(t, USER));
+}
+
+static const char *
+random_text(void)
+{
+	static char text[TEXT + 3];
+	unsigned n = roll(TEXT);
+
+	for (unsigned i = 0; i < n; i++)
+		text[i] = "AABBBCDE"[roll(8)];
+	strcpy(text + n, "\r\n");
+	return text;
+}
+
+static void
+random_needle(char *needle, struct store_needle *n)
+{
+	unsigned size = roll(7);
+
+	for (unsigned i = 0; i < size; i++)
+		needle[i] = "AABBBCDE"[roll(8)];
+	needle[size] = '\0';
+	store_needle_init(n, str_of(needle));
+}
+
+static bool
+has_all_grams(const char *text, const char *needle)
+{
+	for (size_t i = 0; i + 3 <= strlen(needle); i++) {
+		char gram[4] = { needle[i], needle[i + 1], needle[i + 2], '\0' };
+
+		if (strstr(text, gram) == NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool
+find(struct site *t, uint32_t mailbox, uint32_t uid, const struct store_needle *n, struct store_may *may)
+{
+	struct err e;
+	struct store_view *v = store_view_open(t->u, &e);
+	bool found;
+
+	assert_non_null(v);
+	found = store_grams_find(v, mailbox, uid, n, NEEDLES, may);
+	store_view_close(v);
+	return found;
+}
+
+static struct uidset
+uids_of(struct site *t, uint32_t mailbox)
+{
+	struct err e;
+	struct store_view *v = store_view_open(t->u, &e);
+	struct store_message m;
+	struct store_scan scan;
+	struct uidset uids;
+
+	assert_non_null(v);
+	uidset_init(&uids);
+	store_scan_open(&scan, v, mailbox, 1);
+	while (store_scan_next(&scan, &m))
+		uidset_add(&uids, m.uid, m.uid);
+	store_scan_close(&scan);
+	store_view_close(v);
+	return uids;
+}
+
+/* Of every message of the mailbox; whole: nothing is to be done any more. */
+static void
+compare(struct site *t, uint32_t mailbox, bool whole)
+{
+	char needles[NEEDLES][10];
+	struct store_needle n[NEEDLES];
+	struct store_may may[NEEDLES];
+	uint32_t block = UINT32_MAX;
+	struct uidset uids = uids_of(t, mailbox);
+	bool known = false;
+
+	for (unsigned k = 0; k < NEEDLES; k++)
+		random_needle(needles[k], &n[k]);
+	for (uint32_t uid = uidset_first(&uids); uid != 0; uid = uidset_next(&uids, uid + 1)) {
+		char *text = site_text(t, mailbox, uid);
+
+		if (uid / STORE_GRAM_BLOCK != block)
+			known = find(t, mailbox, uid, n, may);
+		block = uid / STORE_GRAM_BLOCK;
+		assert_true(known || !whole);
+		for (unsigned k = 0; k < NEEDLES && known; k++) {
+			if (strstr(text, needles[k]) != NULL)
+				assert_true(store_may_hold(&may[k], uid));
+			if (whole)
+				assert_int_equal(store_may_hold(&may[k], uid), has_all_grams(text, needles[k]));
+		}
+		free(text);
+	}
+	uidset_fini(&uids);
+}
+
+static void
+append_some(struct site *t, uint32_t mailbox)
+{
+	for (unsigned n = roll(AT_ONCE); n > 0; n--)
+		site_append(t, mailbox, random_text(), roll(4) == 0 ? STORE_DELETED : 0, NULL);
+}
+
+static void
+transfer(struct site *t, uint32_t from, uint32_t to, bool move)
+{
+	struct uidset all = uids_of(t, from);
+
+	if (uidset_count(&all) < 1500) {
+		if (move)
+			store_move(t->u, from, &all, to, site_done(t));
+		else
+			store_copy(t->u, from, &all, to, 0, site_done(t));
+		site_wait(t);
+	}
+	uidset_fini(&all);
+}
+
+static uint32_t
+made_anew(struct site *t, const char *name)
+{
+	store_delete(t->u, str_of(name), site_done(t));
+	site_wait(t);
+	store_create(t->u, str_of(name), STORE_USE_NONE, site_done(t));
+	site_wait(t);
+	return site_find(t, name);
+}
+
+static void
+expunge(struct site *t, uint32_t mailbox)
+{
+	store_expunge(t->u, mailbox, NULL, site_done(t));
+	site_wait(t);
+}
+
+struct boxes {
+	uint32_t inbox, other;
+};
+
+static void
+do_something(struct site *t, struct boxes *b)
+{
+	uint32_t box = roll(2) == 0 ? b->inbox : b->other;
+	unsigned what = roll(40);
+
+	if (what < 20)
+		append_some(t, box);
+	else if (what < 25)
+		transfer(t, box, box == b->inbox ? b->other : b->inbox, roll(3) == 0);
+	else if (what < 30)
+		expunge(t, box);
+	else if (what < 33)
+		site_deliver(t, id_new(), USER, random_text());
+	else if (what < 36)
+		store_grams_follow(t->u, box);
+	else if (what < 37)
+		store_grams_refresh(t->u, box);
+	else if (what < 38)
+		site_reopen(t);
+	else if (what < 39)
+		b->other = made_anew(t, "Other");
+	else
+		store_settle(t->store);
+}
+
+static void
+against_brute_force(unsigned seed)
+{
+	struct site *t = NEW(struct site);
+	struct boxes b;
+
+	srand(seed);
+	begin(t, WAIT);
+	b = (struct boxes){ site_find(t, "INBOX"), made_anew(t, "Other") };
+	store_grams_follow(t->u, b.inbox);
+	for (int step = 0; step < STEPS; step++) {
+		do_something(t, &b);
+		if (roll(10) == 0)
+			compare(t, roll(2) == 0 ? b.inbox : b.other, false);
+	}
+	store_settle(t->store);
+	site_refresh(t, b.inbox);
+	site_reopen(t); /* what waited for company is looked for anew */
+	store_grams_follow(t->u, b.inbox);
+	store_grams_follow(t->u, b.other);
+	store_settle(t->store);
+	for (int i = 0; i < 20; i++) {
+		compare(t, b.inbox, true);
+		compare(t, b.other, true);
+	}
+	site_check(t);
+	site_fini(t);
+	free(t);
+}
+
+static void
+random_lives(void **state)
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 3; seed++)
+		against_brute_force(seed);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(random_lives) };
+
+	return cmocka_run_group_tests_name("store_grams", tests, NULL, NULL);
+}
