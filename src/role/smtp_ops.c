@@ -133,7 +133,6 @@ on_rcpt(void *ctx, const struct rcpt_answer *a)
 	struct smtp_session *s = answered(ctx);
 	struct smtp_in_resolved out = { .ok = false };
 	struct envelope_target *targets = NULL;
-	char enhanced[10] = "";
 
 	if (s == NULL)
 		return;
@@ -141,8 +140,7 @@ on_rcpt(void *ctx, const struct rcpt_answer *a)
 		out.reply = smtp_reply(SMTP_LATER_PLEASE);
 		out.reply.why = "auth is not there";
 	} else if (a->verdict != RESOLVE_TAKE || a->kinds.n != a->targets.n || a->details.n != a->targets.n) {
-		snprintf(enhanced, sizeof enhanced, "%.*s", STR_ARG(a->enhanced));
-		out.reply = smtp_reply_with(a->code, enhanced, a->words);
+		out.reply = smtp_reply_refused(a->code, a->enhanced, a->words);
 	} else {
 		targets = mem_array(a->targets.n, sizeof *targets);
 		for (uint32_t i = 0; i < a->targets.n; i++)
@@ -390,13 +388,11 @@ on_submitted(void *ctx, const struct submit_answer *a)
 {
 	struct smtp_session *s = answered(ctx);
 	struct smtp_reply reply = smtp_reply(SMTP_LATER_PLEASE);
-	char enhanced[10] = "";
 
 	if (s == NULL)
 		return;
 	if (a != NULL) {
-		snprintf(enhanced, sizeof enhanced, "%.*s", STR_ARG(a->enhanced));
-		reply = smtp_reply_with(a->code, enhanced, a->words);
+		reply = smtp_reply_told(a->code, a->enhanced, a->words);
 		s->role->messages += a->code == 250;
 	}
 	smtp_in_answer_submit(s->in, &reply);

@@ -97,3 +97,11 @@ def hand_keys(victim, site):
     victim.tell("keypairs_end")
     os.close(chain)
     os.close(key)
+
+
+def owner_of(user, processes):
+    """The store process of a user."""
+    h = 0xcbf29ce484222325
+    for byte in user.encode():
+        h = (h ^ byte) * 0x100000001b3 % 2**64
+    return h % processes

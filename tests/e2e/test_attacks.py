@@ -129,13 +129,6 @@ def test_who_guessed_too_often_is_sent_away(running):
 # --- processes that die
 
 
-def owner_of(user, processes):
-    h = 0xcbf29ce484222325
-    for byte in user.encode():
-        h = (h ^ byte) * 0x100000001b3 % 2**64
-    return h % processes
-
-
 def pid_of(site, role, index):
     return next((pid for name, i, pid in site.processes() if (name, i) == (role, index)), None)
 
@@ -149,7 +142,7 @@ def kill_until_the_pause_is_long(site, role, index, deaths=5):
 
 def test_users_of_a_store_that_is_away_belong_to_nobody_else(running):
     site = running("store { processes = 2 }\n", users=("u0", "u1", "u2", "u3", "u4"))
-    user = next(f"u{i}@example.test" for i in range(5) if owner_of(f"u{i}@example.test", 2) == 1)
+    user = next(f"u{i}@example.test" for i in range(5) if attack.owner_of(f"u{i}@example.test", 2) == 1)
     kill_until_the_pause_is_long(site, "store", 1)
     attack.kill(site, pid_of(site, "queue", 0))
     site.wait_for(lambda: pid_of(site, "queue", 0) not in (None, *site.killed), 10, "queue")

@@ -105,6 +105,11 @@ enum smtp_reply_name { SMTP_REPLIES(SMTP_REPLY_ENUM) SMTP_REPLY_COUNT };
 struct smtp_reply smtp_reply(enum smtp_reply_name name);
 /* A reply with words of one's own; enhanced "" for none. text must live until the reply is written. */
 struct smtp_reply smtp_reply_with(unsigned code, const char *enhanced, struct str text);
+/* What another process says, which may have been taken over: 250 or a refusal, its enhanced code where it is one of that class.
+ * What is neither is "later". words must live until the reply is written. */
+struct smtp_reply smtp_reply_told(unsigned code, struct str enhanced, struct str words);
+/* The same, where only a refusal makes sense. */
+struct smtp_reply smtp_reply_refused(unsigned code, struct str enhanced, struct str words);
 /* No reply yet. */
 struct smtp_reply smtp_reply_later(void);
 /* Adds the reply as it goes over the wire: "250-…CRLF" for all lines but the last. */
