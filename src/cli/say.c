@@ -7,20 +7,27 @@
 
 #include <postern/core/io.h>
 
+#include "columns.h"
+
+/* Some of the words are a process's of the server, which may have been taken over: nothing of them may bend a terminal. */
 int
 cli_say(int status, const char *format, ...)
 {
+	struct buf words;
 	struct buf line;
 	va_list args;
 
-	buf_init(&line, 64 * 1024);
-	buf_add_cstr(&line, "postern: ");
+	buf_init(&words, 64 * 1024);
 	va_start(args, format);
-	buf_addv(&line, format, args);
+	buf_addv(&words, format, args);
 	va_end(args);
+	buf_init(&line, SIZE_MAX);
+	buf_add_cstr(&line, "postern: ");
+	cli_text_write(buf_str(&words), MANY_LINES, &line);
 	buf_add_char(&line, '\n');
 	io_write_all(STDERR_FILENO, buf_str(&line));
 	buf_fini(&line);
+	buf_fini(&words);
 	return status;
 }
 

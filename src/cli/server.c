@@ -9,6 +9,7 @@
 #include <postern/role/serve.h>
 
 #include "ask.h"
+#include "columns.h"
 
 enum { STOP_MS = 120 * 1000 };
 
@@ -79,9 +80,10 @@ add_counters(const json_t *process, struct buf *out)
 	json_object_foreach(json_object_get(process, "counters"), name, value) {
 		if (json_integer_value(value) == 0)
 			continue;
-		buf_addf(out, "%s.%lld ", json_string_value(json_object_get(process, "role")),
-		    (long long)json_integer_value(json_object_get(process, "index")));
-		buf_addf(out, "%s %lld\n", name, (long long)json_integer_value(value));
+		cli_text_write(str_of(json_string_value(json_object_get(process, "role"))), ONE_LINE, out);
+		buf_addf(out, ".%lld ", (long long)json_integer_value(json_object_get(process, "index")));
+		cli_text_write(str_of(name), ONE_LINE, out);
+		buf_addf(out, " %lld\n", (long long)json_integer_value(value));
 	}
 }
 

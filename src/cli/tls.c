@@ -67,8 +67,11 @@ add_report(const json_t *r, struct buf *out)
 	long long good = json_integer_value(json_object_get(r, "successful"));
 	long long bad = json_integer_value(json_object_get(r, "failed"));
 
-	buf_addf(out, "\n%s %s: %lld session%s, %lld of them failed\n", json_string_value(json_object_get(r, "day")),
-	    json_string_value(json_object_get(r, "policy")), good + bad, good + bad == 1 ? "" : "s", bad);
+	buf_add_char(out, '\n');
+	cli_text_write(str_of(json_string_value(json_object_get(r, "day"))), ONE_LINE, out);
+	buf_add_char(out, ' ');
+	cli_text_write(str_of(json_string_value(json_object_get(r, "policy"))), ONE_LINE, out);
+	buf_addf(out, ": %lld session%s, %lld of them failed\n", good + bad, good + bad == 1 ? "" : "s", bad);
 	if (json_array_size(failures) > 0)
 		cli_columns_write(failures, failure_columns, out);
 }

@@ -171,21 +171,31 @@ send_ticket(struct auth *auth, const struct login_answer *a)
 	    &(struct ticket_ask){ .ticket = a->ticket, .user = a->user, .quota = a->quota });
 }
 
+/* Who logs in to send mail gets no ticket: nobody can use it but a front that was taken over. */
+static bool
+opens_mailboxes(const struct exchange *x)
+{
+	return x->owner / PEERS_MAX == ROLE_IMAP;
+}
+
 static void
 on_login_answer(void *ctx, const struct login_answer *a)
 {
 	struct exchange *x = ctx;
 	struct str words = str_of(a->words != NULL ? a->words : "");
+	struct id ticket = { 0 };
 
-	if (a->verdict == LOGIN_OK)
+	if (a->verdict == LOGIN_OK && opens_mailboxes(x)) {
 		send_ticket(x->auth, a);
+		ticket = a->ticket;
+	}
 	if (x->step)
 		answer_sasl_step(x->question, &(struct sasl_step_answer){ .exchange = a->exchange,
 						  .verdict = (uint8_t)a->verdict,
 						  .close = a->close,
 						  .data = a->data,
 						  .user = a->user,
-						  .ticket = a->ticket,
+						  .ticket = ticket,
 						  .words = words });
 	else
 		answer_sasl_start(x->question, &(struct sasl_start_answer){ .exchange = a->exchange,
@@ -193,7 +203,7 @@ on_login_answer(void *ctx, const struct login_answer *a)
 						   .close = a->close,
 						   .data = a->data,
 						   .user = a->user,
-						   .ticket = a->ticket,
+						   .ticket = ticket,
 						   .words = words });
 	LIST_REMOVE(x, link);
 	free(x);

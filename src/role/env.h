@@ -7,11 +7,13 @@
 
 #include "table.h"
 
-/* Where counters for `postern status` are collected. */
+/* Where counters for `postern status` are collected. The parent believes no process more than so many, with such names. */
+enum { COUNTERS_MAX = 64, COUNTER_NAME_MAX = 64 };
+
 struct counters_out {
 	struct arena *arena;
-	struct str names[64];
-	struct str values[64];
+	struct str names[COUNTERS_MAX];
+	struct str values[COUNTERS_MAX];
 	uint32_t n;
 };
 void counter_add(struct counters_out *out, const char *name, uint64_t value);

@@ -4,6 +4,7 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
+#include "env.h"
 #include "parent.h"
 
 enum { STATUS_MS = 3000 };
@@ -48,6 +49,23 @@ on_limit(void *ctx)
 	finish(ctx);
 }
 
+/* A process that was taken over says what it likes: its answer must not push the others' out of the message. */
+static json_t *
+counters_of(const struct counters_answer *a)
+{
+	json_t *counters = json_object();
+
+	for (uint32_t i = 0; i < a->names.n && i < a->values.n && i < COUNTERS_MAX; i++) {
+		uint64_t value = 0;
+
+		str_u64(a->values.v[i], INT64_MAX, &value);
+		if (a->names.v[i].n <= COUNTER_NAME_MAX)
+			json_object_setn_new(
+			    counters, a->names.v[i].p, a->names.v[i].n, json_integer((json_int_t)value));
+	}
+	return counters;
+}
+
 static void
 on_counters(void *ctx, const struct counters_answer *a)
 {
@@ -55,18 +73,8 @@ on_counters(void *ctx, const struct counters_answer *a)
 	struct gather *g = one->gather;
 
 	one->call = NULL;
-	if (a != NULL) {
-		json_t *counters = json_object();
-
-		for (uint32_t i = 0; i < a->names.n && i < a->values.n; i++) {
-			uint64_t value = 0;
-
-			str_u64(a->values.v[i], INT64_MAX, &value);
-			json_object_setn_new(
-			    counters, a->names.v[i].p, a->names.v[i].n, json_integer((json_int_t)value));
-		}
-		json_object_set_new(one->row, "counters", counters);
-	}
+	if (a != NULL)
+		json_object_set_new(one->row, "counters", counters_of(a));
 	if (--g->waiting == 0)
 		finish(g);
 }
