@@ -312,6 +312,25 @@ refuse_charset(struct imap_session *s, struct command *c)
 	return STEP_DONE;
 }
 
+/* Keys that are true of every message; who is gone is found later by those that look at each (search.each). */
+static bool
+means_all(const struct search *q)
+{
+	for (const struct search_key *k = q->keys; k != NULL; k = k->next)
+		if (k->row != search_find(STR("ALL")))
+			return false;
+	return q->each != NULL;
+}
+
+static void
+find_all(struct search *q)
+{
+	if (q->only != NULL)
+		uidset_copy(&q->found, q->only);
+	else if (q->box->view.count > 0)
+		uidset_add(&q->found, 1, q->box->view.count);
+}
+
 enum step
 search_again(struct imap_session *s, struct command *c, const struct uidset *seqs)
 {
@@ -329,6 +348,10 @@ search_again(struct imap_session *s, struct command *c, const struct uidset *seq
 	q->may.block = UINT32_MAX;
 	q->next = number_from(q, 1);
 	c->step = walk_step;
+	if (means_all(q)) {
+		find_all(q);
+		c->step = q->then;
+	}
 	return STEP_MORE;
 }
 

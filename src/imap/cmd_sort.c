@@ -1,8 +1,8 @@
 /* cmd_sort.c - SORT and UID SORT (RFC 5256 3; RETURN: RFC 5267 3): a SEARCH whose results are put in order.
  *
  *   search  cmd_search.c finds them
- *   each    search_each.c gives each with its envelope; its values are kept
- *   order   sorting, in steps (order.c)
+ *   each    search_each.c gives each with its keys; its values are kept
+ *   order   sorting, in steps (sort_key.c)
  *   take    the order becomes numbers
  *   tell    search_tell.c */
 #include "sort.h"
@@ -35,6 +35,7 @@ criterion(struct lex *l, struct sort *o)
 		return;
 	o->by[o->nby++] = k;
 	o->search.wants_keys |= k.row->keys;
+	o->search.keys_only &= k.row->keys;
 }
 
 static void
@@ -45,7 +46,7 @@ args_fini(struct command *c)
 	search_fini(&o->search);
 	free(o->seq);
 	free(o->values);
-	buf_fini(&o->text);
+	ranks_fini(&o->texts);
 	order_fini(&o->order);
 }
 
@@ -56,7 +57,8 @@ cmd_sort_parse(struct lex *l, struct command *c)
 	struct sort *o = ARENA_NEW(&c->arena, struct sort);
 
 	search_init(&o->search);
-	buf_init(&o->text, SORT_TEXT_MAX);
+	o->search.keys_only = true;
+	ranks_init(&o->texts, SORT_TEXT_MAX);
 	c->args = o;
 	c->fini = args_fini;
 	lex_sp(l);
@@ -127,7 +129,7 @@ order_one_step(struct imap_session *s, struct command *c)
 	struct sort *o = c->args;
 
 	(void)s;
-	if (order_step(&o->order, sort_compare, o, COMPARISONS_PER_STEP))
+	if (sort_step(o, COMPARISONS_PER_STEP))
 		c->step = take_step;
 	return STEP_MORE;
 }
@@ -138,9 +140,8 @@ begin_order_step(struct imap_session *s, struct command *c)
 	struct sort *o = c->args;
 
 	(void)s;
-	if (o->text.over)
+	if (o->texts.octets.over)
 		return done_no(c, "LIMIT", "too much to sort");
-	order_init(&o->order, o->n);
 	c->step = order_one_step;
 	return STEP_MORE;
 }
@@ -151,7 +152,7 @@ keep(struct search *q, const struct mailkeys *k)
 {
 	struct sort *o = (struct sort *)q;
 
-	if (!o->text.over)
+	if (!o->texts.octets.over)
 		sort_add(o, &q->m, k, q->next);
 }
 

@@ -117,6 +117,7 @@ cmd_thread_run(struct imap_session *s, struct command *c)
 	q->then = search_each_step;
 	q->each = keep;
 	q->wants_keys = true;
+	q->keys_only = true;
 	q->after_each = build_step;
 	return search_begin(s, c);
 }

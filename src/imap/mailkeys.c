@@ -5,7 +5,6 @@
 
 #include <sodium.h>
 
-#include <postern/core/cur.h>
 #include <postern/message/charset.h>
 #include <postern/message/date.h>
 
@@ -197,64 +196,84 @@ mailkeys_write(struct buf *out, const struct mime_envelope *e)
 
 /* --- reading --- */
 
-static uint64_t
-get_number(struct cur *c)
-{
-	uint64_t n = 0;
-	unsigned shift = 0;
-	int b;
+/* Once for each message of a walk: no calls. A reader that has failed stands at the end. */
+struct reading {
+	const char *record;
+	const char *p;
+	const char *end;
+	bool ok;
+};
 
-	do {
-		b = cur_peek(c);
-		if (b < 0 || shift > 28) {
-			cur_fail(c, "number");
-			return 0;
-		}
-		c->p++;
-		n |= (uint64_t)(b & 0x7f) << shift;
-		shift += 7;
-	} while (b & 0x80);
-	return n;
+static inline const char *
+take(struct reading *r, size_t n)
+{
+	const char *p = r->p;
+
+	if ((size_t)(r->end - p) < n) {
+		r->ok = false;
+		r->p = r->end;
+		return r->end;
+	}
+	r->p += n;
+	return p;
 }
 
-/* before: the record up to here. */
-static struct str
-get_text(struct cur *c, const char *record)
+static inline size_t
+get_number(struct reading *r)
 {
-	size_t before = (size_t)(c->p - record);
-	uint64_t n = get_number(c);
-	uint64_t at;
+	size_t n = 0;
+
+	for (unsigned shift = 0; shift <= 28 && r->p < r->end; shift += 7) {
+		unsigned char b = (unsigned char)*r->p++;
+
+		n |= (size_t)(b & 0x7f) << shift;
+		if (b < 0x80)
+			return n;
+	}
+	r->ok = false;
+	return 0;
+}
+
+static inline struct str
+get_text(struct reading *r)
+{
+	size_t before = (size_t)(r->p - r->record);
+	size_t n = get_number(r);
+	size_t at;
 
 	if (n % 2 == 0)
-		return cur_bytes(c, (size_t)(n / 2));
-	at = get_number(c);
-	if (at > before || n / 2 > before - at)
-		cur_fail(c, "a place before");
-	return cur_ok(c) ? str_from(record + at, (size_t)(n / 2)) : STR("");
+		return str_from(take(r, n / 2), n / 2);
+	at = get_number(r);
+	if (at <= before && n / 2 <= before - at)
+		return str_from(r->record + at, n / 2);
+	r->ok = false;
+	return STR("");
 }
 
 bool
 mailkeys_read(struct str record, struct mailkeys *k)
 {
-	struct cur c = cur_init(record);
+	struct reading r = { record.p, record.p, record.p + record.n, true };
+	const char *id;
 	struct head h;
-	struct str head = cur_bytes(&c, sizeof(h));
-	struct str id = STR("");
 
-	if (!cur_ok(&c))
+	if (record.n < sizeof(h))
 		return false;
-	memcpy(&h, head.p, sizeof(h));
+	memcpy(&h, take(&r, sizeof(h)), sizeof(h));
 	if (h.version != VERSION || h.flags & ~MAILKEYS_FLAGS || h.references > MAILKEYS_REFERENCES_MAX)
 		return false;
-	*k = (struct mailkeys){ .flags = h.flags, .nreferences = h.references, .day = h.day, .sent = h.sent, .subject = h.subject };
-	if (h.flags & MAILKEYS_ID)
-		id = cur_bytes(&c, sizeof(k->id));
-	if (id.n > 0)
-		memcpy(&k->id, id.p, sizeof(k->id));
-	k->references = cur_bytes(&c, h.references * sizeof(uint64_t)).p;
+	k->flags = h.flags;
+	k->nreferences = h.references;
+	k->day = h.day;
+	k->sent = h.sent;
+	k->subject = h.subject;
+	k->id = 0;
+	if (h.flags & MAILKEYS_ID && (id = take(&r, sizeof(k->id))) != r.end)
+		memcpy(&k->id, id, sizeof(k->id));
+	k->references = take(&r, h.references * sizeof(uint64_t));
 	for (size_t i = 0; i < KEY_TEXTS; i++)
-		k->text[i] = get_text(&c, record.p);
-	return cur_end(&c);
+		k->text[i] = get_text(&r);
+	return r.ok && r.p == r.end;
 }
 
 uint64_t

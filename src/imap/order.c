@@ -1,11 +1,15 @@
-/* order.c - a merge sort that can stop anywhere. */
+/* order.c - a merge sort and a counting sort that can stop anywhere. */
 #include "order.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <postern/core/mem.h>
 
-enum { RUN = 16 };
+enum {
+	RUN = 16,
+	COPIED_AT_ONCE = 64, /* items that cost as much as a comparison */
+};
 
 void
 order_init(struct order *o, size_t n)
@@ -22,6 +26,7 @@ order_fini(struct order *o)
 {
 	free(o->p);
 	free(o->other);
+	free(o->count);
 	*o = (struct order){ 0 };
 }
 
@@ -80,6 +85,17 @@ next_pass(struct order *o)
 	o->at = 0;
 }
 
+/* Two runs that are in order as they stand, as most are of what is nearly sorted. Returns what that cost. */
+static size_t
+keep_both(struct order *o, size_t end)
+{
+	size_t n = end - o->at;
+
+	memcpy(o->other + o->at, o->p + o->at, n * sizeof(*o->p));
+	o->at = end;
+	return 1 + n / COPIED_AT_ONCE;
+}
+
 /* The two runs around o->at, from where they were left. */
 static void
 merge_some(struct order *o, order_compare *compare, const void *ctx, size_t budget)
@@ -89,6 +105,12 @@ merge_some(struct order *o, order_compare *compare, const void *ctx, size_t budg
 		size_t mid = min(begin + o->width, o->n);
 		size_t end = min(mid + o->width, o->n);
 
+		if (o->at == begin && (mid == end || compare(ctx, o->p[mid - 1], o->p[mid]) <= 0)) {
+			size_t cost = keep_both(o, end);
+
+			budget -= min(cost, budget);
+			continue;
+		}
 		if (o->at == begin) {
 			o->i = begin;
 			o->j = mid;
@@ -108,4 +130,50 @@ order_step(struct order *o, order_compare *compare, const void *ctx, size_t budg
 	else if (o->width < o->n)
 		merge_some(o, compare, ctx, budget);
 	return o->width != 0 && o->width >= o->n;
+}
+
+void
+order_again(struct order *o)
+{
+	free(o->count);
+	o->count = NULL;
+	o->counted = false;
+	o->width = 0;
+	o->at = 0;
+}
+
+static void
+count_some(struct order *o, order_rank *rank, uint32_t nranks, const void *ctx, size_t budget)
+{
+	uint32_t before = 0;
+
+	for (; o->at < o->n && budget > 0; budget--)
+		o->count[rank(ctx, o->p[o->at++])]++;
+	if (o->at < o->n)
+		return;
+	for (uint32_t i = 0; i < nranks; i++) {
+		uint32_t n = o->count[i];
+
+		o->count[i] = before;
+		before += n;
+	}
+	o->counted = true;
+	o->at = 0;
+}
+
+bool
+order_by_rank(struct order *o, order_rank *rank, uint32_t nranks, const void *ctx, size_t budget)
+{
+	if (o->count == NULL)
+		o->count = mem_array((size_t)nranks + 1, sizeof(*o->count));
+	if (!o->counted) {
+		count_some(o, rank, nranks, ctx, budget);
+		return false;
+	}
+	for (; o->at < o->n && budget > 0; o->at++, budget--)
+		o->other[o->count[rank(ctx, o->p[o->at])]++] = o->p[o->at];
+	if (o->at < o->n)
+		return false;
+	next_pass(o);
+	return true;
 }

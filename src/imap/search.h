@@ -141,6 +141,7 @@ struct search {
 	/* SORT and THREAD */
 	void (*each)(struct search *q, const struct mailkeys *k); /* q->m and its keys; NULL unless asked for */
 	bool wants_keys;
+	bool keys_only;            /* of q->m each looks at the UID, and at INTERNALDATE when the keys have no date */
 	enum step (*after_each)(struct imap_session *s, struct command *c);
 	/* the answer */
 	enum step (*then)(struct imap_session *s, struct command *c); /* after the walk */

@@ -21,19 +21,72 @@ drop(struct search *q)
 	uidset_remove(&q->found, q->next, q->next);
 }
 
-/* False: its keys have to be made from the file first. */
+struct walk {
+	struct store_view *view;
+	struct store_scan records;
+	struct store_rows_walk keys;
+	bool all_there;
+};
+
+/* When nothing has changed since the view was last compared, each of its messages is there. */
 static bool
-one(struct search *q, struct store_view *v, struct store_rows_walk *rows)
+all_there(const struct search *q, struct store_view *v)
 {
-	struct mailkeys k;
+	struct store_mailbox header;
+
+	return store_mailbox(v, q->box->mailbox, &header) && header.highestmodseq == q->box->modseq
+	    && uidset_empty(&q->box->gone);
+}
+
+static void
+walk_open(struct walk *w, const struct search *q, struct store_view *v)
+{
+	w->view = v;
+	w->all_there = q->keys_only && all_there(q, v);
+	store_scan_open(&w->records, v, q->box->mailbox, view_uid(&q->box->view, q->next));
+	store_rows_open(&w->keys, v, q->box->mailbox, STORE_KEYS);
+}
+
+static void
+walk_close(struct walk *w)
+{
+	store_rows_close(&w->keys);
+	store_scan_close(&w->records);
+}
+
+static bool
+find_keys(struct walk *w, uint32_t uid, struct mailkeys *k)
+{
 	struct str row;
 
-	if (!q->wants_keys || (store_rows_find(rows, q->m.uid, &row) && mailkeys_read(row, &k))) {
+	return store_rows_find(&w->keys, uid, &row) && mailkeys_read(row, k);
+}
+
+/* Without the record, where that does. */
+static bool
+one_by_keys(struct search *q, struct walk *w, uint32_t uid)
+{
+	struct mailkeys k;
+
+	if (!w->all_there || !find_keys(w, uid, &k) || !(k.flags & MAILKEYS_DATED))
+		return false;
+	q->m.uid = uid;
+	q->each(q, &k);
+	return true;
+}
+
+/* False: its keys have to be made from the file first. */
+static bool
+one(struct search *q, struct walk *w)
+{
+	struct mailkeys k;
+
+	if (!q->wants_keys || find_keys(w, q->m.uid, &k)) {
 		q->each(q, q->wants_keys ? &k : NULL);
 		return true;
 	}
 	letter_begin(&q->letter, q->box->mailbox, &q->m);
-	if (letter_open(&q->letter, q->s, v))
+	if (letter_open(&q->letter, q->s, w->view))
 		return false;
 	q->failed = true;
 	drop(q);
@@ -43,22 +96,25 @@ one(struct search *q, struct store_view *v, struct store_rows_walk *rows)
 static void
 walk(struct search *q, struct command *c, struct store_view *v)
 {
-	struct store_rows_walk rows;
-	struct store_scan scan;
+	struct walk w;
 
-	store_scan_open(&scan, v, q->box->mailbox, view_uid(&q->box->view, q->next));
-	store_rows_open(&rows, v, q->box->mailbox, STORE_KEYS);
+	walk_open(&w, q, v);
 	for (unsigned n = 0; n < MESSAGES_PER_STEP && q->next != 0; n++) {
-		if (!store_scan_find(&scan, view_uid(&q->box->view, q->next), &q->m)) {
+		uint32_t uid = view_uid(&q->box->view, q->next);
+
+		if (one_by_keys(q, &w, uid)) {
+			next(q);
+			continue;
+		}
+		if (!store_scan_find(&w.records, uid, &q->m)) {
 			drop(q);
-		} else if (!one(q, v, &rows)) {
+		} else if (!one(q, &w)) {
 			c->step = parse_step;
 			break;
 		}
 		next(q);
 	}
-	store_rows_close(&rows);
-	store_scan_close(&scan);
+	walk_close(&w);
 }
 
 static enum step

@@ -3,6 +3,7 @@
 #define IMAP_SORT_H
 
 #include "order.h"
+#include "ranks.h"
 #include "search.h"
 
 enum {
@@ -18,27 +19,18 @@ struct sort_criterion {
 	bool reverse;
 };
 
-struct sort_text {
-	uint32_t at; /* in sort.text */
-	uint32_t size;
-};
-
-union sort_value {
-	int64_t number;
-	struct sort_text text;
-};
-
 /* What SORT needs of its messages. */
 struct sort {
 	struct search search; /* first: c->args is both */
 	struct sort_criterion by[SORT_CRITERIA_MAX];
 	size_t nby;
 	uint32_t *seq;        /* of each message found, ascending */
-	union sort_value *values; /* nby for each */
+	int64_t *values;      /* nby for each; of texts their number */
 	size_t n;
 	size_t cap;
-	struct buf text;      /* folded */
-	struct order order;
+	struct ranks texts;   /* folded */
+	struct order order;   /* by the last criterion first, then by the one before it … */
+	size_t sorting;       /* … this one is next, plus one */
 	size_t at;            /* results that are taken over */
 };
 
@@ -53,8 +45,9 @@ struct sort_row {
 };
 
 const struct sort_row *sort_find(struct str name);
-/* Adds a message: its values by all criteria. False when SORT_TEXT_MAX is passed. */
-bool sort_add(struct sort *o, const struct store_message *m, const struct mailkeys *k, uint32_t seq);
-order_compare sort_compare;
+/* Adds a message: its values by all criteria. Beyond SORT_TEXT_MAX texts.octets is over. */
+void sort_add(struct sort *o, const struct store_message *m, const struct mailkeys *k, uint32_t seq);
+/* Goes on by about budget comparisons; true when o->order has the messages in their order. */
+bool sort_step(struct sort *o, size_t budget);
 
 #endif

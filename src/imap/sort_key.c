@@ -64,19 +64,10 @@ sort_capabilities(struct buf *out)
 
 /* --- values --- */
 
-static union sort_value
+static int64_t
 value_of(struct sort *o, const struct sort_row *row, const struct store_message *m, const struct mailkeys *k)
 {
-	union sort_value v = { .number = 0 };
-
-	if (row->number != NULL) {
-		v.number = row->number(m, k);
-		return v;
-	}
-	v.text.at = (uint32_t)o->text.n;
-	buf_add(&o->text, k->text[row->text]);
-	v.text.size = (uint32_t)(o->text.n - v.text.at);
-	return v;
+	return row->number != NULL ? row->number(m, k) : ranks_add(&o->texts, k->text[row->text]);
 }
 
 static void
@@ -89,7 +80,7 @@ make_room(struct sort *o)
 	o->values = mem_resize(o->values, o->cap * o->nby * sizeof(*o->values));
 }
 
-bool
+void
 sort_add(struct sort *o, const struct store_message *m, const struct mailkeys *k, uint32_t seq)
 {
 	make_room(o);
@@ -97,34 +88,53 @@ sort_add(struct sort *o, const struct store_message *m, const struct mailkeys *k
 	for (size_t i = 0; i < o->nby; i++)
 		o->values[o->n * o->nby + i] = value_of(o, o->by[i].row, m, k);
 	o->n++;
-	return !o->text.over;
 }
 
-static struct str
-text_of(const struct sort *o, const union sort_value *v)
+/* --- sorting --- */
+
+static int64_t
+value(const struct sort *o, uint32_t item)
 {
-	return str_sub(buf_str(&o->text), v->text.at, v->text.at + v->text.size);
+	return o->values[item * o->nby + o->sorting - 1];
 }
 
 static int
-compare_values(const struct sort *o, const struct sort_row *row, const union sort_value *a, const union sort_value *b)
-{
-	if (row->number != NULL)
-		return (a->number > b->number) - (a->number < b->number);
-	return str_cmp(text_of(o, a), text_of(o, b));
-}
-
-/* What is equal stays in the order of the mailbox: sorting is stable. */
-int
-sort_compare(const void *ctx, uint32_t a, uint32_t b)
+compare_numbers(const void *ctx, uint32_t a, uint32_t b)
 {
 	const struct sort *o = ctx;
+	int64_t x = value(o, a), y = value(o, b);
+	int c = (x > y) - (x < y);
 
-	for (size_t i = 0; i < o->nby; i++) {
-		int c = compare_values(o, o->by[i].row, &o->values[a * o->nby + i], &o->values[b * o->nby + i]);
+	return o->by[o->sorting - 1].reverse ? -c : c;
+}
 
-		if (c != 0)
-			return o->by[i].reverse ? -c : c;
+static uint32_t
+rank_of(const void *ctx, uint32_t item)
+{
+	const struct sort *o = ctx;
+	uint32_t rank = o->texts.rank[value(o, item)];
+
+	return o->by[o->sorting - 1].reverse ? o->texts.n - 1 - rank : rank;
+}
+
+/* What is equal stays in the order of the criteria behind this one, at last in that of the mailbox: sorting is stable. */
+bool
+sort_step(struct sort *o, size_t budget)
+{
+	bool done;
+
+	if (o->order.p == NULL) {
+		order_init(&o->order, o->n);
+		o->sorting = o->nby;
 	}
-	return 0;
+	if (!ranks_step(&o->texts, budget))
+		return false;
+	if (o->by[o->sorting - 1].row->number != NULL)
+		done = order_step(&o->order, compare_numbers, o, budget);
+	else
+		done = order_by_rank(&o->order, rank_of, o->texts.n, o, budget);
+	if (!done || --o->sorting == 0)
+		return done;
+	order_again(&o->order);
+	return false;
 }

@@ -5,14 +5,14 @@
 static uint32_t
 node_of(struct threads *t, uint64_t id)
 {
-	uint32_t *number = idmap_at(&t->ids, id);
+	uint32_t number = idmap_get(&t->ids, id);
 	uint32_t i;
 
-	if (*number != 0)
-		return *number - 1;
+	if (number != 0)
+		return number - 1;
 	i = thread_node_new(t);
 	if (i != NONE)
-		*number = i + 1;
+		idmap_put(&t->ids, id, i + 1);
 	return i;
 }
 

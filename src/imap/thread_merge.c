@@ -7,15 +7,14 @@ thread_gather(struct threads *t, uint32_t root)
 {
 	const struct thread_node *here = &t->node[root];
 	const struct thread_node *there;
-	uint32_t *place;
+	uint32_t number = idmap_get(&t->subjects, here->subject);
 
 	if (here->subject == 0)
 		return;
-	place = idmap_at(&t->subjects, here->subject);
-	there = *place != 0 ? &t->node[*place - 1] : NULL;
+	there = number != 0 ? &t->node[number - 1] : NULL;
 	if (there == NULL
 	    || (!thread_is_dummy(there) && (thread_is_dummy(here) || (there->reply && !here->reply))))
-		*place = root + 1;
+		idmap_put(&t->subjects, here->subject, root + 1);
 }
 
 static void
@@ -28,7 +27,7 @@ join_under_dummy(struct threads *t, uint32_t root, uint32_t other)
 	t->node[dummy].subject = t->node[root].subject;
 	t->node[root].parent = dummy;
 	t->node[other].parent = dummy;
-	*idmap_at(&t->subjects, t->node[root].subject) = dummy + 1;
+	idmap_put(&t->subjects, t->node[root].subject, dummy + 1);
 }
 
 /* Step 5.C. A dummy that gets a parent gives it its children (thread_parent). */
@@ -36,7 +35,7 @@ void
 thread_merge(struct threads *t, uint32_t root)
 {
 	uint64_t subject = t->node[root].subject;
-	uint32_t other = subject != 0 ? *idmap_at(&t->subjects, subject) - 1 : root;
+	uint32_t other = subject != 0 ? idmap_get(&t->subjects, subject) - 1 : root;
 
 	if (other == root || t->node[root].parent != NONE)
 		return;

@@ -1,5 +1,5 @@
-/* thread.c - tests of threading against the RFC's words taken literally (a slow model of lists and searches), of the sort
- * behind it, and of limits. */
+/* thread.c - tests of threading against the RFC's words taken literally (a slow model of lists and searches),
+ * and of limits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -427,41 +427,6 @@ too_many_references(void **state)
 	threads_fini(&t);
 }
 
-/* --- order.c --- */
-
-static int
-by_value(const void *ctx, uint32_t a, uint32_t b)
-{
-	const unsigned *v = ctx;
-
-	return (v[a] > v[b]) - (v[a] < v[b]);
-}
-
-static void
-order_is_stable(void **state)
-{
-	static const size_t sizes[] = { 0, 1, 2, 15, 16, 17, 31, 33, 100, 1000, 4096, 5000 };
-
-	(void)state;
-	srand(6);
-	for (size_t k = 0; k < sizeof(sizes) / sizeof(*sizes); k++) {
-		unsigned values[5000];
-		struct order o;
-
-		for (size_t i = 0; i < sizes[k]; i++)
-			values[i] = (unsigned)rand() % 50;
-		order_init(&o, sizes[k]);
-		while (!order_step(&o, by_value, values, 1 + (size_t)rand() % 100))
-			;
-		for (size_t i = 1; i < sizes[k]; i++) {
-			int c = by_value(values, o.p[i - 1], o.p[i]);
-
-			assert_true(c < 0 || (c == 0 && o.p[i - 1] < o.p[i]));
-		}
-		order_fini(&o);
-	}
-}
-
 int
 main(void)
 {
@@ -470,7 +435,6 @@ main(void)
 		cmocka_unit_test(ordered_subject),
 		cmocka_unit_test(long_chains),
 		cmocka_unit_test(too_many_references),
-		cmocka_unit_test(order_is_stable),
 	};
 	int failed;
 
