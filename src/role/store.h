@@ -16,6 +16,7 @@ struct store_role {
 	struct ticket_table *tickets;
 	LIST_HEAD(, mail_session) sessions;
 	unsigned nsessions;
+	unsigned nwaiting; /* of them: without their ticket yet */
 	uint64_t delivered;
 	uint64_t logins;
 };

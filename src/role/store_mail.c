@@ -16,7 +16,15 @@
 
 #include "store.h"
 
-enum { SID_MAX = 32, CLIENT_MAX = 80, TAG_MAX = 256 };
+enum {
+	SID_MAX = 32,
+	CLIENT_MAX = 80,
+	TAG_MAX = 256,
+	TICKET_WAIT_MS = 1000, /* a ticket comes on another channel than the login it is for, and may be read after it */
+	WAITING_MAX = 100,     /* logins that wait so */
+};
+
+static const char NO_LOGIN[] = "no such login";
 
 struct mail_session {
 	LIST_ENTRY(mail_session) link;
@@ -28,6 +36,8 @@ struct mail_session {
 	char sid[SID_MAX];
 	char client[CLIENT_MAX];
 	char tag[TAG_MAX];
+	struct id ticket;
+	bool waiting; /* for its ticket */
 	uint64_t quota;
 	int fd; /* until conn has it */
 	struct store_user *user;
@@ -44,6 +54,7 @@ free_session(struct mail_session *m)
 {
 	LIST_REMOVE(m, link);
 	m->role->nsessions--;
+	m->role->nwaiting -= m->waiting;
 	if (m->imap != NULL)
 		imap_session_free(m->imap);
 	if (m->conn != NULL)
@@ -56,6 +67,13 @@ free_session(struct mail_session *m)
 	conf_unref(m->conf);
 	free(m->user_name);
 	free(m);
+}
+
+static void
+give_up(struct mail_session *m, const char *words)
+{
+	answer_open_mail(m->question, &(struct open_mail_answer){ .verdict = 1, .words = str_of(words) });
+	free_session(m);
 }
 
 /* --- what the session value asks for --- */
@@ -116,7 +134,9 @@ on_idle(void *ctx)
 {
 	struct mail_session *m = ctx;
 
-	if (!imap_session_timeout(m->imap))
+	if (m->waiting)
+		give_up(m, NO_LOGIN);
+	else if (!imap_session_timeout(m->imap))
 		loop_timer_start(&m->idle, m->conf->limits.imap_ms);
 }
 
@@ -156,23 +176,6 @@ on_end(void *ctx, enum conn_end why)
 static const struct conn_ops conn_callbacks = { .on_data = on_data, .on_drained = on_drained, .on_end = on_end };
 
 /* --- opening --- */
-
-void
-store_on_ticket(void *env, struct ipc_chan *from, const struct ticket_ask *said)
-{
-	struct store_role *r = store_role_of(env);
-
-	(void)from;
-	if (said->user.n <= TICKET_USER_MAX)
-		ticket_table_add(r->tickets, said->ticket, said->user, said->quota, mono_now());
-}
-
-static void
-give_up(struct mail_session *m, const char *words)
-{
-	answer_open_mail(m->question, &(struct open_mail_answer){ .verdict = 1, .words = str_of(words) });
-	free_session(m);
-}
 
 static void
 begin(struct mail_session *m)
@@ -222,12 +225,7 @@ on_user_open(void *ctx, struct store_user *u, const struct err *e)
 	store_make_defaults(u, (struct store_done){ on_defaults, m });
 }
 
-static void
-copy(char *to, size_t size, struct str s)
-{
-	snprintf(to, size, "%.*s", STR_ARG(s));
-}
-
+/* Those who only say that they are his are not. */
 static unsigned
 sessions_of(const struct store_role *r, struct str user)
 {
@@ -235,8 +233,52 @@ sessions_of(const struct store_role *r, struct str user)
 	unsigned n = 0;
 
 	LIST_FOREACH(m, &r->sessions, link)
-		n += str_eq(str_of(m->user_name), user);
+		n += !m->waiting && str_eq(str_of(m->user_name), user);
 	return n;
+}
+
+static bool
+has_ticket(struct mail_session *m)
+{
+	return ticket_table_take(m->role->tickets, m->ticket, str_of(m->user_name), &m->quota, mono_now());
+}
+
+/* With his ticket. */
+static void
+open_user(struct mail_session *m)
+{
+	m->role->nwaiting -= m->waiting;
+	m->waiting = false;
+	loop_timer_stop(&m->idle);
+	if (m->over)
+		give_up(m, "the server stops");
+	else if (sessions_of(m->role, str_of(m->user_name)) > m->conf->limits.sessions_per_user)
+		give_up(m, "too many sessions of this user");
+	else
+		store_user_open(m->role->store, str_of(m->user_name), on_user_open, m);
+}
+
+void
+store_on_ticket(void *env, struct ipc_chan *from, const struct ticket_ask *said)
+{
+	struct store_role *r = store_role_of(env);
+	struct mail_session *m;
+
+	(void)from;
+	if (said->user.n > TICKET_USER_MAX)
+		return;
+	ticket_table_add(r->tickets, said->ticket, said->user, said->quota, mono_now());
+	LIST_FOREACH(m, &r->sessions, link)
+		if (m->waiting && has_ticket(m)) {
+			open_user(m);
+			return;
+		}
+}
+
+static void
+copy(char *to, size_t size, struct str s)
+{
+	snprintf(to, size, "%.*s", STR_ARG(s));
 }
 
 /* One end of a pair as imap makes it. What epoll does not watch, a file for example, would never end. */
@@ -252,39 +294,28 @@ is_stream(int fd)
 	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &m) == 0 && type == SOCK_STREAM;
 }
 
-static void
-refuse(struct ipc_question *q, const struct open_mail_ask *ask, const char *words)
+static const char *
+why_not(const struct env *env, const struct open_mail_ask *ask)
 {
-	int fd = ask->stream;
+	const struct store_role *r = env->role;
 
-	io_close(&fd);
-	answer_open_mail(q, &(struct open_mail_answer){ .verdict = 1, .words = str_of(words) });
+	if (!is_stream(ask->stream) || ask->tag.n >= TAG_MAX || ask->user.n > TICKET_USER_MAX || r->nwaiting >= WAITING_MAX)
+		return NO_LOGIN;
+	return env->draining ? "the server stops" : NULL;
 }
 
-void
-store_on_open_mail(void *ctx, struct ipc_question *q, const struct open_mail_ask *ask)
+static struct mail_session *
+session_new(struct env *env, struct ipc_question *q, const struct open_mail_ask *ask)
 {
-	struct env *env = ctx;
 	struct store_role *r = store_role_of(env);
-	struct mail_session *m;
-	uint64_t quota;
+	struct mail_session *m = NEW(struct mail_session);
 
-	if (!is_stream(ask->stream) || ask->tag.n >= TAG_MAX ||
-	    !ticket_table_take(r->tickets, ask->ticket, ask->user, &quota, mono_now())) {
-		refuse(q, ask, "no such login");
-		return;
-	}
-	if (env->draining || sessions_of(r, ask->user) >= env->conf->limits.sessions_per_user) {
-		refuse(q, ask, env->draining ? "the server stops" : "too many sessions of this user");
-		return;
-	}
-	m = NEW(struct mail_session);
 	m->role = r;
 	m->conf = conf_ref(env->conf);
 	m->question = q;
 	m->front = ipc_chan_index(ipc_question_from(q));
 	m->user_name = mem_cstr(ask->user);
-	m->quota = quota;
+	m->ticket = ask->ticket;
 	m->fd = ask->stream;
 	copy(m->sid, sizeof m->sid, ask->sid);
 	copy(m->client, sizeof m->client, ask->client);
@@ -293,7 +324,31 @@ store_on_open_mail(void *ctx, struct ipc_question *q, const struct open_mail_ask
 	loop_timer_init(&m->idle, env->loop, on_idle, m);
 	LIST_INSERT_HEAD(&r->sessions, m, link);
 	r->nsessions++;
-	store_user_open(r->store, str_of(m->user_name), on_user_open, m);
+	return m;
+}
+
+void
+store_on_open_mail(void *ctx, struct ipc_question *q, const struct open_mail_ask *ask)
+{
+	struct env *env = ctx;
+	const char *why = why_not(env, ask);
+	struct mail_session *m;
+
+	if (why != NULL) {
+		int fd = ask->stream;
+
+		io_close(&fd);
+		answer_open_mail(q, &(struct open_mail_answer){ .verdict = 1, .words = str_of(why) });
+		return;
+	}
+	m = session_new(env, q, ask);
+	if (has_ticket(m)) {
+		open_user(m);
+		return;
+	}
+	m->waiting = true;
+	m->role->nwaiting++;
+	loop_timer_start(&m->idle, TICKET_WAIT_MS);
 }
 
 static void

@@ -159,8 +159,12 @@ def ends(sock, seconds=10):
 
 def ask(sock, row, number=0x7fff0001, **values):
     """The body of the answer to a question."""
-    data, fds = message(row, values, call=number)
-    send(sock, data, fds)
+    send(sock, *message(row, values, call=number))
+    return answered(sock, row, number)
+
+
+def answered(sock, row, number=0x7fff0001):
+    """The body of the answer that comes."""
     while True:
         got = sock.recv(MESSAGE_MAX)
         assert got, f"no answer to {row.name}: the channel ended"

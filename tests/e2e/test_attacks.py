@@ -2,6 +2,7 @@
 import base64
 import fcntl
 import imaplib
+import itertools
 import os
 import random
 import signal
@@ -340,6 +341,42 @@ def test_a_stream_that_is_none():
             assert stat.S_ISSOCK(os.fstat(stream).st_mode) or answer[0] == 1
             os.close(stream)
         assert store.settle(10) <= before + 8  # the mailbox itself stays open for a while
+        store.end()
+        attack.assert_sound(site)
+    finally:
+        site.close()
+
+
+def test_a_ticket_that_comes_after_its_login():
+    """Two channels have no order between them: the login waits a moment for its ticket, and for no other one."""
+    site = attack.site()
+    try:
+        conf = (f'hostname = "mx.example.test"\ndomains = {{ "example.test" }}\nstate = "{site.state}"\n'
+                f"{attack.CHEAP}store {{ processes = 1 }}\n")
+        store = taken.Role(str(attack.program()), "store", conf, site.log_path)
+        imap, auth = store.peer("imap"), store.peer("auth")
+        store.start()
+        for n, (ticket, user, verdict) in enumerate(((b"t" * 16, b"alice@example.test", 0), (b"u" * 16, b"alice@example.test", 1),
+                                                     (b"t" * 16, b"bob@example.test", 1))):
+            ours, stream = socket.socketpair()
+            asked = {"ticket": b"t" * 16, "user": b"alice@example.test", "sid": b"s", "tag": b"a", "stream": stream.fileno()}
+            taken.send(imap, *taken.message(store.rows["open_mail"], asked, n + 1))
+            stream.close()
+            time.sleep(0.2)
+            taken.send(auth, *taken.message(store.rows["ticket"], {"ticket": ticket, "user": user}))
+            assert taken.answered(imap, store.rows["open_mail"], n + 1)[0] == verdict, n
+            ours.settimeout(10)
+            assert (ours.recv(100)[:5] == b"a OK ") if verdict == 0 else ours.recv(100) == b""
+            ours.close()
+        pairs = [socket.socketpair() for _ in range(101)]
+        begun = time.monotonic()
+        for n, (_, stream) in enumerate(pairs):
+            taken.send(imap, *taken.message(store.rows["open_mail"], {**asked, "stream": stream.fileno()}, n + 1000))
+        assert taken.answered(imap, store.rows["open_mail"], 1100)[0] == 1  # the first: so many may wait
+        assert time.monotonic() - begun < 1, "nothing waited"
+        assert taken.answered(imap, store.rows["open_mail"], 1099)[0] == 1
+        for sock in itertools.chain(*pairs):
+            sock.close()
         store.end()
         attack.assert_sound(site)
     finally:
