@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "commands.h"
+#include "rights.h"
 
 enum {
 	CATENATED_MAX = UINT32_MAX, /* octets of a message that is put together (RFC 4469 4.2) */
@@ -36,19 +37,6 @@ append_free(struct imap_session *s)
 }
 
 /* --- before it comes --- */
-
-static uint32_t
-find_mailbox(struct imap_session *s, struct str name, struct err *e)
-{
-	struct store_view *v = store_view_open(s->setup.user, e);
-	uint32_t mailbox;
-
-	if (v == NULL)
-		return 0;
-	mailbox = name.n > 0 ? store_find(v, name) : 0;
-	store_view_close(v);
-	return mailbox;
-}
 
 /* The message that is replaced makes room (RFC 8508 3.4); the store looks again. */
 static uint64_t
@@ -99,17 +87,10 @@ static bool
 has_no_mailbox(struct imap_session *s, struct command *c)
 {
 	const struct append_args *a = c->args;
-	struct err e = { .class = ERR_NONE };
 
 	if (s->append->mailbox == 0)
-		s->append->mailbox = find_mailbox(s, a->mailbox, &e);
-	if (s->append->mailbox != 0)
-		return false;
-	if (e.class == ERR_NONE)
-		done_no(c, "TRYCREATE", "no such mailbox");
-	else
-		done_unreadable(s, c, &e);
-	return true;
+		s->append->mailbox = rights_find(s, c, a->mailbox, STORE_RIGHT_INSERT, REFUSED_TARGET);
+	return s->append->mailbox == 0;
 }
 
 /* Why the command is not wanted, whatever comes: fills c->reply and returns true. */
@@ -122,7 +103,7 @@ is_unwanted(struct imap_session *s, struct command *c)
 		c->reply = s->append->why;
 	else if (c->verb->flags & VERB_WRITES && s->box->readonly)
 		done_no(c, "NOPERM", "the mailbox is open read-only");
-	else if (c->verb->run == cmd_replace_run && replace_find(s, c) == 0)
+	else if (c->verb->run == cmd_replace_run && (!replace_may(s, c) || replace_find(s, c) == 0))
 		return true;
 	else if (a->n > APPEND_MESSAGES_MAX)
 		done_no(c, "LIMIT", "too many messages at once");

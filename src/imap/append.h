@@ -95,10 +95,14 @@ void url_copy_free(struct url_copy *u);
 
 /* Everything there is, in steps; COPIED: each message has its stage. */
 enum append_copied append_gather(struct imap_session *s, struct command *c);
-/* Takes message i and its stage for the store. */
-void append_fill(struct store_new *to, const struct append_args *a, struct append *from, size_t i);
+/* What the user may do where the messages go. False with c->reply set: not put them there (any more). */
+bool append_rights(struct imap_session *s, struct command *c, unsigned *rights);
+/* Takes message i and its stage for the store, with the flags that the rights cover. */
+void append_fill(struct store_new *to, const struct append_args *a, struct append *from, size_t i, unsigned rights);
 /* "APPENDUID validity uids" */
 struct str append_uid_code(struct command *c, const struct store_result *r);
+/* REPLACE: may a message go? False with c->reply set. */
+bool replace_may(struct imap_session *s, struct command *c);
 /* REPLACE: the UID of the message that goes; 0 with c->reply set. */
 uint32_t replace_find(struct imap_session *s, struct command *c);
 

@@ -9,6 +9,7 @@
 
 #include "fetch.h"
 #include "names.h"
+#include "rights.h"
 #include "url.h"
 
 /* A URL that is being read. */
@@ -89,7 +90,9 @@ find_message(struct imap_session *s, struct command *c, struct store_view *v, co
 	struct store_mailbox header;
 	struct store_message m;
 
-	if (number == 0 || !store_mailbox(v, number, &header) || !store_message(v, number, u->uid, &m)
+	if (number == 0 || !(rights_of(s, v, number) & STORE_RIGHT_READ))
+		return false;
+	if (!store_mailbox(v, number, &header) || !store_message(v, number, u->uid, &m)
 	    || (u->uidvalidity != 0 && u->uidvalidity != header.uidvalidity))
 		return false;
 	letter_begin(&s->append->copy->letter, number, &m);

@@ -3,6 +3,7 @@
 #include "append.h"
 
 #include "commands.h"
+#include "rights.h"
 
 /* RFC 3502: as many UIDs as messages. */
 struct str
@@ -34,15 +35,32 @@ on_appended(void *ctx, const struct store_result *r)
 	command_finish(s);
 }
 
+bool
+append_rights(struct imap_session *s, struct command *c, unsigned *rights)
+{
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+	bool ok;
+
+	if (v == NULL) {
+		done_unreadable(s, c, &e);
+		return false;
+	}
+	*rights = rights_of(s, v, s->append->mailbox);
+	ok = rights_have(s, c, v, s->append->mailbox, STORE_RIGHT_INSERT);
+	store_view_close(v);
+	return ok;
+}
+
 void
-append_fill(struct store_new *to, const struct append_args *a, struct append *from, size_t i)
+append_fill(struct store_new *to, const struct append_args *a, struct append *from, size_t i, unsigned rights)
 {
 	const struct append_message *m = &a->m[i];
 
 	to->stage = from->stages[i];
-	to->flags = m->flags.flags;
+	to->flags = m->flags.flags & store_rights_flags(rights);
 	to->keywords = m->flags.keywords;
-	to->nkeywords = m->flags.n;
+	to->nkeywords = rights & STORE_RIGHT_WRITE ? m->flags.n : 0;
 	to->internal_date = m->dated ? m->date.seconds : STORE_DATE_NOW;
 }
 
@@ -52,12 +70,15 @@ cmd_append_run(struct imap_session *s, struct command *c)
 	const struct append_args *args = c->args;
 	enum append_copied copied = append_gather(s, c);
 	struct store_new *messages;
+	unsigned rights;
 
 	if (copied != APPEND_COPIED)
 		return copied == APPEND_COPYING ? STEP_MORE : STEP_DONE;
+	if (!append_rights(s, c, &rights))
+		return STEP_DONE;
 	messages = arena_array(&c->arena, args->n, sizeof(*messages));
 	for (size_t i = 0; i < args->n; i++)
-		append_fill(&messages[i], args, s->append, i);
+		append_fill(&messages[i], args, s->append, i, rights);
 	s->append->n = 0; /* the stages are the store's */
 	return command_wait(c, store_append(s->setup.user, s->append->mailbox, messages, args->n, s->setup.quota,
 	    (struct store_done){ on_appended, s }));

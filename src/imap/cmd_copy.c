@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "condstore.h"
 #include "names.h"
+#include "rights.h"
 
 struct copy_args {
 	struct seq_set set;
@@ -86,19 +87,8 @@ static uint32_t
 find_target(struct imap_session *s, struct command *c)
 {
 	const struct copy_args *a = c->args;
-	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
-	uint32_t mailbox;
 
-	if (v == NULL) {
-		done_unreadable(s, c, &e);
-		return 0;
-	}
-	mailbox = a->target.n > 0 ? store_find(v, a->target) : 0;
-	store_view_close(v);
-	if (mailbox == 0)
-		done_no(c, "TRYCREATE", "no such mailbox");
-	return mailbox;
+	return rights_find(s, c, a->target, STORE_RIGHT_INSERT, REFUSED_TARGET);
 }
 
 enum copy_how { COPY_KEEPS, COPY_MOVES };
@@ -125,6 +115,8 @@ copy_or_move(struct imap_session *s, struct command *c, enum copy_how how)
 	uint32_t target;
 	enum step step = STEP_WAIT;
 
+	if (how == COPY_MOVES && !rights_selected(s, c, STORE_RIGHT_DELETE | STORE_RIGHT_EXPUNGE))
+		return STEP_DONE;
 	uidset_init(&seqs);
 	uidset_init(&uids);
 	if (!view_apply(&box->view, &a->set, c->uid ? SEQ_UIDS : SEQ_NUMBERS, &box->saved, &seqs)) {

@@ -2,6 +2,7 @@
  * responses are the updates that follow. */
 #include "commands.h"
 #include "condstore.h"
+#include "rights.h"
 
 struct expunge_args {
 	struct seq_set set;
@@ -42,6 +43,8 @@ cmd_expunge_run(struct imap_session *s, struct command *c)
 	struct uidset seqs;
 	struct uidset uids;
 
+	if (!rights_selected(s, c, STORE_RIGHT_EXPUNGE))
+		return STEP_DONE;
 	if (!c->uid)
 		return command_wait(c, store_expunge(s->setup.user, s->box->mailbox, NULL, done));
 	uidset_init(&seqs);

@@ -9,6 +9,7 @@
 #include "fetch.h"
 
 #include "commands.h"
+#include "rights.h"
 #include "sync.h"
 #include "uidonly.h"
 
@@ -369,7 +370,9 @@ begin(struct imap_session *s, struct command *c)
 {
 	const struct fetch *f = c->args;
 
-	c->step = f->flags & FETCH_SEEN && !s->box->readonly ? unseen_step : begin_walk;
+	bool marks = f->flags & FETCH_SEEN && !s->box->readonly && s->box->rights & STORE_RIGHT_SEEN;
+
+	c->step = marks ? unseen_step : begin_walk;
 	return STEP_MORE;
 }
 

@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "names.h"
 #include "pattern.h"
+#include "rights.h"
 #include "status.h"
 
 enum {
@@ -177,11 +178,14 @@ write_name(struct imap_session *s, const struct list_args *a, const struct store
 static void
 write_more(struct imap_session *s, struct store_view *v, struct list_args *a, const struct store_entry *e)
 {
+	unsigned rights = rights_of(s, v, e->mailbox);
 	struct arena arena;
 
-	if (a->options & LIST_RETURN_STATUS)
+	if (a->options & LIST_RETURN_STATUS && rights & STORE_RIGHT_READ)
 		status_write(s, v, e->mailbox, e->name, a->status);
-	if (!(a->options & LIST_RETURN_METADATA))
+	if (a->options & LIST_RETURN_MYRIGHTS)
+		rights_write(s, e->name, rights);
+	if (!(a->options & LIST_RETURN_METADATA) || !(rights & RIGHTS_TO_ANNOTATE))
 		return;
 	arena_init(&arena);
 	metadata_write(s, v, e->mailbox, e->name, &a->metadata, &arena);

@@ -1,6 +1,7 @@
 /* cmd_mailbox.c - CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 6.3.4 to 6.3.8, RFC 6154 3). */
 #include "commands.h"
 #include "names.h"
+#include "rights.h"
 
 enum {
 	USES_MAX = 16, /* attributes in one CREATE */
@@ -163,6 +164,8 @@ cmd_create_run(struct imap_session *s, struct command *c)
 		return STEP_DONE;
 	if (a->bad_use)
 		return done_no(c, "USEATTR", "a mailbox cannot be given this use");
+	if (!rights_create(s, c, a->name))
+		return STEP_DONE;
 	return command_wait(c, store_create(s->setup.user, a->name, a->use,
 	    (struct store_done){ on_created, s }));
 }
@@ -184,8 +187,8 @@ cmd_delete_run(struct imap_session *s, struct command *c)
 {
 	struct str *name = c->args;
 
-	if (name->n == 0)
-		return done_no(c, "NONEXISTENT", "no such mailbox");
+	if (rights_find(s, c, *name, STORE_RIGHT_DELETE_BOX, REFUSED_HERE) == 0)
+		return STEP_DONE;
 	return command_wait(c, store_delete(s->setup.user, *name, (struct store_done){ on_deleted, s }));
 }
 
@@ -209,7 +212,7 @@ cmd_rename_run(struct imap_session *s, struct command *c)
 
 	if (a->from.n == 0)
 		return done_no(c, "NONEXISTENT", "no such mailbox");
-	if (!is_name(c, a->to))
+	if (!is_name(c, a->to) || !rights_rename(s, c, a->from, a->to))
 		return STEP_DONE;
 	return command_wait(c, store_rename(s->setup.user, a->from, a->to, done_here(s)));
 }

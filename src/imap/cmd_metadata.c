@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "metadata.h"
 #include "names.h"
+#include "rights.h"
 
 /* mailbox: the empty string is the server; what no name can be is not. */
 struct metadata_place {
@@ -21,17 +22,19 @@ lex_place(struct lex *l, struct command *c, struct metadata_place *p)
 	p->name = lex_mailbox(l, c);
 }
 
-/* The mailbox's number, 0 for the server. False with the reply set: there is none. */
+/* The mailbox's number, 0 for the server. False with the reply set. */
 static bool
-find_place(struct store_view *v, struct command *c, const struct metadata_place *p, uint32_t *mailbox)
+find_place(const struct imap_session *s, struct store_view *v, struct command *c, const struct metadata_place *p, uint32_t *mailbox)
 {
 	*mailbox = 0;
 	if (p->server)
 		return true;
 	*mailbox = p->name.n > 0 ? store_find(v, p->name) : 0;
-	if (*mailbox == 0)
+	if (*mailbox == 0) {
 		done_no(c, "NONEXISTENT", "no such mailbox");
-	return *mailbox != 0;
+		return false;
+	}
+	return rights_annotate(s, c, v, *mailbox);
 }
 
 /* --- GETMETADATA --- */
@@ -122,7 +125,7 @@ cmd_getmetadata_run(struct imap_session *s, struct command *c)
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
-	if (find_place(v, c, &a->place, &mailbox)) {
+	if (find_place(s, v, c, &a->place, &mailbox)) {
 		metadata_write(s, v, mailbox, mailbox != 0 ? store_mailbox_name(v, mailbox, &c->arena) : STR(""), &a->ask,
 		    &c->arena);
 		done_ok(c, "done");
@@ -225,7 +228,7 @@ cmd_setmetadata_run(struct imap_session *s, struct command *c)
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
-	found = find_place(v, c, &a->place, &mailbox);
+	found = find_place(s, v, c, &a->place, &mailbox);
 	store_view_close(v);
 	if (!found || is_refused(c, a))
 		return STEP_DONE;

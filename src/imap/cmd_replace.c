@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "condstore.h"
+#include "rights.h"
 #include "sync.h"
 
 /* SP seq-number SP mailbox append-message */
@@ -17,6 +18,13 @@ cmd_replace_parse(struct lex *l, struct command *c)
 	if (lex_ok(l) && (a->replaced.saved || a->replaced.n != 1 || a->replaced.r[0].lo != a->replaced.r[0].hi))
 		lex_fail(l, "expected one message");
 	return append_parse(l, c, a, 1);
+}
+
+/* RFC 8508 4.1: what STORE of \Deleted and EXPUNGE need. */
+bool
+replace_may(struct imap_session *s, struct command *c)
+{
+	return rights_selected(s, c, STORE_RIGHT_DELETE | STORE_RIGHT_EXPUNGE);
 }
 
 uint32_t
@@ -60,14 +68,17 @@ cmd_replace_run(struct imap_session *s, struct command *c)
 {
 	enum append_copied copied = append_gather(s, c);
 	struct store_new message = { 0 };
+	unsigned rights;
 	uint32_t uid;
 
 	if (copied != APPEND_COPIED)
 		return copied == APPEND_COPYING ? STEP_MORE : STEP_DONE;
+	if (!replace_may(s, c) || !append_rights(s, c, &rights))
+		return STEP_DONE;
 	uid = replace_find(s, c);
 	if (uid == 0)
 		return STEP_DONE;
-	append_fill(&message, c->args, s->append, 0);
+	append_fill(&message, c->args, s->append, 0, rights);
 	s->append->n = 0; /* the stage is the store's */
 	return command_wait(c, store_replace(s->setup.user, s->append->mailbox, &message, s->box->mailbox, uid, s->setup.quota,
 	    (struct store_done){ on_replaced, s }));

@@ -16,6 +16,7 @@
 #include "names.h"
 #include "qresync.h"
 #include "recent.h"
+#include "rights.h"
 #include "sync.h"
 
 enum {
@@ -55,11 +56,11 @@ close_with_words(struct imap_session *s)
 bool
 select_drop_deleted(struct imap_session *s, const struct command *c)
 {
-	if (c->verb->run == cmd_delete_run) {
+	if (c->verb->run == cmd_delete_run || c->verb->run == cmd_setacl_run || c->verb->run == cmd_deleteacl_run) {
 		close_with_words(s);
 		return true;
 	}
-	session_bye(s, "", "the mailbox was deleted");
+	session_bye(s, "", s->box->why != NULL ? s->box->why : "the mailbox was deleted");
 	return false;
 }
 
@@ -71,6 +72,8 @@ on_event(void *ctx, const struct store_event *event)
 	s->box->dirty = true;
 	if (event->kinds & STORE_EVENT_DELETED)
 		s->box->deleted = true;
+	if (event->kinds & STORE_EVENT_RIGHTS)
+		rights_refresh(s);
 	idle_wake(s);
 }
 
@@ -138,7 +141,9 @@ begin_box(struct imap_session *s, struct command *c, struct store_view *v, struc
 	box->mailbox = a->name.n > 0 ? store_find(v, a->name) : 0;
 	if (box->mailbox == 0 || !store_mailbox(v, box->mailbox, &header))
 		return false;
-	box->readonly = c->verb->run == cmd_examine_run;
+	box->rights = rights_of(s, v, box->mailbox);
+	box->examined = c->verb->run == cmd_examine_run;
+	box->readonly = box->examined || !(box->rights & RIGHTS_TO_CHANGE);
 	box->uidvalidity = header.uidvalidity;
 	box->modseq = header.highestmodseq;
 	box->told_modseq = header.highestmodseq;
@@ -352,8 +357,6 @@ enum step
 cmd_select_run(struct imap_session *s, struct command *c)
 {
 	const struct select_args *a = c->args;
-	struct err e;
-	struct store_view *v;
 	uint32_t mailbox;
 
 	if (a->resyncs && !s->qresync)
@@ -361,13 +364,9 @@ cmd_select_run(struct imap_session *s, struct command *c)
 	close_with_words(s);
 	if (a->condstore)
 		condstore_enable(s);
-	v = store_view_open(s->setup.user, &e);
-	if (v == NULL)
-		return done_unreadable(s, c, &e);
-	mailbox = a->name.n > 0 ? store_find(v, a->name) : 0;
-	store_view_close(v);
+	mailbox = rights_find(s, c, a->name, STORE_RIGHT_READ, REFUSED_HERE);
 	if (mailbox == 0)
-		return done_no(c, "NONEXISTENT", "no such mailbox");
+		return STEP_DONE;
 	return command_wait(c, store_refresh(s->setup.user, mailbox, (struct store_done){ on_refreshed, s }));
 }
 
@@ -400,11 +399,12 @@ on_expunged(void *ctx, const struct store_result *r)
 	command_finish(s);
 }
 
-/* RFC 9051 6.4.1: what has \Deleted goes, without EXPUNGE responses; not when read-only. */
+/* RFC 9051 6.4.1: what has \Deleted goes, without EXPUNGE responses; not when read-only, nor without the
+ * right (RFC 4314 4). */
 enum step
 cmd_close_run(struct imap_session *s, struct command *c)
 {
-	if (s->box->readonly)
+	if (s->box->readonly || !(s->box->rights & STORE_RIGHT_EXPUNGE))
 		return cmd_unselect_run(s, c);
 	return command_wait(c,
 	    store_expunge(s->setup.user, s->box->mailbox, NULL, (struct store_done){ on_expunged, s }));

@@ -5,6 +5,7 @@
 #include "names.h"
 #include "quota.h"
 #include "recent.h"
+#include "rights.h"
 
 /* What an item is computed from. */
 struct status_of {
@@ -228,14 +229,9 @@ enum step
 cmd_status_run(struct imap_session *s, struct command *c)
 {
 	struct status_args *a = c->args;
-	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
 
-	if (v == NULL)
-		return done_unreadable(s, c, &e);
-	a->mailbox = a->name.n > 0 ? store_find(v, a->name) : 0;
-	store_view_close(v);
+	a->mailbox = rights_find(s, c, a->name, STORE_RIGHT_READ, REFUSED_HERE);
 	if (a->mailbox == 0)
-		return done_no(c, "NONEXISTENT", "no such mailbox");
+		return STEP_DONE;
 	return command_wait(c, store_refresh(s->setup.user, a->mailbox, (struct store_done){ on_refreshed, s }));
 }

@@ -4,6 +4,7 @@
  * follow leave out what this commit did (sync.h), so that nothing is told twice and what others did is. */
 #include "commands.h"
 #include "flags.h"
+#include "rights.h"
 #include "sync.h"
 
 enum {
@@ -176,6 +177,22 @@ on_stored(void *ctx, const struct store_result *r)
 	command_go_on(s, tell_step);
 }
 
+/* RFC 4314 4: what the rights do not cover stays as it is; false when nothing of what was asked for is left. */
+static bool
+keep_allowed(unsigned rights, struct store_flags *f)
+{
+	uint32_t allowed = store_rights_flags(rights), asked = f->flags;
+	size_t words = f->nkeywords;
+
+	f->kept = STORE_FLAGS_ALL & ~allowed;
+	f->keeps_keywords = !(rights & STORE_RIGHT_WRITE);
+	f->flags &= allowed;
+	if (f->keeps_keywords)
+		f->nkeywords = 0;
+	return f->flags != 0 || f->nkeywords != 0 || (asked == 0 && words == 0) ||
+	    (f->mode == STORE_FLAGS_REPLACE && (allowed != 0 || !f->keeps_keywords));
+}
+
 /* What others did until now is told first, so that it can be told apart from what this command does. */
 static enum step
 submit_step(struct imap_session *s, struct command *c)
@@ -194,6 +211,8 @@ submit_step(struct imap_session *s, struct command *c)
 
 	if (sync_updates(s, c) == STEP_MORE)
 		return STEP_MORE;
+	if (!keep_allowed(s->box->rights, &flags))
+		return done_no(c, "NOPERM", "the access rights of the mailbox do not allow it");
 	return command_wait(c, store_flags(s->setup.user, &flags, (struct store_done){ on_stored, s }));
 }
 

@@ -22,6 +22,7 @@ enum list_option {
 	LIST_EXTENDED = 1 << 8, /* the extended syntax was used (RFC 9051 6.3.9) */
 	LIST_LSUB = 1 << 9,     /* RFC 3501 6.3.9 */
 	LIST_RETURN_METADATA = 1 << 10,
+	LIST_RETURN_MYRIGHTS = 1 << 11,
 	LIST_CRITERIA = LIST_SELECT_SUBSCRIBED | LIST_SELECT_USE,
 };
 

@@ -81,8 +81,12 @@ struct command {
 struct selected {
 	uint32_t mailbox;
 	uint32_t uidvalidity;
-	bool readonly;
-	bool deleted;          /* somebody deleted the mailbox: the session ends */
+	unsigned rights;       /* what the user may do with it (rights.h) */
+	bool rights_changed;   /* the client has not been told yet */
+	bool examined;
+	bool readonly;         /* examined, or no right to change anything */
+	bool deleted;          /* somebody deleted the mailbox, or it may not be read any more: the session ends */
+	const char *why;       /* words for that; NULL: deleted */
 	bool dirty;            /* something happened since the last look */
 	struct view view;      /* what the client knows */
 	struct uidset gone;    /* in the view, but not in the mailbox any more: to be told when EXPUNGE is allowed */

@@ -11,6 +11,7 @@
 #include "condstore.h"
 #include "qresync.h"
 #include "recent.h"
+#include "rights.h"
 #include "uidonly.h"
 
 enum {
@@ -90,20 +91,37 @@ sync_write_exists(struct imap_session *s)
 }
 
 static void
-add_names(struct buf *out, const struct str *keywords, size_t n)
+add_name(struct buf *out, struct str name, const char **sep)
 {
-	for (size_t i = 0; i < FLAG_NAMES; i++) {
-		if (i > 0)
-			buf_add_char(out, ' ');
-		buf_add(out, flag_names[i].name);
-	}
-	for (size_t i = 0; i < n; i++) {
-		buf_add_char(out, ' ');
-		buf_add(out, keywords[i]);
-	}
+	buf_add_cstr(out, *sep);
+	buf_add(out, name);
+	*sep = " ";
 }
 
-/* RFC 9051 7.1: "\*" as long as there is room for new keywords. */
+/* The system flags of these and all keywords. */
+static void
+add_names(struct buf *out, uint32_t flags, const struct str *keywords, size_t n)
+{
+	const char *sep = "";
+
+	for (size_t i = 0; i < FLAG_NAMES; i++)
+		if (flags & flag_names[i].flag)
+			add_name(out, flag_names[i].name, &sep);
+	for (size_t i = 0; i < n; i++)
+		add_name(out, keywords[i], &sep);
+}
+
+/* RFC 9051 7.1: "\*" as long as there is room for new keywords; RFC 4314 5.1.1: only what the rights allow. */
+static void
+add_permanent(struct buf *out, unsigned rights, const struct str *keywords, size_t n)
+{
+	bool words = rights & STORE_RIGHT_WRITE;
+
+	add_names(out, store_rights_flags(rights), keywords, words ? n : 0);
+	if (words && n < STORE_KEYWORDS_MAX)
+		buf_add_cstr(out, " \\*");
+}
+
 void
 sync_write_flags(struct imap_session *s, struct store_view *v)
 {
@@ -111,15 +129,13 @@ sync_write_flags(struct imap_session *s, struct store_view *v)
 	size_t n = store_keywords(v, s->box->mailbox, keywords);
 
 	buf_add_cstr(&s->out, "* FLAGS (");
-	add_names(&s->out, keywords, n);
+	add_names(&s->out, STORE_FLAGS_ALL, keywords, n);
 	buf_add_cstr(&s->out, ")\r\n* OK [PERMANENTFLAGS (");
-	if (!s->box->readonly) {
-		add_names(&s->out, keywords, n);
-		if (n < STORE_KEYWORDS_MAX)
-			buf_add_cstr(&s->out, " \\*");
-	}
+	if (!s->box->readonly)
+		add_permanent(&s->out, s->box->rights, keywords, n);
 	buf_add_cstr(&s->out, ")] flags that stay\r\n");
 	s->box->keywords = n;
+	s->box->rights_changed = false;
 }
 
 /* --- taking changes in --- */
@@ -241,6 +257,8 @@ begin_step(struct imap_session *s, struct command *c)
 	bool ok = v != NULL && begin(s, c, v, y);
 
 	s->box->dirty = false;
+	if (ok && s->box->rights_changed)
+		sync_write_flags(s, v);
 	if (v != NULL)
 		store_view_close(v);
 	if (!ok) {

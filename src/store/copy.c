@@ -10,6 +10,7 @@
 
 #include <postern/core/mem.h>
 
+#include "acl.h"
 #include "path.h"
 
 enum { CACHE_COPIES = 1000 }; /* of more messages the cache rows are made anew in the background */
@@ -241,6 +242,7 @@ take_one(struct txn *t, struct copy *c, struct open_mbox *from, struct open_mbox
 	if (c->move)
 		txn_remove(t, from, p->uid, &row);
 	row.keywords = mapped(row.keywords, bits);
+	row.flags &= c->flags;
 	row.modseq = to->m.row.modseq;
 	row.save_date = wall_seconds(wall_now());
 	name_copy(t, c, p, uid, &row, name);
@@ -261,6 +263,20 @@ size_of(struct txn *t, const struct copy *c)
 	return size;
 }
 
+/* Which flags and keywords the copies have. */
+static void
+find_rights(struct txn *t, struct copy *c, const struct open_mbox *from, struct open_mbox *to,
+    uint64_t bits[static STORE_KEYWORDS_MAX])
+{
+	struct str owner = str_of(t->w->u->address);
+	unsigned rights = c->limited ? acl_rights(&t->s, to->m.number, owner, owner) : STORE_RIGHTS_ALL;
+
+	c->flags = store_rights_flags(rights);
+	memset(bits, 0, STORE_KEYWORDS_MAX * sizeof *bits);
+	if (rights & STORE_RIGHT_WRITE)
+		map_keywords(from, to, bits);
+}
+
 void
 copy_take(struct txn *t, struct copy *c, struct open_mbox *from, struct open_mbox *to)
 {
@@ -276,7 +292,7 @@ copy_take(struct txn *t, struct copy *c, struct open_mbox *from, struct open_mbo
 	if (c->n == 0)
 		return;
 	uidset_init(&none);
-	map_keywords(from, to, bits);
+	find_rights(t, c, from, to, bits);
 	c->r->modseq = txn_bump(to);
 	if (c->move && from != to)
 		c->r->modseq = txn_bump(from);
@@ -360,6 +376,7 @@ submit(struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t 
 	q->c.from = from;
 	q->c.limit = limit;
 	q->c.move = move;
+	q->c.limited = true;
 	q->c.clock = store_clock_next(u->store);
 	uidset_copy(&q->c.set, uids);
 	return work_submit(u, &q->r);

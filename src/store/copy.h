@@ -19,6 +19,8 @@ struct copy {
 	char to_dir[256];
 	uint64_t limit;
 	bool move;
+	bool limited;      /* flags that the user may not set in the target are left out (RFC 4314 4) */
+	uint32_t flags;    /* those he may */
 	int64_t clock;
 	struct copied *p;
 	size_t n, cap;

@@ -7,6 +7,7 @@
 
 #include <postern/core/mem.h>
 
+#include "acl.h"
 #include "name.h"
 
 bool
@@ -82,6 +83,7 @@ add_level(void *ctx, struct str name)
 	struct adding *a = ctx;
 	struct row_name r;
 	char dir[256];
+	uint32_t parent;
 
 	name_read(&a->t->s, name, &r);
 	if (r.mailbox != 0) {
@@ -94,7 +96,10 @@ add_level(void *ctx, struct str name)
 		return request_refuse(a->r, STORE_UNAVAILABLE, "the names changed meanwhile");
 	}
 	create_dir_name(name, dir);
+	parent = a->o != NULL ? a->o->m.number : 0;
 	a->o = txn_mbox_new(a->t, name, str_of(dir));
+	if (parent != 0)
+		acl_inherit(a->t, parent, a->o->m.number);
 	return true;
 }
 

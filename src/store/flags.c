@@ -11,6 +11,8 @@ struct flags_request {
 	struct uidset set;
 	enum store_flags_mode mode;
 	uint32_t flags;
+	uint32_t kept;
+	bool keeps_keywords;
 	struct arena arena;
 	struct str *keywords;
 	size_t nkeywords;
@@ -31,8 +33,8 @@ change(const struct flags_request *q, struct row_message *row, uint64_t keywords
 		row->keywords &= ~keywords;
 		break;
 	case STORE_FLAGS_REPLACE:
-		row->flags = q->flags;
-		row->keywords = keywords;
+		row->flags = (row->flags & q->kept) | (q->flags & ~q->kept);
+		row->keywords = q->keeps_keywords ? row->keywords : keywords;
 		break;
 	}
 }
@@ -158,6 +160,8 @@ store_flags(struct store_user *u, const struct store_flags *f, struct store_done
 	uidset_copy(&q->set, f->uids);
 	q->mode = f->mode;
 	q->flags = f->flags & STORE_FLAGS_ALL;
+	q->kept = f->kept;
+	q->keeps_keywords = f->keeps_keywords;
 	arena_init(&q->arena);
 	q->nkeywords = f->nkeywords;
 	q->keywords = arena_array(&q->arena, f->nkeywords, sizeof *q->keywords);

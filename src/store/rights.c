@@ -43,14 +43,34 @@ store_rights_parse(struct str s, unsigned *rights)
 }
 
 void
-store_rights_write(struct buf *out, unsigned rights)
+store_rights_write_members(struct buf *out, unsigned rights)
 {
 	for (size_t i = 0; letters[i] != '\0'; i++)
 		if (rights >> i & 1)
 			buf_add_char(out, letters[i]);
+}
+
+void
+store_rights_write(struct buf *out, unsigned rights)
+{
+	store_rights_write_members(out, rights);
 	for (size_t i = 0; i < VIRTUALS; i++)
 		if (rights & virtual_rights[i].members)
 			buf_add_char(out, virtual_rights[i].letter);
+}
+
+uint32_t
+store_rights_flags(unsigned rights)
+{
+	uint32_t flags = 0;
+
+	if (rights & STORE_RIGHT_SEEN)
+		flags |= STORE_SEEN;
+	if (rights & STORE_RIGHT_DELETE)
+		flags |= STORE_DELETED;
+	if (rights & STORE_RIGHT_WRITE)
+		flags |= STORE_FLAGS_ALL & ~(STORE_SEEN | STORE_DELETED);
+	return flags;
 }
 
 static bool

@@ -433,6 +433,53 @@ quotaroot(struct say *s)
 	} while (cur_peek(&s->c) == ' ');
 }
 
+/* rights of RFC 4314 7: lower-case letters and digits. */
+static void
+rights(struct say *s)
+{
+	struct str letters;
+
+	say_sp(s);
+	letters = say_astring(s);
+	for (size_t i = 0; i < letters.n; i++)
+		if (!ascii_is_digit(letters.p[i]) && (letters.p[i] < 'a' || letters.p[i] > 'z'))
+			say_fail(s, "rights");
+}
+
+/* acl-data */
+static void
+acl(struct say *s)
+{
+	say_sp(s);
+	say_astring(s);
+	while (cur_take(&s->c, " ")) {
+		say_astring(s);
+		rights(s);
+	}
+}
+
+/* myrights-data */
+static void
+myrights(struct say *s)
+{
+	say_sp(s);
+	say_astring(s);
+	rights(s);
+}
+
+/* listrights-data */
+static void
+listrights(struct say *s)
+{
+	say_sp(s);
+	say_astring(s);
+	say_sp(s);
+	say_astring(s);
+	do
+		rights(s);
+	while (cur_peek(&s->c) == ' ');
+}
+
 /* value of RFC 5464 5: nstring / literal8. */
 static void
 metadata_value(struct say *s)
@@ -664,6 +711,7 @@ static const struct {
 	{ "SEARCH", search }, { "ESEARCH", esearch }, { "NAMESPACE", namespaces }, { "ID", id },
 	{ "VANISHED", vanished }, { "SORT", search }, { "THREAD", thread },
 	{ "UIDBATCHES", uidbatches }, { "QUOTA", quota }, { "QUOTAROOT", quotaroot }, { "METADATA", metadata },
+	{ "ACL", acl }, { "MYRIGHTS", myrights }, { "LISTRIGHTS", listrights },
 };
 
 static void

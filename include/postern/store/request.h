@@ -57,6 +57,8 @@ struct store_flags {
 	uint32_t flags;
 	const struct str *keywords; /* as IMAP atoms; compared without case */
 	size_t nkeywords;
+	uint32_t kept;           /* STORE_FLAGS_REPLACE: these stay as they are … */
+	bool keeps_keywords;     /* … and so do all keywords */
 	bool conditional;        /* UNCHANGEDSINCE: messages with a higher modseq end up in `failed` */
 	uint64_t unchangedsince;
 };

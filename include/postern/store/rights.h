@@ -41,7 +41,31 @@ enum {
 bool store_rights_parse(struct str letters, unsigned *rights);
 /* Adds the letters, with "c" and "d" where one of their members is there. */
 void store_rights_write(struct buf *out, unsigned rights);
+/* Without these two: what parses to the same rights again. */
+void store_rights_write_members(struct buf *out, unsigned rights);
+/* System flags that these rights let one set and clear (RFC 4314 4); keywords need STORE_RIGHT_WRITE. */
+uint32_t store_rights_flags(unsigned rights);
 /* "anyone" or "local@domain", perhaps behind "-": what can stand in a list. */
 bool store_identifier_ok(struct str identifier);
+
+struct store_ace {
+	struct str identifier;
+	unsigned rights;
+};
+
+/* The list, the owner first whether he stands in it or not; memory of the arena. */
+size_t store_acl(struct store_view *v, uint32_t mailbox, struct arena *a, struct store_ace **all);
+/* What the user with this address may do: all that is given to him and to anyone, less what is taken away. */
+unsigned store_rights(struct store_view *v, uint32_t mailbox, struct str who);
+
+enum store_rights_mode {
+	STORE_RIGHTS_REPLACE,
+	STORE_RIGHTS_ADD,
+	STORE_RIGHTS_REMOVE,
+	STORE_RIGHTS_DELETE, /* the identifier goes from the list */
+};
+/* STORE_LIMIT when the list is full. Watchers hear STORE_EVENT_RIGHTS. */
+struct store_request *store_set_rights(struct store_user *u, uint32_t mailbox, const struct store_ace *ace,
+    enum store_rights_mode mode, struct store_done done);
 
 #endif

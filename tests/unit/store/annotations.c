@@ -238,6 +238,11 @@ rights_are_letters(void **state)
 	buf_clear(&b);
 	store_rights_write(&b, STORE_RIGHTS_ALL);
 	assert_string_equal(buf_cstr(&b), "lrswipkxteacd");
+	for (unsigned all = 0; all <= STORE_RIGHTS_ALL; all++) {
+		buf_clear(&b);
+		store_rights_write_members(&b, all);
+		assert_true(store_rights_parse(buf_str(&b), &rights) && rights == all);
+	}
 	assert_false(store_rights_parse(STR("lrQs"), &rights) || store_rights_parse(STR("lrqs"), &rights));
 	buf_fini(&b);
 }

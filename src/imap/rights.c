@@ -1,0 +1,152 @@
+/* rights.c - the rights of the session's user, and what follows from them for the selected mailbox (RFC 4314 4, 5). */
+#include "rights.h"
+
+#include "names.h"
+
+static const char *const NOPERM = "NOPERM";
+
+unsigned
+rights_of(const struct imap_session *s, struct store_view *v, uint32_t mailbox)
+{
+	return store_rights(v, mailbox, store_user_address(s->setup.user));
+}
+
+static bool
+lacks(struct command *c, unsigned have, unsigned want)
+{
+	if ((have & want) == want)
+		return false;
+	done_no(c, NOPERM, "the access rights of the mailbox do not allow it");
+	return true;
+}
+
+bool
+rights_have(const struct imap_session *s, struct command *c, struct store_view *v, uint32_t mailbox, unsigned want)
+{
+	return !lacks(c, rights_of(s, v, mailbox), want);
+}
+
+bool
+rights_annotate(const struct imap_session *s, struct command *c, struct store_view *v, uint32_t mailbox)
+{
+	unsigned rights = rights_of(s, v, mailbox);
+
+	return !lacks(c, rights & RIGHTS_TO_ANNOTATE ? rights : 0, STORE_RIGHT_LOOKUP);
+}
+
+bool
+rights_selected(const struct imap_session *s, struct command *c, unsigned want)
+{
+	return !lacks(c, s->box->rights, want);
+}
+
+uint32_t
+rights_find(struct imap_session *s, struct command *c, struct str name, unsigned want, enum refused where)
+{
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+	uint32_t mailbox;
+
+	if (v == NULL) {
+		done_unreadable(s, c, &e);
+		return 0;
+	}
+	mailbox = name.n > 0 ? store_find(v, name) : 0;
+	if (mailbox == 0)
+		done_no(c, where == REFUSED_TARGET ? "TRYCREATE" : "NONEXISTENT", "no such mailbox");
+	else if (!rights_have(s, c, v, mailbox, want))
+		mailbox = 0;
+	store_view_close(v);
+	return mailbox;
+}
+
+/* The nearest mailbox above the name; 0: there is none. */
+static uint32_t
+nearest_above(struct store_view *v, struct str name)
+{
+	uint32_t mailbox = 0;
+
+	while (mailbox == 0 && name.n > 0) {
+		name = str_sub(name, 0, str_rfind(name, '/') < name.n ? str_rfind(name, '/') : 0);
+		mailbox = name.n > 0 ? store_find(v, name) : 0;
+	}
+	return mailbox;
+}
+
+static bool
+may_create(const struct imap_session *s, struct command *c, struct store_view *v, struct str name)
+{
+	uint32_t above = nearest_above(v, name);
+
+	return above == 0 || rights_have(s, c, v, above, STORE_RIGHT_CREATE);
+}
+
+bool
+rights_rename(struct imap_session *s, struct command *c, struct str from, struct str to)
+{
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+	uint32_t mailbox;
+	bool ok;
+
+	if (v == NULL) {
+		done_unreadable(s, c, &e);
+		return false;
+	}
+	mailbox = from.n > 0 ? store_find(v, from) : 0;
+	ok = mailbox == 0 || rights_have(s, c, v, mailbox, STORE_RIGHT_DELETE_BOX);
+	ok = ok && may_create(s, c, v, to);
+	store_view_close(v);
+	return ok;
+}
+
+bool
+rights_create(struct imap_session *s, struct command *c, struct str name)
+{
+	return rights_rename(s, c, STR(""), name);
+}
+
+void
+rights_refresh(struct imap_session *s)
+{
+	struct selected *box = s->box;
+	struct err e;
+	struct store_view *v = box != NULL ? store_view_open(s->setup.user, &e) : NULL;
+	unsigned rights;
+
+	if (v == NULL)
+		return;
+	rights = rights_of(s, v, box->mailbox);
+	store_view_close(v);
+	if (rights == box->rights)
+		return;
+	box->rights = rights;
+	box->rights_changed = true;
+	box->dirty = true;
+	box->readonly = box->examined || !(rights & RIGHTS_TO_CHANGE);
+	if (rights & STORE_RIGHT_READ)
+		return;
+	box->deleted = true;
+	box->why = "the mailbox may not be read any more";
+}
+
+void
+rights_out(struct buf *out, unsigned rights)
+{
+	struct buf letters;
+
+	buf_init(&letters, 64);
+	store_rights_write(&letters, rights);
+	out_astring(out, buf_str(&letters));
+	buf_fini(&letters);
+}
+
+void
+rights_write(struct imap_session *s, struct str mailbox, unsigned rights)
+{
+	buf_add_cstr(&s->out, "* MYRIGHTS ");
+	out_mailbox(&s->out, mailbox, session_names(s));
+	buf_add_char(&s->out, ' ');
+	rights_out(&s->out, rights);
+	buf_add_cstr(&s->out, "\r\n");
+}

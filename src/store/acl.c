@@ -1,0 +1,192 @@
+/* acl.c - lists of rights: what they come to for somebody, and how they are changed (RFC 4314 2, 3). */
+#include "acl.h"
+
+#include <stdlib.h>
+
+#include <postern/core/mem.h>
+
+#include "annotation.h"
+#include "view.h"
+
+/* --- reading --- */
+
+static bool
+row_of(struct snap *s, uint32_t mailbox, struct str identifier, unsigned *rights)
+{
+	struct str letters;
+
+	*rights = 0;
+	if (!annotation_get(s, T_RIGHTS, mailbox, identifier, &letters))
+		return false;
+	return store_rights_parse(letters, rights) || snap_fail(s, MDB_CORRUPTED);
+}
+
+/* "-" before the identifier. */
+static unsigned
+taken_from(struct snap *s, uint32_t mailbox, struct str identifier)
+{
+	char name[STORE_IDENTIFIER_SIZE + 1];
+	unsigned rights;
+
+	if (identifier.n >= sizeof name)
+		return 0;
+	name[0] = '-';
+	memcpy(name + 1, identifier.p, identifier.n);
+	row_of(s, mailbox, str_from(name, identifier.n + 1), &rights);
+	return rights;
+}
+
+unsigned
+acl_rights(struct snap *s, uint32_t mailbox, struct str owner, struct str who)
+{
+	bool owns = str_eq(owner, who);
+	unsigned own, all;
+
+	if (!row_of(s, mailbox, who, &own) && owns)
+		own = STORE_RIGHTS_ALL;
+	row_of(s, mailbox, STR("anyone"), &all);
+	own = (own | all) & ~taken_from(s, mailbox, who) & ~taken_from(s, mailbox, STR("anyone"));
+	return owns ? own | STORE_RIGHTS_OWNER : own;
+}
+
+unsigned
+store_rights(struct store_view *v, uint32_t mailbox, struct str who)
+{
+	return acl_rights(&v->s, mailbox, str_of(v->u->address), who);
+}
+
+struct listing {
+	struct arena *arena;
+	struct str owner;
+	struct store_ace *p;
+	size_t n;
+};
+
+static void
+list_one(void *ctx, struct str name, struct str value)
+{
+	struct listing *l = ctx;
+	unsigned rights;
+
+	if (!store_rights_parse(value, &rights))
+		return;
+	if (str_eq(name, l->owner))
+		l->p[0].rights = rights | STORE_RIGHTS_OWNER;
+	else
+		l->p[l->n++] = (struct store_ace){ arena_str(l->arena, name), rights };
+}
+
+size_t
+store_acl(struct store_view *v, uint32_t mailbox, struct arena *a, struct store_ace **all)
+{
+	struct listing l = { .arena = a, .owner = arena_str(a, str_of(v->u->address)), .n = 1 };
+
+	l.p = arena_array(a, annotation_count(&v->s, T_RIGHTS, mailbox) + 1, sizeof *l.p);
+	l.p[0] = (struct store_ace){ l.owner, STORE_RIGHTS_ALL };
+	annotation_each(&v->s, T_RIGHTS, mailbox, list_one, &l);
+	*all = l.p;
+	return l.n;
+}
+
+/* --- changing --- */
+
+struct rights_request {
+	struct store_request r;
+	uint32_t to;
+	char identifier[STORE_IDENTIFIER_SIZE + 1];
+	enum store_rights_mode mode;
+	unsigned rights;
+	bool bad;
+};
+
+static bool
+prepare(struct work *w, struct store_request *r)
+{
+	(void)w;
+	return !((struct rights_request *)r)->bad || request_refuse(r, STORE_CANNOT, "no such identifier can be");
+}
+
+static void
+put(struct txn *t, const struct rights_request *q, unsigned rights)
+{
+	struct buf letters;
+
+	buf_init(&letters, 64);
+	store_rights_write_members(&letters, rights);
+	annotation_put(t, T_RIGHTS, q->to, str_of(q->identifier), buf_str(&letters));
+	buf_fini(&letters);
+}
+
+/* What the identifier will have; an owner's rights are kept even if there are none, for without a row he has all. */
+static void
+change(struct txn *t, const struct rights_request *q)
+{
+	bool owns = strcmp(q->identifier, t->w->u->address) == 0;
+	unsigned old, rights = q->rights;
+
+	if (!row_of(&t->s, q->to, str_of(q->identifier), &old) && owns)
+		old = STORE_RIGHTS_ALL;
+	if (q->mode == STORE_RIGHTS_ADD)
+		rights = old | q->rights;
+	if (q->mode == STORE_RIGHTS_REMOVE)
+		rights = old & ~q->rights;
+	if (q->mode == STORE_RIGHTS_DELETE)
+		rights = 0;
+	if (rights == 0 && !owns)
+		annotation_del(t, T_RIGHTS, q->to, str_of(q->identifier));
+	else
+		put(t, q, rights);
+}
+
+static void
+apply(struct txn *t, struct store_request *r)
+{
+	struct rights_request *q = (struct rights_request *)r;
+	bool grants = q->rights != 0 && (q->mode == STORE_RIGHTS_REPLACE || q->mode == STORE_RIGHTS_ADD);
+	unsigned old;
+
+	if (txn_mbox(t, q->to) == NULL) {
+		request_refuse(r, STORE_NONEXISTENT, "no such mailbox");
+		return;
+	}
+	if (grants && !row_of(&t->s, q->to, str_of(q->identifier), &old) &&
+	    annotation_count(&t->s, T_RIGHTS, q->to) >= STORE_ACL_MAX) {
+		request_refuse(r, STORE_LIMIT, "%s: too many identifiers", t->w->u->address);
+		return;
+	}
+	change(t, q);
+	txn_todo(t, TODO_ANNOTATIONS, q->to, NULL, NULL);
+	r->mailbox = q->to;
+}
+
+static void
+events(struct work *w, const struct store_request *r)
+{
+	work_event(w, &(struct store_event){ .mailbox = r->mailbox, .kinds = STORE_EVENT_RIGHTS, .by = r->done.ctx });
+}
+
+static const struct request_kind kind = { .name = "rights", .prepare = prepare, .apply = apply, .events = events };
+
+struct store_request *
+store_set_rights(struct store_user *u, uint32_t mailbox, const struct store_ace *ace, enum store_rights_mode mode,
+    struct store_done done)
+{
+	struct rights_request *q = (struct rights_request *)request_new(sizeof *q, &kind, done);
+
+	q->to = mailbox;
+	q->mode = mode;
+	q->rights = ace->rights & STORE_RIGHTS_ALL;
+	q->bad = !store_identifier_ok(ace->identifier);
+	if (!q->bad)
+		memcpy(q->identifier, ace->identifier.p, ace->identifier.n);
+	return work_submit(u, &q->r);
+}
+
+void
+acl_inherit(struct txn *t, uint32_t parent, uint32_t child)
+{
+	if (annotation_count(&t->s, T_RIGHTS, parent) == 0)
+		return;
+	annotation_copy(t, T_RIGHTS, parent, child);
+	txn_todo(t, TODO_ANNOTATIONS, child, NULL, NULL);
+}
