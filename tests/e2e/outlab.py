@@ -182,6 +182,9 @@ class World(Lab):
     def address6(self):
         found = next(self.addresses6)
         self.run("ip", "addr", "add", f"{found}/128", "dev", "lo", "nodad")
+        end = deadline(10)
+        while "local" not in self.run("ip", "-6", "route", "show", "table", "local", found):  # the kernel adds the route a moment later
+            assert time.monotonic() < end, f"no route to {found}"
         return found
 
     def dead(self):
