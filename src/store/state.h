@@ -104,6 +104,7 @@ struct store_user {
 	bool todo_left;
 	struct cache_want *wants;
 	struct grams grams;
+	struct mono wants_due; /* until then they wait for company: their commit is one more wait for the disk */
 	struct loop_timer timer; /* makes them due */
 	bool timer_on;
 	bool drain_turn;

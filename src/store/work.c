@@ -10,7 +10,7 @@
 #include "group.h"
 
 enum {
-	LATER_MS = 1500,    /* deliveries nobody watches and file actions wait so long for company */
+	LATER_MS = 1500,    /* deliveries nobody watches, file actions and cache rows wait so long for company */
 	ARRIVALS_MAX = 500, /* so many do not wait */
 };
 
@@ -127,6 +127,23 @@ judge(struct work *w)
 }
 
 static void
+take_wants(struct work *w)
+{
+	struct store_user *u = w->u;
+
+	if (w->wants != NULL && u->wants == NULL && w->kind != WORK_CACHE)
+		u->wants_due = mono_add_ms(mono_now(), LATER_MS / 2); /* the timer may have begun to run before */
+	while (w->wants != NULL) {
+		struct cache_want *want = w->wants;
+
+		w->wants = want->next;
+		wants_add(&u->wants, want->mailbox, &want->uids);
+		uidset_fini(&want->uids);
+		free(want);
+	}
+}
+
+static void
 take_results(struct work *w)
 {
 	struct store_user *u = w->u;
@@ -136,13 +153,7 @@ take_results(struct work *w)
 	if (w->err.class != ERR_NONE)
 		return;
 	u->bytes = w->bytes;
-	while (w->wants != NULL) {
-		struct cache_want *want = w->wants;
-
-		w->wants = want->next;
-		want->next = u->wants;
-		u->wants = want;
-	}
+	take_wants(w);
 	if (u->bytes != before && u->store->config.on_usage != NULL && !u->store->closing)
 		u->store->config.on_usage(u->store->config.ctx, str_of(u->address), u->bytes);
 }
@@ -234,6 +245,12 @@ is_due(const struct store_user *u)
 	       (u->first_arrival != NULL && watch_any(u));
 }
 
+static bool
+wants_are_due(const struct store_user *u)
+{
+	return u->wants != NULL && (u->store->settling || !mono_before(mono_now(), u->wants_due));
+}
+
 static struct work *
 next_batch(struct store_user *u)
 {
@@ -276,7 +293,7 @@ next_work(struct store_user *u)
 		return NULL;
 	if (u->todo_left && is_due(u))
 		return work_new(u, WORK_DRAIN);
-	if (u->wants != NULL) {
+	if (wants_are_due(u)) {
 		w = work_new(u, WORK_CACHE);
 		w->wants = u->wants;
 		u->wants = NULL;
@@ -333,7 +350,7 @@ work_kick(struct store_user *u)
 		return;
 	}
 	u->due = false;
-	if (u->first_arrival != NULL || u->todo_left || u->held)
+	if (u->first_arrival != NULL || u->todo_left || u->wants != NULL || u->held)
 		wait_for_company(u);
 }
 
