@@ -48,16 +48,6 @@ stage_all(struct append_request *q, const struct mdir *d)
 	return true;
 }
 
-/* Its own fsync for each: bytes may have been written long ago, and only the file's own descriptor knows of errors. */
-static bool
-sync_all(struct append_request *q)
-{
-	for (size_t i = 0; i < q->n; i++)
-		if (fsync(q->p[i].stage->blob.fd) == -1)
-			return request_refuse_errno(&q->r, "append: sync");
-	return true;
-}
-
 static bool
 link_all(struct work *w, struct append_request *q, const struct mdir *d)
 {
@@ -66,6 +56,18 @@ link_all(struct work *w, struct append_request *q, const struct mdir *d)
 		if (!q->p[i].linked)
 			return request_refuse_errno(&q->r, "append: link");
 	}
+	return true;
+}
+
+/* Its own fsync for each: bytes may have been written long ago, and only the file's own descriptor knows of errors. The
+ * names, which nobody reads before the index has them, are there already: what makes a file durable does so with its name
+ * on a journaled file system, and little is left to do for the directory. */
+static bool
+sync_all(struct append_request *q, const struct mdir *d)
+{
+	for (size_t i = 0; i < q->n; i++)
+		if (fsync(q->p[i].stage->blob.fd) == -1)
+			return request_refuse_errno(&q->r, "append: sync");
 	return fsync(d->tmp) == 0 || request_refuse_errno(&q->r, "append: sync tmp");
 }
 
@@ -84,7 +86,7 @@ append_prepare(struct work *w, struct store_request *r)
 		memcpy(q->dir, m->dir, sizeof q->dir);
 		ok = mdir_open(w->u, m->dir, &d) || request_refuse_errno(r, "append");
 		if (ok) {
-			ok = stage_all(q, &d) && sync_all(q) && link_all(w, q, &d);
+			ok = stage_all(q, &d) && link_all(w, q, &d) && sync_all(q, &d);
 			mdir_close(&d);
 		}
 	} else {

@@ -2,7 +2,6 @@
 import re
 
 from mail import message
-from test_clients import in_terminal, neomutt
 
 
 def deliver(site, *subjects):
@@ -48,22 +47,3 @@ def test_a_client_that_was_away(make_site):
         assert re.findall(r"\* (\d+) FETCH \(UID (\d+) FLAGS \(([^)]*)\)", again) == [("1", "2", "\\Flagged")], again
         assert ask(client, "UID FETCH 1:* FLAGS (CHANGEDSINCE 1 VANISHED)").count("FETCH (") == 2
         assert "MODIFIED 2" in ask(client, f"UID STORE 2:3 (UNCHANGEDSINCE {modseq}) +FLAGS.SILENT (\\Seen)")
-
-
-def test_neomutt_with_its_header_cache(make_site, tmp_path):
-    site = make_site()
-    deliver(site, "one", "two", "three")
-    env = {"HOME": str(tmp_path), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
-    command = neomutt(site, tmp_path, "-f", f"imaps://127.0.0.1:{site.ports['imaps']}/INBOX")
-    cache = f'set header_cache = "{tmp_path}/cache"; set imap_condstore = yes; set imap_qresync = yes'
-
-    def read(pattern, name):
-        target = tmp_path / name
-        keys = f"<tag-pattern>{pattern}<enter><tag-prefix><pipe-message>cat >>{target}<enter><exit>"
-        in_terminal([*command, "-e", cache, "-e", f"push '{keys}'"], env)
-        return sorted(re.findall(rb"^Subject: (.*)$", target.read_bytes(), re.M))
-
-    assert read("~A", "all") == [b"one", b"three", b"two"]
-    change(site)
-    assert read("~A", "left") == [b"three", b"two"]
-    assert read("~F", "flagged") == [b"two"]
