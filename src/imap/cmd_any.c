@@ -2,6 +2,7 @@
  * 6.3.10). */
 #include "commands.h"
 #include "condstore.h"
+#include "context.h"
 #include "id.h"
 #include "metadata.h"
 
@@ -83,6 +84,7 @@ static void
 enable_uidonly(struct imap_session *s)
 {
 	s->uidonly = true;
+	contexts_end_numbered(s);
 }
 
 static void

@@ -10,6 +10,7 @@
 
 #include "cacherow.h"
 #include "commands.h"
+#include "context.h"
 
 enum {
 	MATCHES_PER_STEP = 8000, /* keys asked, messages together */
@@ -224,8 +225,8 @@ walk_step(struct imap_session *s, struct command *c)
 /* --- before the walk --- */
 
 /* The ranges live in the command's arena. */
-static void
-keep_members(struct command *c, struct search_key *k, const struct uidset *set)
+void
+search_keep_members(struct command *c, struct search_key *k, const struct uidset *set)
 {
 	k->members = ARENA_NEW(&c->arena, struct uidset);
 	k->members->n = set->n;
@@ -259,7 +260,8 @@ apply_set(struct command *c, struct search *q, struct search_key *k)
 		add_named(&q->box->view, &set, &members);
 	else
 		view_apply(&q->box->view, &set, SEQ_NUMBERS_THERE, NULL, &members);
-	keep_members(c, k, &members);
+	search_keep_members(c, k, &members);
+	q->uses_saved |= k->set.saved;
 	uidset_fini(&members);
 }
 
@@ -377,6 +379,8 @@ cmd_search_run(struct imap_session *s, struct command *c)
 {
 	struct search *q = c->args;
 
+	if (!context_begin(s, c))
+		return done_bad(c, "this tag has a context already");
 	q->then = search_tell_step;
 	q->response = s->rev2 ? NULL : "SEARCH";
 	return search_begin(s, c);

@@ -12,6 +12,7 @@
 
 #include "commands.h"
 #include "condstore.h"
+#include "context.h"
 #include "idle.h"
 #include "names.h"
 #include "qresync.h"
@@ -32,6 +33,7 @@ select_close(struct imap_session *s)
 		return;
 	if (box->watch != NULL)
 		store_watch_stop(box->watch);
+	contexts_free(box);
 	view_fini(&box->view);
 	uidset_fini(&box->gone);
 	uidset_fini(&box->recent);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "commands.h"
+#include "context.h"
 
 enum {
 	COMPARISONS_PER_STEP = 20000,
@@ -38,16 +39,25 @@ criterion(struct lex *l, struct sort *o)
 	o->search.keys_only &= k.row->keys;
 }
 
+void
+sort_forget(struct sort *o)
+{
+	free(o->seq);
+	free(o->values);
+	o->seq = NULL;
+	o->values = NULL;
+	ranks_fini(&o->texts);
+	o->texts = (struct ranks){ 0 };
+	order_fini(&o->order);
+}
+
 static void
 args_fini(struct command *c)
 {
 	struct sort *o = c->args;
 
 	search_fini(&o->search);
-	free(o->seq);
-	free(o->values);
-	ranks_fini(&o->texts);
-	order_fini(&o->order);
+	sort_forget(o);
 }
 
 /* SP [search-return-opts SP] "(" criteria ")" SP charset 1*(SP search-key) */
@@ -154,6 +164,8 @@ keep(struct search *q, const struct mailkeys *k)
 
 	if (!o->texts.octets.over)
 		sort_add(o, &q->m, k, q->next);
+	if (q->context != NULL)
+		context_add_sorted(q, k);
 }
 
 enum step
@@ -164,6 +176,8 @@ cmd_sort_run(struct imap_session *s, struct command *c)
 	q->then = search_each_step;
 	q->each = keep;
 	q->after_each = begin_order_step;
+	if (!context_begin(s, c))
+		return done_bad(c, "this tag has a context already");
 	q->response = "SORT";
 	return search_begin(s, c);
 }

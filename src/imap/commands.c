@@ -44,6 +44,8 @@ static const struct verb verbs[] = {
 	    "RFC 9051 6.4.9" },
 	{ STR_INIT("SEARCH"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE, cmd_search_parse, cmd_search_run, NULL,
 	    "RFC 9051 6.4.4" },
+	{ STR_INIT("CANCELUPDATE"), IN_SELECTED, 0, cmd_cancelupdate_parse, cmd_cancelupdate_run, "CONTEXT=SEARCH",
+	    "RFC 5267 4.3.5" },
 	{ STR_INIT("REPLACE"), IN_SELECTED, VERB_UID | VERB_WRITES, cmd_replace_parse, cmd_replace_run, "REPLACE",
 	    "RFC 8508 3.2" },
 	{ STR_INIT("SORT"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE, cmd_sort_parse, cmd_sort_run, "SORT",

@@ -37,8 +37,11 @@ enum search_return {
 	RETURN_SAVE = 1 << 4,
 	RETURN_PARTIAL = 1 << 5,
 	RETURN_GIVEN = 1 << 6, /* RETURN was there: the answer is ESEARCH */
+	RETURN_UPDATE = 1 << 7,
+	RETURN_CONTEXT = 1 << 8, /* a hint that needs no help: PARTIAL costs the same with it */
 };
 
+struct context;
 struct search;
 struct search_key;
 
@@ -119,7 +122,8 @@ struct search {
 	struct imap_session *s;
 	struct command *c;
 	struct selected *box;      /* the mailbox that is searched */
-	const struct uidset *saved; /* "$" */
+	const struct uidset *saved; /* "$" … */
+	bool uses_saved;           /* … is among the keys */
 	const struct uidset *only; /* sequence numbers that are asked; NULL: all */
 	uint32_t next;             /* sequence number, 0: done */
 	struct store_message m;
@@ -138,6 +142,7 @@ struct search {
 	uint64_t highest;          /* of what was found, … */
 	uint64_t first_modseq;     /* … of the first result … */
 	uint64_t last_modseq;      /* … and the last */
+	struct context *context;   /* RETURN (UPDATE), context.h; NULL: not, or refused */
 	/* SORT and THREAD */
 	void (*each)(struct search *q, const struct mailkeys *k); /* q->m and its keys; NULL unless asked for */
 	bool wants_keys;
@@ -179,10 +184,14 @@ void search_parse_charset(struct lex *l, struct search *q);
 void search_parse_keys(struct lex *l, struct command *c, struct search *q);
 void search_init(struct search *q);
 void search_fini(struct search *q);
+/* Gives back what was only needed for the answer; the program can be asked again. */
+void search_forget(struct search *q);
 
 /* cmd_search.c */
 /* Begins the walk of c->args, a struct search, in the selected mailbox; ends in q->then. */
 enum step search_begin(struct imap_session *s, struct command *c);
+/* The ranges of a set key, copied into the command's arena. */
+void search_keep_members(struct command *c, struct search_key *k, const struct uidset *set);
 /* The same once more for some messages; keywords that have come meanwhile are known, sets mean what they meant. */
 enum step search_again(struct imap_session *s, struct command *c, const struct uidset *seqs);
 

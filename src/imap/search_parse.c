@@ -2,6 +2,7 @@
 #include "search.h"
 
 #include "commands.h"
+#include "context.h"
 
 static const struct {
 	const char *name;
@@ -15,6 +16,8 @@ static const struct {
 	{ "COUNT", RETURN_COUNT, "ESEARCH", "RFC 4731 3.1" },
 	{ "SAVE", RETURN_SAVE, "SEARCHRES", "RFC 5182 2.1" },
 	{ "PARTIAL", RETURN_PARTIAL, "PARTIAL", "RFC 9394 3.1" },
+	{ "UPDATE", RETURN_UPDATE, "CONTEXT=SEARCH", "RFC 5267 4.3" },
+	{ "CONTEXT", RETURN_CONTEXT, "CONTEXT=SEARCH", "RFC 5267 4.2" },
 };
 enum { RETURNS = sizeof(returns) / sizeof(*returns) };
 
@@ -119,7 +122,7 @@ search_parse_key(struct lex *l, struct search *q, struct search_key *k)
 	q->depth--;
 }
 
-/* --- the arguments of the keys --- */
+/* --- the arguments of the keys: what is kept lives in the arena, for a context outlives the command's bytes --- */
 
 void
 search_parse_nothing_more(struct lex *l, struct search *q, struct search_key *k)
@@ -174,7 +177,7 @@ void
 search_parse_header(struct lex *l, struct search *q, struct search_key *k)
 {
 	lex_sp(l);
-	k->word = lex_astring(l);
+	k->word = arena_str(l->arena, lex_astring(l));
 	search_parse_needle(l, q, k);
 }
 
@@ -183,7 +186,7 @@ search_parse_keyword(struct lex *l, struct search *q, struct search_key *k)
 {
 	(void)q;
 	lex_sp(l);
-	k->word = lex_atom(l);
+	k->word = arena_str(l->arena, lex_atom(l));
 }
 
 /* SP objectid: what cannot be one of ours matches nothing (RFC 8474 6). */
@@ -191,7 +194,7 @@ void
 search_parse_object(struct lex *l, struct search *q, struct search_key *k)
 {
 	lex_sp(l);
-	k->word = lex_atom(l);
+	k->word = arena_str(l->arena, lex_atom(l));
 	q->by_id = true;
 }
 
@@ -312,14 +315,23 @@ search_init(struct search *q)
 }
 
 void
-search_fini(struct search *q)
+search_forget(struct search *q)
 {
-	letter_fini(&q->letter);
-	arena_fini(&q->folds);
-	search_text_fini(&q->text);
+	letter_close(&q->letter);
 	uidset_fini(&q->found);
 	numbers_fini(&q->seqs);
 	numbers_fini(&q->told);
+}
+
+void
+search_fini(struct search *q)
+{
+	search_forget(q);
+	letter_fini(&q->letter);
+	arena_fini(&q->folds);
+	search_text_fini(&q->text);
+	if (q->context != NULL && q->context->run.args == NULL)
+		context_free(q->context);
 }
 
 static void

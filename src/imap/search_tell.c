@@ -1,6 +1,6 @@
 /* search_tell.c - what SEARCH and SORT answer: ESEARCH (RFC 9051 7.3.4, RFC 4731), SEARCH (RFC 3501 7.2.5), SORT (RFC 5256
  * 4), MODSEQ in each (RFC 7162 3.1.6, 3.1.10), "$" (RFC 5182), PARTIAL (RFC 9394). */
-#include "search.h"
+#include "context.h"
 
 enum {
 	NUMBERS_PER_STEP = 1000,
@@ -13,6 +13,7 @@ search_finish(struct command *c)
 
 	if (q->failed)
 		return done_no(c, "SERVERBUG", "some messages could not be searched");
+	context_keep(q->s, c);
 	return done_ok(c, "done");
 }
 
@@ -197,7 +198,7 @@ search_tell_step(struct imap_session *s, struct command *c)
 	order_results(s, c);
 	if (q->returns & RETURN_SAVE)
 		save(s, q);
-	if (q->returns == (RETURN_GIVEN | RETURN_SAVE))
+	if ((q->returns & ~(unsigned)(RETURN_UPDATE | RETURN_CONTEXT)) == (RETURN_GIVEN | RETURN_SAVE))
 		return search_finish(c);
 	if (q->returns & RETURN_GIVEN)
 		return tell_esearch(s, c);

@@ -23,6 +23,7 @@
 
 struct imap_session;
 struct command;
+struct context;
 
 /* How mailbox names travel (RFC 9051 5.1, A.1; RFC 9755 3): modified UTF-7 until the client has enabled IMAP4rev2 or
  * UTF8=ACCEPT. */
@@ -97,6 +98,7 @@ struct selected {
 	size_t keywords;       /* the client has been told so many */
 	struct batches batches; /* what UIDBATCHES told (RFC 10022) */
 	struct store_watch *watch;
+	struct context *contexts; /* results that are kept up to date (context.h) */
 	/* What this session changed itself and has told already, or was asked to keep silent about. */
 	uint64_t own_modseq;
 	struct uidset own;

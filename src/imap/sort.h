@@ -49,5 +49,9 @@ const struct sort_row *sort_find(struct str name);
 void sort_add(struct sort *o, const struct store_message *m, const struct mailkeys *k, uint32_t seq);
 /* Goes on by about budget comparisons; true when o->order has the messages in their order. */
 bool sort_step(struct sort *o, size_t budget);
+/* The values as bytes that compare like them: what comes first has the smaller ones. */
+void sort_write_key(const struct sort *o, const struct store_message *m, const struct mailkeys *k, struct buf *out);
+/* Gives back all values and the order. */
+void sort_forget(struct sort *o);
 
 #endif

@@ -59,6 +59,7 @@ sort_capabilities(struct buf *out)
 	for (size_t i = 0; i < ROWS; i++)
 		commands_add_capability(out, rows[i].capability);
 	commands_add_capability(out, "ESORT");
+	commands_add_capability(out, "CONTEXT=SORT");
 	commands_add_capability(out, "I18NLEVEL=1");
 }
 

@@ -9,6 +9,7 @@
 #include <postern/core/mem.h>
 
 #include "condstore.h"
+#include "context.h"
 #include "qresync.h"
 #include "recent.h"
 #include "rights.h"
@@ -25,8 +26,12 @@ struct sync {
 	struct uidset changed;    /* UIDs whose flags may have changed … */
 	uint32_t next;            /* … from here on */
 	uint32_t known_last;      /* messages above are new: their flags are not told */
+	struct uidset gone;       /* what went since the last look */
 	uint64_t since;
+	bool taken;               /* the view has been changed */
 	bool exists;
+	bool told;                /* all of the above is told … */
+	bool asked;               /* … and the contexts have been asked what it means to them */
 };
 
 void
@@ -37,6 +42,7 @@ sync_free(struct sync *y)
 	uidset_fini(&y->expunged);
 	uidset_fini(&y->vanished);
 	uidset_fini(&y->changed);
+	uidset_fini(&y->gone);
 	free(y);
 }
 
@@ -222,21 +228,21 @@ gather(struct selected *box, struct store_view *v, struct sync *y)
 		box->modseq = changes.highestmodseq;
 		uidset_add_set(&box->gone, &changes.gone);
 		uidset_copy(&y->changed, &changes.changed);
+		uidset_copy(&y->gone, &changes.gone);
 	}
 	uidset_fini(&changes.changed);
 	uidset_fini(&changes.gone);
 	return ok;
 }
 
-/* Looks, changes the view, and leaves in *y what is to be written. */
-static bool
-begin(struct imap_session *s, const struct command *c, struct store_view *v, struct sync *y)
+/* Changes the view, and leaves in *y what is to be written. */
+static void
+take(struct imap_session *s, const struct command *c, struct store_view *v, struct sync *y)
 {
 	struct selected *box = s->box;
 	uint32_t count;
 
-	if (!gather(box, v, y))
-		return false;
+	y->taken = true;
 	y->known_last = view_last_uid(&box->view);
 	y->next = 1;
 	if (may_expunge(c))
@@ -245,6 +251,16 @@ begin(struct imap_session *s, const struct command *c, struct store_view *v, str
 	sync_take_new(s, v);
 	y->exists = box->view.count != count;
 	box->batches.arrived += box->view.count - count;
+}
+
+/* RFC 5267 4.3.4: what leaves a context is told before the numbers move. */
+static bool
+begin(struct imap_session *s, const struct command *c, struct store_view *v, struct sync *y)
+{
+	if (!gather(s->box, v, y))
+		return false;
+	if (!contexts_gone(s->box, &y->gone))
+		take(s, c, v, y);
 	return true;
 }
 
@@ -266,6 +282,34 @@ begin_step(struct imap_session *s, struct command *c)
 		return STEP_DONE;
 	}
 	s->sync = y;
+	return STEP_MORE;
+}
+
+static enum step
+end(struct imap_session *s)
+{
+	sync_free(s->sync);
+	s->sync = NULL;
+	if (uidset_empty(&s->box->gone))
+		s->box->told_modseq = s->box->modseq;
+	s->box->own_modseq = 0;
+	uidset_fini(&s->box->own);
+	return STEP_DONE;
+}
+
+static enum step
+leave_step(struct imap_session *s, const struct command *c)
+{
+	struct err e;
+	struct store_view *v;
+
+	if (contexts_step(s) == STEP_MORE)
+		return STEP_MORE;
+	v = store_view_open(s->setup.user, &e);
+	if (v == NULL)
+		return end(s);
+	take(s, c, v, s->sync);
+	store_view_close(v);
 	return STEP_MORE;
 }
 
@@ -320,19 +364,35 @@ tell_changed(struct imap_session *s, struct sync *y)
 	if (v != NULL)
 		store_view_close(v);
 	y->next = uid;
-	return uid != 0 && uid <= y->known_last ? STEP_MORE : STEP_DONE;
+	y->told = uid == 0 || uid > y->known_last;
+	return STEP_MORE;
+}
+
+/* Messages that changed or are new, as the client numbers them. */
+static void
+ask_contexts(struct imap_session *s, struct sync *y)
+{
+	struct selected *box = s->box;
+	uint32_t first = y->known_last < UINT32_MAX ? view_seq_from(&box->view, y->known_last + 1) : UINT32_MAX;
+	struct uidset seqs;
+
+	y->asked = true;
+	if (box->contexts == NULL)
+		return;
+	uidset_init(&seqs);
+	view_seqs(&box->view, &y->changed, &seqs);
+	if (first <= box->view.count)
+		uidset_add(&seqs, first, box->view.count);
+	contexts_ask(box, &seqs);
+	uidset_fini(&seqs);
 }
 
 static enum step
-end(struct imap_session *s)
+tell_contexts(struct imap_session *s, struct sync *y)
 {
-	sync_free(s->sync);
-	s->sync = NULL;
-	if (uidset_empty(&s->box->gone))
-		s->box->told_modseq = s->box->modseq;
-	s->box->own_modseq = 0;
-	uidset_fini(&s->box->own);
-	return STEP_DONE;
+	if (!y->asked)
+		ask_contexts(s, y);
+	return contexts_step(s);
 }
 
 enum step
@@ -344,6 +404,8 @@ sync_updates(struct imap_session *s, struct command *c)
 		return STEP_DONE;
 	if (y == NULL)
 		return s->box->dirty || (may_expunge(c) && !uidset_empty(&s->box->gone)) ? begin_step(s, c) : STEP_DONE;
+	if (!y->taken)
+		return leave_step(s, c);
 	if (!uidset_empty(&y->expunged))
 		return tell_expunged(s, y);
 	if (y->vanished_at < y->vanished.n) {
@@ -354,5 +416,7 @@ sync_updates(struct imap_session *s, struct command *c)
 		y->exists = false;
 		sync_write_exists(s);
 	}
-	return tell_changed(s, y) == STEP_MORE ? STEP_MORE : end(s);
+	if (!y->told)
+		return tell_changed(s, y);
+	return tell_contexts(s, y) == STEP_MORE ? STEP_MORE : end(s);
 }

@@ -280,6 +280,15 @@ code_metadata(struct say *s)
 }
 
 static void
+code_quoted(struct say *s)
+{
+	say_sp(s);
+	if (cur_peek(&s->c) != '"')
+		say_fail(s, "quoted");
+	say_string(s);
+}
+
+static void
 code_flags(struct say *s)
 {
 	say_sp(s);
@@ -333,6 +342,7 @@ static const struct {
 	{ "READ-WRITE", nothing }, { "SERVERBUG", nothing }, { "TOOBIG", nothing }, { "TOOFEW", nothing }, { "TOOMANY", nothing }, { "TRYCREATE", nothing },
 	{ "UIDNEXT", code_number }, { "UIDNOTSTICKY", nothing }, { "UIDREQUIRED", nothing }, { "UIDVALIDITY", code_number },
 	{ "UNAVAILABLE", nothing },
+	{ "NOUPDATE", code_quoted },
 	{ "UNKNOWN-CTE", nothing }, { "UNSEEN", code_unseen }, { "USEATTR", nothing },
 };
 
@@ -561,6 +571,18 @@ partial(struct say *s)
 	say_want(s, ")");
 }
 
+/* ret-data-addto, ret-data-removefrom of RFC 5267 5, behind the "(": a position with its set, and more of them. */
+static void
+update(struct say *s)
+{
+	do {
+		say_number(s);
+		say_sp(s);
+		number_set(s);
+	} while (cur_take(&s->c, " "));
+	say_want(s, ")");
+}
+
 static void
 esearch_item(struct say *s)
 {
@@ -568,6 +590,8 @@ esearch_item(struct say *s)
 		number_set(s);
 	} else if (cur_take(&s->c, "PARTIAL (")) {
 		partial(s);
+	} else if (cur_take(&s->c, "ADDTO (") || cur_take(&s->c, "REMOVEFROM (")) {
+		update(s);
 	} else if (cur_take(&s->c, "COUNT ")) {
 		say_number(s);
 	} else if (cur_take(&s->c, "MODSEQ")) {
