@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "condstore.h"
 #include "metadata.h"
+#include "rights.h"
 #include "select.h"
 #include "sync.h"
 #include "uidonly.h"
@@ -288,6 +289,8 @@ start(struct imap_session *s, struct command *c, struct lex *l)
 		return done_bad(c, l->c.why);
 	if (uidonly_forbids_arguments(c))
 		return uidonly_refuse(c);
+	if (c->verb->where == IN_SELECTED && !(s->box->rights & STORE_RIGHT_READ))
+		return done_no(c, "NOPERM", "the mailbox may not be read any more");
 	if (c->verb->flags & VERB_WRITES && s->box->readonly)
 		return done_no(c, "NOPERM", "the mailbox is open read-only");
 	if (c->condstore)

@@ -305,6 +305,8 @@ adopt_apply(struct txn *t, struct look *l)
 	l->mailbox = o->m.number;
 	take_identity(t, l, o);
 	annotations_take(t, o->m.number, l->annotations);
+	if (l->annotations.n > 0)
+		txn_todo(t, TODO_ANNOTATIONS, o->m.number, NULL, NULL); /* in our own order */
 	compare_add_found(t, l, o);
 }
 

@@ -107,6 +107,20 @@ annotation_count(struct snap *s, enum table t, uint32_t mailbox)
 	return n;
 }
 
+uint64_t
+annotation_bytes(struct snap *s)
+{
+	MDB_cursor *c = snap_cursor(s, T_METADATA);
+	MDB_val key, value;
+	uint64_t bytes = 0;
+
+	for (bool more = snap_step(s, c, &key, &value, MDB_FIRST); more; more = snap_step(s, c, &key, &value, MDB_NEXT))
+		bytes += key.mv_size - 4 + value.mv_size;
+	if (c != NULL)
+		mdb_cursor_close(c);
+	return bytes;
+}
+
 /* Rows held in memory while others are written. */
 struct held {
 	struct arena arena;

@@ -22,6 +22,8 @@ void annotation_del(struct txn *t, enum table table, uint32_t mailbox, struct st
 void annotation_each(struct snap *s, enum table t, uint32_t mailbox,
     void (*fn)(void *ctx, struct str name, struct str value), void *ctx);
 size_t annotation_count(struct snap *s, enum table t, uint32_t mailbox);
+/* What META_METADATA should be. */
+uint64_t annotation_bytes(struct snap *s);
 /* All rows of one mailbox go, or come to another one besides. */
 void annotation_drop(struct txn *t, enum table table, uint32_t mailbox);
 void annotation_copy(struct txn *t, enum table table, uint32_t from, uint32_t to);
@@ -36,6 +38,8 @@ bool annotations_parse(struct str text, void (*fn)(void *ctx, enum table t, stru
 void annotations_take(struct txn *t, uint32_t mailbox, struct str text);
 /* Writes the file durably, or removes it. False with errno. */
 bool annotations_save(struct snap *s, int dirfd, uint32_t mailbox);
+/* The file says what the index says. */
+bool annotations_fit(struct snap *s, int dirfd, uint32_t mailbox);
 /* The file's text; empty when there is none or it is damaged. */
 void annotations_load(int dirfd, struct buf *text);
 

@@ -164,12 +164,36 @@ annotations_take(struct txn *t, uint32_t mailbox, struct str text)
 		annotations_parse(text, take_row, &to);
 }
 
-void
-annotations_load(int dirfd, struct buf *text)
+static void
+read_file(int dirfd, struct buf *text)
 {
 	int fd = path_open(dirfd, ANNOTATIONS_NAME, O_RDONLY | O_NONBLOCK, 0);
 
-	if (fd != -1 && (!io_read_fd(fd, text) || !annotations_parse(buf_str(text), NULL, NULL)))
+	if (fd != -1 && !io_read_fd(fd, text))
 		buf_clear(text);
 	io_close(&fd);
+}
+
+void
+annotations_load(int dirfd, struct buf *text)
+{
+	read_file(dirfd, text);
+	if (!annotations_parse(buf_str(text), NULL, NULL))
+		buf_clear(text);
+}
+
+bool
+annotations_fit(struct snap *s, int dirfd, uint32_t mailbox)
+{
+	struct buf is, want;
+	bool ok;
+
+	buf_init(&is, ANNOTATIONS_FILE_MAX);
+	buf_init(&want, ANNOTATIONS_FILE_MAX);
+	read_file(dirfd, &is);
+	annotations_write(s, mailbox, &want);
+	ok = str_eq(buf_str(&is), buf_str(&want));
+	buf_fini(&is);
+	buf_fini(&want);
+	return ok;
 }

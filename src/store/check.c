@@ -7,6 +7,7 @@
 #include <postern/core/mem.h>
 #include <postern/store/admin.h>
 
+#include "annotation.h"
 #include "look.h"
 #include "path.h"
 
@@ -71,11 +72,15 @@ check_counts(struct checking *c, const struct mbox *m)
 	c->bytes += counted.bytes;
 }
 
+/* What stands beside the messages: postern-mailbox and postern-annotations. */
 static void
-check_sidecar(struct checking *c, const struct mbox *m)
+check_beside(struct checking *c, const struct mbox *m)
 {
 	int fd = m->dir[0] != '\0' ? path_open_dir(c->w->u->maildir, m->dir) : dup(c->w->u->maildir);
 	struct sidecar *side = NEW(struct sidecar);
+
+	if (fd != -1 && !annotations_fit(&c->s, fd, m->number))
+		problem(c, m, ANNOTATIONS_NAME " does not fit the index");
 
 	if (fd == -1 || !sidecar_load(fd, side))
 		problem(c, m, "postern-mailbox cannot be read");
@@ -136,7 +141,7 @@ check_all(struct checking *c)
 			break;
 		}
 		check_counts(c, m);
-		check_sidecar(c, m);
+		check_beside(c, m);
 		check_files(c, m);
 	}
 	if (cursor != NULL)
@@ -149,6 +154,21 @@ check_all(struct checking *c)
 	free(m);
 }
 
+static void
+check_metadata(struct checking *c)
+{
+	uint64_t found = annotation_bytes(&c->s), counted = meta_get(&c->s, META_METADATA);
+
+	if (!annotations_fit(&c->s, c->w->u->fd, 0)) {
+		c->report->problems++;
+		buf_addf(c->text, ANNOTATIONS_NAME " of the server does not fit the index\n");
+	}
+	if (c->s.rc != 0 || found == counted)
+		return;
+	c->report->problems++;
+	buf_addf(c->text, "annotations: %" PRIu64 " bytes are counted, %" PRIu64 " found\n", counted, found);
+}
+
 bool
 check_run(struct work *w, struct store_report *report, struct buf *text)
 {
@@ -157,6 +177,7 @@ check_run(struct work *w, struct store_report *report, struct buf *text)
 	if (!work_snap(w, &c.s))
 		return false;
 	check_all(&c);
+	check_metadata(&c);
 	work_snap_end(w, &c.s);
 	return w->rc == 0 && w->err.class == ERR_NONE;
 }

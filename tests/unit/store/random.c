@@ -11,10 +11,14 @@
 #include <string.h>
 
 #include <postern/core/mem.h>
+#include <postern/store/metadata.h>
+#include <postern/store/rights.h>
 
 #include "site.h"
 
-enum { BOXES = 4, MESSAGES = 4000, STEPS = 1500 };
+enum { BOXES = 4, MESSAGES = 4000, STEPS = 1500, NOTES = 5 };
+
+#define GUEST "guest@example.test"
 
 struct message {
 	uint32_t uid;
@@ -29,6 +33,8 @@ struct box {
 	char name[32];
 	uint32_t uidnext;
 	uint64_t modseq;
+	unsigned notes[NOTES]; /* values of annotations; 0: none */
+	unsigned rights;       /* of a guest */
 	struct message m[MESSAGES];
 	size_t n;
 	/* the client that is told only what changed */
@@ -195,6 +201,61 @@ do_transfer(struct world *w, struct box *from, struct box *to, bool move)
 	uidset_fini(&set);
 }
 
+static struct str
+note_name(char name[static 32], size_t i)
+{
+	snprintf(name, 32, "/private/n%zu", i);
+	return str_of(name);
+}
+
+/* Two of them at once, perhaps the same one twice: the last counts. */
+static void
+do_notes(struct world *w, struct box *b)
+{
+	struct store_annotation all[2];
+	char names[2][32], values[2][16];
+
+	for (size_t i = 0; i < 2; i++) {
+		size_t note = roll(NOTES);
+
+		b->notes[note] = roll(5);
+		snprintf(values[i], sizeof values[i], "%u", b->notes[note]);
+		all[i] = (struct store_annotation){ note_name(names[i], note), str_of(values[i]), b->notes[note] != 0 };
+	}
+	store_set_metadata(w->site.u, b->number, all, 2, site_done(&w->site));
+	site_wait(&w->site);
+	assert_int_equal(w->site.code, STORE_OK);
+}
+
+static void
+do_rights(struct world *w, struct box *b)
+{
+	struct store_ace ace = { STR_INIT(GUEST), roll(STORE_RIGHTS_ALL + 1) };
+	enum store_rights_mode mode = (enum store_rights_mode)roll(4);
+
+	store_set_rights(w->site.u, b->number, &ace, mode, site_done(&w->site));
+	site_wait(&w->site);
+	assert_int_equal(w->site.code, STORE_OK);
+	b->rights = mode == STORE_RIGHTS_REPLACE ? ace.rights : mode == STORE_RIGHTS_ADD ? b->rights | ace.rights :
+	    mode == STORE_RIGHTS_REMOVE ? b->rights & ~ace.rights : 0;
+}
+
+static void
+compare_annotations(struct world *w, const struct box *b)
+{
+	struct store_view *v = view(w);
+	char name[32], value[16];
+	struct str is;
+
+	for (size_t i = 0; i < NOTES; i++) {
+		assert_int_equal(store_metadata(v, b->number, note_name(name, i), &is), b->notes[i] != 0);
+		snprintf(value, sizeof value, "%u", b->notes[i]);
+		assert_true(b->notes[i] == 0 || str_eq(is, str_of(value)));
+	}
+	assert_int_equal(store_rights(v, b->number, STR(GUEST)), b->rights);
+	store_view_close(v);
+}
+
 static void
 do_names(struct world *w, struct box *b)
 {
@@ -211,6 +272,8 @@ do_names(struct world *w, struct box *b)
 		b->exists = true;
 		b->number = t->mailbox;
 		b->n = b->nclient = 0;
+		b->rights = 0;
+		memset(b->notes, 0, sizeof b->notes);
 		b->uidnext = 1;
 		b->modseq = b->client_modseq = 0;
 	} else if (roll(3) == 0) {
@@ -311,7 +374,7 @@ static void
 do_something(struct world *w)
 {
 	struct box *b = &w->boxes[roll(BOXES)], *to = &w->boxes[roll(BOXES)];
-	unsigned what = roll(20);
+	unsigned what = roll(22);
 
 	if (!b->exists || what == 0)
 		do_names(w, b);
@@ -325,6 +388,10 @@ do_something(struct world *w)
 		do_expunge(w, b);
 	else if (what < 18 && to->exists)
 		do_transfer(w, b, to, what < 16);
+	else if (what == 20)
+		do_notes(w, b);
+	else if (what == 21)
+		do_rights(w, b);
 	else if (what == 18)
 		store_settle(w->site.store);
 	else if (roll(8) == 0)
@@ -345,6 +412,8 @@ against_model(unsigned seed)
 		do_something(w);
 		if (b->exists && roll(4) == 0)
 			compare_box(w, b);
+		if (b->exists && roll(4) == 0)
+			compare_annotations(w, b);
 		if (b->exists && roll(6) == 0)
 			client_catches_up(w, b);
 	}
