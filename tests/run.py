@@ -190,11 +190,12 @@ def suite_desktop(options):
 
 
 def suite_release(options):
-    """What is shipped: the release build, where the roles' system-call lists are strict, under the server's own tests."""
+    """What is shipped: the release build, where the roles' system-call lists are strict, under the server's own tests and with an
+    enemy in each role."""
     configure(RELEASE_BUILD, ["--buildtype=release", "-Dtests=true"])
-    must(["ninja", "-C", str(RELEASE_BUILD), "postern", "tests/unit/unit_role_filter"], "release build")
+    must(["ninja", "-C", str(RELEASE_BUILD), "postern", "tests/unit/unit_role_filter", "tests/inside/postern_inside"], "release build")
     strict = run_binaries([RELEASE_BUILD / "tests/unit/unit_role_filter"], cmocka_counts)
-    served = [pytest(f"tests/e2e/test_{name}.py", options.long, RELEASE_BUILD) for name in ("server", "log", "trace")]
+    served = [pytest(f"tests/e2e/test_{name}.py", options.long, RELEASE_BUILD) for name in ("server", "log", "trace", "inside")]
     return tuple(map(sum, zip(strict, *served)))
 
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -176,4 +177,13 @@ id_parse(struct str text, struct id *id)
 	}
 	id_text(*id, again);
 	return str_eq(str_from(again, ID_TEXT_SIZE - 1), text);
+}
+
+int
+io_open_fds(void)
+{
+	/* a mount of its own that is attached nowhere: its root has nothing above it */
+	int fd = open_tree(AT_FDCWD, "/proc/self/fd", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	return fd != -1 ? fd : open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }

@@ -48,8 +48,7 @@ static const int file_calls[] = {
 /* Sockets of its own; of which kind is allow_sockets()'s. */
 static const int network_calls[] = { CALL(connect), CALL(bind), CALL(sendmmsg), CALL(recvmmsg) };
 
-static const int thread_calls[] = { CALL(setpriority), CALL(getpriority), CALL(sched_getaffinity), CALL(sched_setscheduler),
-	CALL(sched_getparam), CALL(sched_getscheduler), CALL(prlimit64) };
+static const int thread_calls[] = { CALL(getpriority), CALL(sched_getaffinity) };
 
 #ifdef __SANITIZE_ADDRESS__
 /* what the sanitizers' runtime uses, mostly when it has something to report */
@@ -102,11 +101,13 @@ allow_narrow(scmp_filter_ctx f)
 	    seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0) == 0;
 }
 
-/* A thread of this process, and its name; never another process, never a namespace of its own. */
+/* A thread of this process, its name, its priority and limits; never another process, never a namespace of its own. */
 static bool
 allow_threads(scmp_filter_ctx f)
 {
 	return ALLOW(f, thread_calls) &&
+	    seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setpriority), 1, SCMP_A1(SCMP_CMP_EQ, 0, 0)) == 0 &&
+	    seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0, 0)) == 0 &&
 	    seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)) == 0 &&
 	    seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0)) == 0;
 }
@@ -182,7 +183,8 @@ sandbox_filter(unsigned calls)
 		errno = ENOMEM;
 		return false;
 	}
-	ok = fill(f, calls);
+	/* of another machine's numbers: not the thread alone, whose process would live on without it */
+	ok = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, otherwise) == 0 && fill(f, calls);
 	if (!ok)
 		log_fatal("system-call filter: cannot be composed");
 	ok = seccomp_load(f) == 0;

@@ -326,7 +326,7 @@ open_outside(struct env *env)
 	struct queue_role *r = NEW(struct queue_role);
 
 	r->env = env;
-	r->proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r->proc_fd = io_open_fds();
 	env->role = r;
 }
 

@@ -17,7 +17,7 @@ void
 blob_prepare(void)
 {
 	if (proc_fds == -1)
-		proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		proc_fds = io_open_fds();
 }
 
 void

@@ -92,6 +92,10 @@ def send(one, sender, recipient, body=b"Subject: s\r\n\r\ntext\r\n"):
 def hand_keys(victim, site):
     """A certificate as the parent hands it; the site makes one at its first start."""
     site.start().stop()
+    tell_keys(victim, site)
+
+
+def tell_keys(victim, site):
     chain, key = (os.open(site.state / "keys" / name, os.O_RDONLY) for name in ("self-signed.pem", "self-signed.key"))
     victim.tell("keypair", id=b"default", fallback=1, origin=b"self-signed.key", chain=chain, key=key)
     victim.tell("keypairs_end")

@@ -19,6 +19,9 @@ bool io_pread_all(int fd, void *p, size_t n, off_t at);
 bool io_read_file(int dirfd, const char *path, struct buf *b);
 bool io_read_fd(int fd, struct buf *b);
 /* Closes *fd unless it is -1, and sets it to -1. */
+/* A descriptor of /proc/self/fd, through which a file without a name gets one (linkat) after the root was closed; -1 with errno. No
+ * ".." leads out of it, unless we may not mount (a container that keeps CAP_SYS_ADMIN from us): then it is the plain directory. */
+int io_open_fds(void);
 void io_close(int *fd);
 bool io_nonblock(int fd);
 
