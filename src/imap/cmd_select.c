@@ -1,8 +1,8 @@
 /* cmd_select.c - SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 6.3.2, 6.3.3, 6.4.1, 6.4.2; RFC 3501 for RECENT,
  * UNSEEN; CONDSTORE, QRESYNC: RFC 7162 3.1.8, 3.2.5).
  *
- * SELECT: the store takes in what waits, then the view is filled in slices from snapshots. What changes between two
- * slices is found by the first look for updates, for that starts at the MODSEQ of the first snapshot. */
+ * SELECT: the store takes in what waits, then the view is recalled (boxmem.h) or filled in slices from snapshots (select_fill.c). What
+ * changes between two slices is found by the first look for updates, for that starts at the MODSEQ of the first snapshot. */
 #include "select.h"
 
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include <postern/core/mem.h>
 #include <postern/store/grams.h>
 
+#include "boxmem.h"
 #include "commands.h"
 #include "condstore.h"
 #include "context.h"
@@ -19,10 +20,6 @@
 #include "recent.h"
 #include "rights.h"
 #include "sync.h"
-
-enum {
-	MESSAGES_PER_STEP = 20000,
-};
 
 void
 select_close(struct imap_session *s)
@@ -87,6 +84,7 @@ struct select_args {
 	bool resyncs;
 	struct qresync qresync;
 	struct resync resync;
+	uint32_t unseen; /* the first UID without \Seen; BOXMEM_UNKNOWN: to be looked for */
 };
 
 static void
@@ -154,42 +152,6 @@ begin_box(struct imap_session *s, struct command *c, struct store_view *v, struc
 	return true;
 }
 
-/* Whether from this message on there is one with every UID, the last below UIDNEXT. What lies below it is in the view, and maybe
- * more that went since the step before; so the rest is never counted too large, and cannot be more than there are UIDs. */
-static bool
-is_dense(const struct view *view, const struct store_mailbox *header, uint32_t uid)
-{
-	return header->uidnext > uid && header->messages > view->count
-	    && header->messages - view->count == header->uidnext - uid;
-}
-
-/* Fills the view, some messages at a time; true when all are in. Where no UID is missing nothing needs to be walked. */
-static bool
-fill(struct imap_session *s, struct store_view *v)
-{
-	struct selected *box = s->box;
-	struct store_mailbox header;
-	struct store_message m;
-	struct store_scan scan;
-	unsigned n = 0;
-	bool more;
-
-	if (view_next_uid(&box->view) == 0 || !store_mailbox(v, box->mailbox, &header))
-		return true;
-	store_scan_open(&scan, v, box->mailbox, view_next_uid(&box->view));
-	more = store_scan_next(&scan, &m);
-	if (more && is_dense(&box->view, &header, m.uid)) {
-		view_append(&box->view, m.uid, header.uidnext - 1);
-		more = false;
-	}
-	for (; more && n < MESSAGES_PER_STEP; n++) {
-		view_append(&box->view, m.uid, m.uid);
-		more = store_scan_next(&scan, &m);
-	}
-	store_scan_close(&scan);
-	return !more;
-}
-
 static void
 mark_recent(struct imap_session *s, uint32_t uidnext)
 {
@@ -210,9 +172,13 @@ mark_recent(struct imap_session *s, uint32_t uidnext)
 
 /* RFC 3501 6.3.1: UNSEEN tells the first message without \Seen, by its number. */
 static void
-write_unseen(struct imap_session *s, struct store_view *v)
+write_unseen(struct imap_session *s, struct select_args *a, struct store_view *v)
 {
-	uint32_t seq = view_seq(&s->box->view, store_first_unseen(v, s->box->mailbox));
+	uint32_t seq;
+
+	if (a->unseen == BOXMEM_UNKNOWN)
+		a->unseen = store_first_unseen(v, s->box->mailbox);
+	seq = view_seq(&s->box->view, a->unseen);
 
 	if (seq != 0)
 		buf_addf(&s->out, "* OK [UNSEEN %u] first unseen message\r\n", seq);
@@ -224,7 +190,7 @@ write_box(struct imap_session *s, struct command *c, struct store_view *v, const
 	sync_write_flags(s, v);
 	sync_write_exists(s);
 	if (!s->rev2 && !s->uidonly)
-		write_unseen(s, v);
+		write_unseen(s, c->args, v);
 	buf_addf(&s->out, "* OK [UIDVALIDITY %u] UIDs are good\r\n", s->box->uidvalidity);
 	buf_addf(&s->out, "* OK [UIDNEXT %u] next UID\r\n", header->uidnext);
 	condstore_write_highest(s, s->box->modseq);
@@ -294,6 +260,7 @@ begin_resync(struct imap_session *s, struct command *c, struct store_view *v)
 static enum step
 finish(struct imap_session *s, struct command *c, struct store_view *v)
 {
+	const struct select_args *a = c->args;
 	struct store_mailbox header;
 
 	if (!store_mailbox(v, s->box->mailbox, &header)) {
@@ -302,6 +269,7 @@ finish(struct imap_session *s, struct command *c, struct store_view *v)
 	}
 	mark_recent(s, header.uidnext);
 	write_box(s, c, v, &header);
+	boxmem_keep(&header, s->box->modseq, &s->box->view, a->unseen);
 	s->box->watch = store_watch_start(s->setup.user, s->box->mailbox, on_event, s);
 	s->state = IN_SELECTED;
 	return begin_resync(s, c, v);
@@ -318,7 +286,7 @@ fill_step(struct imap_session *s, struct command *c)
 		select_close(s);
 		return done_unreadable(s, c, &e);
 	}
-	if (fill(s, v))
+	if (select_fill(s->box, v))
 		step = finish(s, c, v);
 	store_view_close(v);
 	return step;
@@ -329,19 +297,23 @@ open_step(struct imap_session *s, struct command *c)
 {
 	struct err e;
 	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct select_args *a = c->args;
+	enum step step = STEP_MORE;
 	struct selected *box;
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
 	box = NEW(struct selected);
-	if (begin_box(s, c, v, box)) {
-		c->step = fill_step;
+	if (!begin_box(s, c, v, box)) {
 		store_view_close(v);
-		return STEP_MORE;
+		free(box);
+		return done_no(c, "NONEXISTENT", "no such mailbox");
 	}
+	c->step = fill_step;
+	if (select_recall(box, v, &a->unseen))
+		step = finish(s, c, v);
 	store_view_close(v);
-	free(box);
-	return done_no(c, "NONEXISTENT", "no such mailbox");
+	return step;
 }
 
 static void

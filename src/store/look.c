@@ -151,6 +151,15 @@ stop_at_foreign(void *ctx, const char *name)
 	return !mark->found;
 }
 
+bool
+look_is_needless(struct store_user *u, uint32_t mailbox, const struct mdir *d)
+{
+	const struct seen *seen = seen_get(&u->seen, mailbox);
+
+	return mtime_trusted(seen->cur_mtime, seen->at, path_mtime(d->cur), seen->ours)
+	    && mtime_trusted(seen->new_mtime, seen->at, path_mtime(d->fresh), false);
+}
+
 static bool
 must_compare(struct work *w, const struct mbox *m, struct mdir *d)
 {

@@ -175,6 +175,8 @@ void ingest_after(struct work *w, struct arrival *arrivals);
 
 /* look.c and compare.c */
 bool look_prepare(struct work *w, uint32_t mailbox);
+/* True when neither directory needs to be read; in the loop, while no work runs that has to do with directories. */
+bool look_is_needless(struct store_user *u, uint32_t mailbox, const struct mdir *d);
 void look_apply(struct txn *t);
 void look_after(struct work *w);
 void looks_free(struct work *w);

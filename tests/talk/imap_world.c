@@ -21,6 +21,7 @@
 #include <postern/store/user.h>
 
 #include "compress.h"
+#include "boxmem.h"
 #include "recent.h"
 
 static const struct str mechs[] = { STR_INIT("PLAIN") };
@@ -469,5 +470,6 @@ world_fini(struct world *w)
 	buf_fini(&w->log);
 	buf_fini(&w->comment);
 	recent_forget();
+	boxmem_forget();
 	clock_real();
 }
