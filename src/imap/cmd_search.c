@@ -14,7 +14,8 @@
 
 enum {
 	MATCHES_PER_STEP = 8000, /* keys asked, messages together */
-	ENVELOPE_COST = 10,      /* an envelope costs as much as so many records */
+	KEYS_COST = 3,           /* the keys of a message cost as much as so many records … */
+	ENVELOPE_COST = 10,      /* … and an envelope */
 };
 
 static enum step walk_step(struct imap_session *s, struct command *c);
@@ -155,7 +156,19 @@ find_id(struct search *q, struct store_view *v)
 	return !q->by_id || store_email_id(v, q->box->mailbox, q->m.uid, &q->email_id);
 }
 
-/* What the cache has of the message may decide, too. */
+/* The keys of the message may decide. */
+static enum truth
+match_keys(struct search *q, struct store_rows_walk *rows)
+{
+	struct str row;
+
+	if (!q->asks_keys || !store_rows_find(rows, q->m.uid, &row) || !mailkeys_read(row, &q->mailkeys))
+		return TRUTH_OPEN;
+	q->level = LEVEL_KEYS;
+	return search_match(q);
+}
+
+/* The envelope in the cache may, too. */
 static enum truth
 match_envelope(struct search *q, struct store_view *v)
 {
@@ -179,8 +192,10 @@ static enum step
 walk(struct search *q, struct command *c, struct store_view *v)
 {
 	struct store_scan scan;
+	struct store_rows_walk rows;
 	enum step step = STEP_MORE;
 
+	store_rows_open(&rows, v, q->box->mailbox, STORE_KEYS);
 	store_scan_open(&scan, v, q->box->mailbox, view_uid(&q->box->view, q->next));
 	for (unsigned n = 0; n < MATCHES_PER_STEP && q->next != 0 && c->step == walk_step; n += q->nkeys) {
 		uint32_t uid = view_uid(&q->box->view, q->next);
@@ -188,6 +203,10 @@ walk(struct search *q, struct command *c, struct store_view *v)
 
 		if (search_may_match(q, v, uid) && store_scan_find(&scan, uid, &q->m) && find_id(q, v))
 			t = search_match(q);
+		if (t == TRUTH_OPEN) {
+			t = match_keys(q, &rows);
+			n += KEYS_COST * q->nkeys;
+		}
 		if (t == TRUTH_OPEN) {
 			t = match_envelope(q, v);
 			n += ENVELOPE_COST * q->nkeys;
@@ -198,6 +217,7 @@ walk(struct search *q, struct command *c, struct store_view *v)
 			decided(q, t);
 	}
 	store_scan_close(&scan);
+	store_rows_close(&rows);
 	return step;
 }
 

@@ -12,7 +12,7 @@
 #include "search.h"
 #include "subject.h"
 
-enum { VERSION = 0xb1, SHARED_MIN = 4 };
+enum { VERSION = 0xb2, SHARED_MIN = 4 };
 
 struct head {
 	uint8_t version;
@@ -145,9 +145,33 @@ put_text(struct buf *out, size_t from, size_t texts, struct str text)
 		buf_add(out, text);
 }
 
-static void
+/* The lists of FROM, TO, CC, BCC, each whole; all empty when they are too long together. */
+static bool
+put_addresses(struct buf *out, size_t from, size_t texts, const struct mime_envelope *e)
+{
+	static const enum search_field fields[] = { FIELD_FROM, FIELD_TO, FIELD_CC, FIELD_BCC };
+	enum { FIELDS = sizeof(fields) / sizeof(*fields) };
+	size_t ends[FIELDS + 1] = { 0 };
+	struct buf text;
+	bool whole;
+
+	buf_init(&text, SIZE_MAX);
+	for (size_t i = 0; i < FIELDS; i++) {
+		search_fold_field(&text, e, fields[i]);
+		ends[i + 1] = text.n;
+	}
+	whole = text.n <= MAILKEYS_ADDRESSES_MAX;
+	for (size_t i = 0; i < FIELDS; i++)
+		put_text(out, from, texts, whole ? str_sub(buf_str(&text), ends[i], ends[i + 1]) : STR(""));
+	buf_fini(&text);
+	return whole;
+}
+
+/* True when the addresses are all there. */
+static bool
 put_texts(struct buf *out, size_t from, const struct mime_envelope *e, struct str base)
 {
+	bool whole;
 	const struct addrlist *const mailbox[] = { &e->from, &e->to, &e->cc };
 	const struct addrlist *const display[] = { &e->from, &e->to };
 	size_t texts = out->n;
@@ -156,6 +180,7 @@ put_texts(struct buf *out, size_t from, const struct mime_envelope *e, struct st
 	buf_init(&text, SIZE_MAX);
 	search_fold_text(&text, e->subject);
 	put_text(out, from, texts, buf_str(&text));
+	whole = put_addresses(out, from, texts, e);
 	put_text(out, from, texts, base);
 	for (size_t i = 0; i < 3; i++) {
 		buf_clear(&text);
@@ -168,6 +193,7 @@ put_texts(struct buf *out, size_t from, const struct mime_envelope *e, struct st
 		put_text(out, from, texts, buf_str(&text));
 	}
 	buf_fini(&text);
+	return whole;
 }
 
 void
@@ -189,7 +215,8 @@ mailkeys_write(struct buf *out, const struct mime_envelope *e)
 		h.subject = hash_of(buf_str(&base)) | 1; /* never 0 */
 	buf_add(out, str_from(&h, sizeof(h)));
 	buf_add(out, buf_str(&ids));
-	put_texts(out, from, e, buf_str(&base));
+	if (put_texts(out, from, e, buf_str(&base)))
+		out->p[from + offsetof(struct head, flags)] |= MAILKEYS_WHOLE;
 	buf_fini(&base);
 	buf_fini(&ids);
 }

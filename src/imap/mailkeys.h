@@ -29,6 +29,7 @@
 #include <postern/store/read.h>
 
 enum {
+	MAILKEYS_ADDRESSES_MAX = 1000,  /* octets of all lists of addresses; longer ones are looked for in the envelope */
 	MAILKEYS_REFERENCES_MAX = 1000, /* Message-IDs of one References field: the last ones count */
 };
 
@@ -37,11 +38,16 @@ enum mailkeys_flag {
 	MAILKEYS_REPLY = 2, /* the subject says so, or that it is a forward (RFC 5256 2.1) */
 	MAILKEYS_ID = 4,    /* there is a valid Message-ID */
 	MAILKEYS_SUBJECT = 8, /* there is a Subject field */
-	MAILKEYS_FLAGS = 15,
+	MAILKEYS_WHOLE = 16,  /* the whole lists of addresses are there: they are not too long */
+	MAILKEYS_FLAGS = 31,
 };
 
 enum mailkeys_text {
 	KEY_SUBJECT,      /* the whole, decoded and folded, as SEARCH SUBJECT looks into it */
+	KEY_ALL_FROM,     /* all addresses, as SEARCH FROM looks into them; empty when there is none */
+	KEY_ALL_TO,
+	KEY_ALL_CC,
+	KEY_ALL_BCC,
 	KEY_BASE_SUBJECT, /* RFC 5256 2.1 */
 	KEY_FROM,         /* addr-mailbox of the first address */
 	KEY_TO,

@@ -3,7 +3,7 @@
  * search with more behind it.
  *
  * A key says yes, no, or "not yet": each message is asked with what is at hand (the record), and only while the
- * answer is open more is fetched: envelope, header, text. */
+ * answer is open more is fetched: keys (mailkeys.h), envelope, header, text. */
 #ifndef IMAP_SEARCH_H
 #define IMAP_SEARCH_H
 
@@ -26,7 +26,7 @@ enum {
 	SEARCH_PIECE = 32 * 1024,
 };
 
-enum search_level { LEVEL_RECORD, LEVEL_ENVELOPE, LEVEL_HEADER, LEVEL_TEXT };
+enum search_level { LEVEL_RECORD, LEVEL_KEYS, LEVEL_ENVELOPE, LEVEL_HEADER, LEVEL_TEXT };
 enum truth { TRUTH_NO, TRUTH_YES, TRUTH_OPEN };
 
 enum search_return {
@@ -118,6 +118,7 @@ struct search {
 	unsigned nneedles;
 	unsigned depth;
 	enum search_level deepest; /* any key needs */
+	bool asks_keys;            /* some key is answered by them (mailkeys.h) */
 	/* the walk */
 	struct imap_session *s;
 	struct command *c;
@@ -130,6 +131,7 @@ struct search {
 	bool by_id;                /* an EMAILID key: */
 	struct id email_id;        /* of the message */
 	enum search_level level;   /* what is at hand of the message */
+	struct mailkeys mailkeys;  /* of the cache, at LEVEL_KEYS, while the index is open */
 	const struct mime_envelope *envelope; /* of the cache, while the index is open; else the letter has it */
 	struct letter letter;
 	struct arena folds;        /* of the message under way */
@@ -212,7 +214,7 @@ const struct search_row *search_list_row(void);
 const struct search_row *search_set_row(void);
 enum truth search_match(struct search *q);
 
-/* The envelope that is at hand. */
+/* The envelope that is at hand, at LEVEL_ENVELOPE or deeper. */
 const struct mime_envelope *search_envelope(const struct search *q);
 
 /* search_field.c */

@@ -251,12 +251,18 @@ search_envelope(const struct search *q)
 	return q->envelope != NULL ? q->envelope : q->letter.tree->root->envelope;
 }
 
+/* --- what the keys of the message tell, and else its envelope --- */
+
 /* The day the Date field shows in its own zone; false without such a field. */
 static bool
 sent_day(const struct search *q, int64_t *day)
 {
 	struct date d;
 
+	if (q->level == LEVEL_KEYS) {
+		*day = q->mailkeys.day;
+		return q->mailkeys.flags & MAILKEYS_DATED;
+	}
 	if (!date_parse_mail(search_envelope(q)->date, &d))
 		return false;
 	*day = date_day(d);
@@ -290,31 +296,56 @@ match_sentsince(struct search *q, const struct search_key *k)
 static enum truth
 match_subject(struct search *q, const struct search_key *k)
 {
+	const struct mailkeys *known = &q->mailkeys;
+
+	if (q->level == LEVEL_KEYS)
+		return truth(known->flags & MAILKEYS_SUBJECT && search_contains(known->text[KEY_SUBJECT], k->needle));
 	return truth(search_envelope(q)->subject.p != NULL && search_in_field(q, FIELD_SUBJECT, k->needle));
+}
+
+static enum truth
+match_addresses(struct search *q, const struct search_key *k, const struct addrlist *list, enum search_field field)
+{
+	return truth(list->n > 0 && search_in_field(q, field, k->needle));
+}
+
+/* Lists that are too long are not in the keys. */
+static enum truth
+match_known(const struct search *q, const struct search_key *k, enum mailkeys_text text)
+{
+	struct str known = q->mailkeys.text[text];
+
+	if (!(q->mailkeys.flags & MAILKEYS_WHOLE))
+		return TRUTH_OPEN;
+	return truth(known.n > 0 && search_contains(known, k->needle));
 }
 
 static enum truth
 match_from(struct search *q, const struct search_key *k)
 {
-	return truth(search_envelope(q)->from.n > 0 && search_in_field(q, FIELD_FROM, k->needle));
+	return q->level == LEVEL_KEYS ? match_known(q, k, KEY_ALL_FROM)
+				      : match_addresses(q, k, &search_envelope(q)->from, FIELD_FROM);
 }
 
 static enum truth
 match_to(struct search *q, const struct search_key *k)
 {
-	return truth(search_envelope(q)->to.n > 0 && search_in_field(q, FIELD_TO, k->needle));
+	return q->level == LEVEL_KEYS ? match_known(q, k, KEY_ALL_TO)
+				      : match_addresses(q, k, &search_envelope(q)->to, FIELD_TO);
 }
 
 static enum truth
 match_cc(struct search *q, const struct search_key *k)
 {
-	return truth(search_envelope(q)->cc.n > 0 && search_in_field(q, FIELD_CC, k->needle));
+	return q->level == LEVEL_KEYS ? match_known(q, k, KEY_ALL_CC)
+				      : match_addresses(q, k, &search_envelope(q)->cc, FIELD_CC);
 }
 
 static enum truth
 match_bcc(struct search *q, const struct search_key *k)
 {
-	return truth(search_envelope(q)->bcc.n > 0 && search_in_field(q, FIELD_BCC, k->needle));
+	return q->level == LEVEL_KEYS ? match_known(q, k, KEY_ALL_BCC)
+				      : match_addresses(q, k, &search_envelope(q)->bcc, FIELD_BCC);
 }
 
 static enum truth
@@ -342,15 +373,15 @@ match_text(struct search *q, const struct search_key *k)
 static const struct search_row rows[] = {
 	KEY("ALL", search_parse_nothing_more, match_all, LEVEL_RECORD),
 	FLAG("ANSWERED", STORE_ANSWERED),
-	KEY("BCC", search_parse_needle, match_bcc, LEVEL_ENVELOPE),
+	KEY("BCC", search_parse_needle, match_bcc, LEVEL_KEYS),
 	KEY("BEFORE", search_parse_date, match_before, LEVEL_RECORD),
 	KEY("BODY", search_parse_text, match_text, LEVEL_TEXT),
-	KEY("CC", search_parse_needle, match_cc, LEVEL_ENVELOPE),
+	KEY("CC", search_parse_needle, match_cc, LEVEL_KEYS),
 	FLAG("DELETED", STORE_DELETED),
 	FLAG("DRAFT", STORE_DRAFT),
 	ROW("EMAILID", search_parse_object, match_emailid, LEVEL_RECORD, 0, "RFC 8474 6", "OBJECTID"),
 	FLAG("FLAGGED", STORE_FLAGGED),
-	KEY("FROM", search_parse_needle, match_from, LEVEL_ENVELOPE),
+	KEY("FROM", search_parse_needle, match_from, LEVEL_KEYS),
 	KEY("HEADER", search_parse_header, match_header, LEVEL_HEADER),
 	KEY("KEYWORD", search_parse_keyword, match_keyword, LEVEL_RECORD),
 	KEY("LARGER", search_parse_number, match_larger, LEVEL_RECORD),
@@ -367,15 +398,15 @@ static const struct search_row rows[] = {
 	ROW("SAVEDON", search_parse_date, match_savedon, LEVEL_RECORD, 0, "RFC 8514 4.3", "SAVEDATE"),
 	ROW("SAVEDSINCE", search_parse_date, match_savedsince, LEVEL_RECORD, 0, "RFC 8514 4.3", "SAVEDATE"),
 	FLAG("SEEN", STORE_SEEN),
-	KEY("SENTBEFORE", search_parse_date, match_sentbefore, LEVEL_ENVELOPE),
-	KEY("SENTON", search_parse_date, match_senton, LEVEL_ENVELOPE),
-	KEY("SENTSINCE", search_parse_date, match_sentsince, LEVEL_ENVELOPE),
+	KEY("SENTBEFORE", search_parse_date, match_sentbefore, LEVEL_KEYS),
+	KEY("SENTON", search_parse_date, match_senton, LEVEL_KEYS),
+	KEY("SENTSINCE", search_parse_date, match_sentsince, LEVEL_KEYS),
 	KEY("SINCE", search_parse_date, match_since, LEVEL_RECORD),
 	KEY("SMALLER", search_parse_number, match_smaller, LEVEL_RECORD),
-	KEY("SUBJECT", search_parse_needle, match_subject, LEVEL_ENVELOPE),
+	KEY("SUBJECT", search_parse_needle, match_subject, LEVEL_KEYS),
 	KEY("TEXT", search_parse_text, match_text, LEVEL_TEXT),
 	ROW("THREADID", search_parse_object, match_nothing, LEVEL_RECORD, 0, "RFC 8474 6", "OBJECTID"),
-	KEY("TO", search_parse_needle, match_to, LEVEL_ENVELOPE),
+	KEY("TO", search_parse_needle, match_to, LEVEL_KEYS),
 	KEY("UID", search_parse_uid, match_set, LEVEL_RECORD),
 	NO_FLAG("UNANSWERED", STORE_ANSWERED),
 	NO_FLAG("UNDELETED", STORE_DELETED),

@@ -5,7 +5,7 @@
 static bool
 has_needle(const struct search_key *k)
 {
-	return k->row->level >= LEVEL_ENVELOPE && k->needle.n >= STORE_GRAM_SIZE;
+	return k->row->level >= LEVEL_KEYS && k->needle.n >= STORE_GRAM_SIZE;
 }
 
 static unsigned

@@ -207,7 +207,7 @@ keys(void **state)
 	(void)state;
 	make(str_of(header), &made);
 	assert_true(mailkeys_read(buf_str(&made.keys), &k));
-	assert_int_equal(k.flags, MAILKEYS_DATED | MAILKEYS_REPLY | MAILKEYS_ID | MAILKEYS_SUBJECT);
+	assert_int_equal(k.flags, MAILKEYS_FLAGS);
 	assert_int_equal(k.sent, 1795131000);
 	assert_int_equal(k.day, 1795131000 / 86400 + 1); /* in its own zone it is the next day already */
 	assert_memory_equal(k.text[KEY_SUBJECT].p, "RE: [LIST]", 10);
@@ -215,6 +215,8 @@ keys(void **state)
 	assert_true(str_ends(k.text[KEY_BASE_SUBJECT], STR("E AND MORE")));
 	assert_memory_equal(k.text[KEY_BASE_SUBJECT].p, "GRU", 3);
 	assert_true(str_eq(k.text[KEY_TO], STR("ALICE")));
+	assert_true(str_starts(k.text[KEY_ALL_TO], STR("ALICE EXAMPLE <ALICE@")));
+	assert_int_equal(k.text[KEY_ALL_CC].n, 0);
 	assert_true(str_eq(k.text[KEY_DISPLAY_TO], STR("ALICE EXAMPLE")));
 	assert_int_equal(k.text[KEY_CC].n, 0);
 	assert_int_equal(k.nreferences, 3);
@@ -222,10 +224,42 @@ keys(void **state)
 	unmake(&made);
 	make(STR("In-Reply-To: <one@x.test> <two@x.test>\r\nMessage-ID: <c@x>\r\n\r\n"), &made);
 	assert_true(mailkeys_read(buf_str(&made.keys), &other));
-	assert_int_equal(other.flags, MAILKEYS_ID);
+	assert_int_equal(other.flags, MAILKEYS_ID | MAILKEYS_WHOLE);
 	assert_int_equal(other.nreferences, 1);
 	assert_int_equal(other.subject, 0);
 	unmake(&made);
+}
+
+/* Long lists of addresses would make every walk over the keys long. */
+static void
+long_lists(void **state)
+{
+	struct buf header;
+	struct store_made made;
+	struct mailkeys k;
+
+	(void)state;
+	buf_init(&header, SIZE_MAX);
+	buf_add_cstr(&header, "From: a@x.test\r\nTo: a@x.test");
+	while (header.n < MAILKEYS_ADDRESSES_MAX)
+		buf_add_cstr(&header, ",\r\n b@x.test");
+	buf_add_cstr(&header, "\r\n\r\n");
+	make(buf_str(&header), &made);
+	assert_true(mailkeys_read(buf_str(&made.keys), &k));
+	assert_int_equal(k.flags, MAILKEYS_WHOLE);
+	assert_true(str_starts(k.text[KEY_ALL_TO], STR(" A@X.TEST")) || k.text[KEY_ALL_TO].n > 0);
+	unmake(&made);
+	buf_cut(&header, header.n - 4);
+	for (int i = 0; i < 50; i++)
+		buf_add_cstr(&header, ",\r\n b@x.test");
+	buf_add_cstr(&header, "\r\n\r\n");
+	make(buf_str(&header), &made);
+	assert_true(mailkeys_read(buf_str(&made.keys), &k));
+	assert_int_equal(k.flags, 0);
+	assert_int_equal(k.text[KEY_ALL_FROM].n + k.text[KEY_ALL_TO].n, 0);
+	assert_true(str_eq(k.text[KEY_TO], STR("A")));
+	unmake(&made);
+	buf_fini(&header);
 }
 
 static void
@@ -315,6 +349,7 @@ main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(strings_are_shared),
 		cmocka_unit_test(keys),
+		cmocka_unit_test(long_lists),
 		cmocka_unit_test(damaged),
 	};
 	int failed;
