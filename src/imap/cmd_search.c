@@ -162,7 +162,7 @@ match_keys(struct search *q, struct store_rows_walk *rows)
 {
 	struct str row;
 
-	if (!q->asks_keys || !store_rows_find(rows, q->m.uid, &row) || !mailkeys_read(row, &q->mailkeys))
+	if (!q->asks_keys || !store_rows_find(rows, q->m.uid, &row) || !mailkeys_read_first(row, &q->mailkeys, q->texts))
 		return TRUTH_OPEN;
 	q->level = LEVEL_KEYS;
 	return search_match(q);

@@ -277,8 +277,8 @@ get_text(struct reading *r)
 	return STR("");
 }
 
-bool
-mailkeys_read(struct str record, struct mailkeys *k)
+static bool
+read_texts(struct str record, struct mailkeys *k, enum mailkeys_text end, bool *whole)
 {
 	struct reading r = { record.p, record.p, record.p + record.n, true };
 	const char *id;
@@ -298,9 +298,26 @@ mailkeys_read(struct str record, struct mailkeys *k)
 	if (h.flags & MAILKEYS_ID && (id = take(&r, sizeof(k->id))) != r.end)
 		memcpy(&k->id, id, sizeof(k->id));
 	k->references = take(&r, h.references * sizeof(uint64_t));
-	for (size_t i = 0; i < KEY_TEXTS; i++)
+	for (int i = 0; i < (int)end; i++)
 		k->text[i] = get_text(&r);
-	return r.ok && r.p == r.end;
+	*whole = r.p == r.end;
+	return r.ok;
+}
+
+bool
+mailkeys_read_first(struct str record, struct mailkeys *k, enum mailkeys_text end)
+{
+	bool whole;
+
+	return read_texts(record, k, end, &whole);
+}
+
+bool
+mailkeys_read(struct str record, struct mailkeys *k)
+{
+	bool whole;
+
+	return read_texts(record, k, KEY_TEXTS, &whole) && whole;
 }
 
 uint64_t

@@ -72,6 +72,8 @@ struct mailkeys {
 void mailkeys_write(struct buf *out, const struct mime_envelope *e);
 /* False when the bytes are no such record: another version, or damaged. */
 bool mailkeys_read(struct str record, struct mailkeys *k);
+/* The same, but only the texts before this one: the others are left as they were. */
+bool mailkeys_read_first(struct str record, struct mailkeys *k, enum mailkeys_text end);
 uint64_t mailkeys_reference(const struct mailkeys *k, size_t i);
 /* RFC 5256 2.2: the Date field as an instant, else INTERNALDATE. */
 int64_t mailkeys_sent(const struct mailkeys *k, const struct store_message *m);

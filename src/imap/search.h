@@ -50,6 +50,7 @@ struct search_row {
 	void (*parse)(struct lex *l, struct search *q, struct search_key *k);
 	enum truth (*match)(struct search *q, const struct search_key *k);
 	enum search_level level; /* where its answer is known */
+	enum mailkeys_text text; /* LEVEL_KEYS: the text behind the last one that it looks into */
 	uint32_t flag;           /* for keys that ask for one */
 	const char *rfc;
 	const char *capability;
@@ -118,7 +119,8 @@ struct search {
 	unsigned nneedles;
 	unsigned depth;
 	enum search_level deepest; /* any key needs */
-	bool asks_keys;            /* some key is answered by them (mailkeys.h) */
+	bool asks_keys;            /* some key is answered by them (mailkeys.h): … */
+	enum mailkeys_text texts;  /* … the texts before this one */
 	/* the walk */
 	struct imap_session *s;
 	struct command *c;

@@ -362,7 +362,12 @@ match_text(struct search *q, const struct search_key *k)
 
 #define ROW(name, parse, match, level, flag, rfc, capability)                                                          \
 	{                                                                                                              \
-		STR_INIT(name), parse, match, level, flag, rfc, capability                                             \
+		STR_INIT(name), parse, match, level, 0, flag, rfc, capability                                          \
+	}
+/* behind: the text behind the one that is looked into. */
+#define STRING(name, match, behind)                                                                                    \
+	{                                                                                                              \
+		STR_INIT(name), search_parse_needle, match, LEVEL_KEYS, behind, 0, "RFC 9051 6.4.4", NULL              \
 	}
 #define FLAG(name, flag) ROW(name, search_parse_nothing_more, match_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4", NULL)
 #define NO_FLAG(name, flag)                                                                                            \
@@ -373,15 +378,15 @@ match_text(struct search *q, const struct search_key *k)
 static const struct search_row rows[] = {
 	KEY("ALL", search_parse_nothing_more, match_all, LEVEL_RECORD),
 	FLAG("ANSWERED", STORE_ANSWERED),
-	KEY("BCC", search_parse_needle, match_bcc, LEVEL_KEYS),
+	STRING("BCC", match_bcc, KEY_BASE_SUBJECT),
 	KEY("BEFORE", search_parse_date, match_before, LEVEL_RECORD),
 	KEY("BODY", search_parse_text, match_text, LEVEL_TEXT),
-	KEY("CC", search_parse_needle, match_cc, LEVEL_KEYS),
+	STRING("CC", match_cc, KEY_ALL_BCC),
 	FLAG("DELETED", STORE_DELETED),
 	FLAG("DRAFT", STORE_DRAFT),
 	ROW("EMAILID", search_parse_object, match_emailid, LEVEL_RECORD, 0, "RFC 8474 6", "OBJECTID"),
 	FLAG("FLAGGED", STORE_FLAGGED),
-	KEY("FROM", search_parse_needle, match_from, LEVEL_KEYS),
+	STRING("FROM", match_from, KEY_ALL_TO),
 	KEY("HEADER", search_parse_header, match_header, LEVEL_HEADER),
 	KEY("KEYWORD", search_parse_keyword, match_keyword, LEVEL_RECORD),
 	KEY("LARGER", search_parse_number, match_larger, LEVEL_RECORD),
@@ -403,10 +408,10 @@ static const struct search_row rows[] = {
 	KEY("SENTSINCE", search_parse_date, match_sentsince, LEVEL_KEYS),
 	KEY("SINCE", search_parse_date, match_since, LEVEL_RECORD),
 	KEY("SMALLER", search_parse_number, match_smaller, LEVEL_RECORD),
-	KEY("SUBJECT", search_parse_needle, match_subject, LEVEL_KEYS),
+	STRING("SUBJECT", match_subject, KEY_ALL_FROM),
 	KEY("TEXT", search_parse_text, match_text, LEVEL_TEXT),
 	ROW("THREADID", search_parse_object, match_nothing, LEVEL_RECORD, 0, "RFC 8474 6", "OBJECTID"),
-	KEY("TO", search_parse_needle, match_to, LEVEL_KEYS),
+	STRING("TO", match_to, KEY_ALL_CC),
 	KEY("UID", search_parse_uid, match_set, LEVEL_RECORD),
 	NO_FLAG("UNANSWERED", STORE_ANSWERED),
 	NO_FLAG("UNDELETED", STORE_DELETED),

@@ -119,7 +119,10 @@ search_parse_key(struct lex *l, struct search *q, struct search_key *k)
 		k->row->parse(l, q, k);
 	if (lex_ok(l) && k->row->level > q->deepest)
 		q->deepest = k->row->level;
-	q->asks_keys |= lex_ok(l) && k->row->level == LEVEL_KEYS;
+	if (lex_ok(l) && k->row->level == LEVEL_KEYS)
+		q->asks_keys = true;
+	if (lex_ok(l) && k->row->text > q->texts)
+		q->texts = k->row->text;
 	q->depth--;
 }
 

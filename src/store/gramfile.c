@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const table_names[GRAM_TABLES] = { "box", "block", "set", "list" };
 
@@ -27,7 +28,10 @@ open_tables(struct gram_env *f, bool make)
 int
 gram_file_open(struct gram_env *f, const char *path, uint64_t max, bool make)
 {
-	int rc = index_env_open(&f->env, path, max, GRAM_TABLES, MDB_NOMETASYNC);
+	int rc = make || access(path, F_OK) == 0 ? 0 : errno; /* LMDB would make it */
+
+	if (rc == 0)
+		rc = index_env_open(&f->env, path, max, GRAM_TABLES, MDB_NOMETASYNC);
 
 	if (rc == 0)
 		rc = open_tables(f, make);

@@ -217,6 +217,8 @@ keys(void **state)
 	assert_true(str_eq(k.text[KEY_TO], STR("ALICE")));
 	assert_true(str_starts(k.text[KEY_ALL_TO], STR("ALICE EXAMPLE <ALICE@")));
 	assert_int_equal(k.text[KEY_ALL_CC].n, 0);
+	assert_true(mailkeys_read_first(buf_str(&made.keys), &other, KEY_ALL_FROM));
+	assert_true(str_eq(other.text[KEY_SUBJECT], k.text[KEY_SUBJECT]));
 	assert_true(str_eq(k.text[KEY_DISPLAY_TO], STR("ALICE EXAMPLE")));
 	assert_int_equal(k.text[KEY_CC].n, 0);
 	assert_int_equal(k.nreferences, 3);
@@ -234,32 +236,32 @@ keys(void **state)
 static void
 long_lists(void **state)
 {
-	struct buf header;
+	struct buf head;
 	struct store_made made;
 	struct mailkeys k;
 
 	(void)state;
-	buf_init(&header, SIZE_MAX);
-	buf_add_cstr(&header, "From: a@x.test\r\nTo: a@x.test");
-	while (header.n < MAILKEYS_ADDRESSES_MAX)
-		buf_add_cstr(&header, ",\r\n b@x.test");
-	buf_add_cstr(&header, "\r\n\r\n");
-	make(buf_str(&header), &made);
+	buf_init(&head, SIZE_MAX);
+	buf_add_cstr(&head, "From: a@x.test\r\nTo: a@x.test");
+	while (head.n < MAILKEYS_ADDRESSES_MAX)
+		buf_add_cstr(&head, ",\r\n b@x.test");
+	buf_add_cstr(&head, "\r\n\r\n");
+	make(buf_str(&head), &made);
 	assert_true(mailkeys_read(buf_str(&made.keys), &k));
 	assert_int_equal(k.flags, MAILKEYS_WHOLE);
-	assert_true(str_starts(k.text[KEY_ALL_TO], STR(" A@X.TEST")) || k.text[KEY_ALL_TO].n > 0);
+	assert_true(str_search(k.text[KEY_ALL_TO], STR("<A@X.TEST>")) < 2);
 	unmake(&made);
-	buf_cut(&header, header.n - 4);
+	buf_cut(&head, head.n - 4);
 	for (int i = 0; i < 50; i++)
-		buf_add_cstr(&header, ",\r\n b@x.test");
-	buf_add_cstr(&header, "\r\n\r\n");
-	make(buf_str(&header), &made);
+		buf_add_cstr(&head, ",\r\n b@x.test");
+	buf_add_cstr(&head, "\r\n\r\n");
+	make(buf_str(&head), &made);
 	assert_true(mailkeys_read(buf_str(&made.keys), &k));
 	assert_int_equal(k.flags, 0);
 	assert_int_equal(k.text[KEY_ALL_FROM].n + k.text[KEY_ALL_TO].n, 0);
 	assert_true(str_eq(k.text[KEY_TO], STR("A")));
 	unmake(&made);
-	buf_fini(&header);
+	buf_fini(&head);
 }
 
 static void
