@@ -223,7 +223,7 @@ grams_free(struct store_user *u)
 	grams_close(u);
 	while (u->grams.boxes != NULL)
 		drop_box(u, u->grams.boxes);
-	u->grams = (struct grams){ .file = { NULL } };
+	u->grams = (struct grams){ 0 };
 }
 
 /* --- works --- */
