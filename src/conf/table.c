@@ -153,9 +153,9 @@ const struct conf_key conf_keys[] = {
 		    "something of the content to whoever watches the line and can send the user mail." },
 	{ "imap", "comment", &type_string, "", .high = 1000, .roles = CONF_STORE, AT(imap.comment), .rfc = "5464",
 	    .help = "What every user finds as /shared/comment of the server, by IMAP's METADATA." },
-	{ "imap", "search_index", &type_bool, "yes", .roles = CONF_STORE, .restart = RESTART, AT(imap.search_index), .rfc = "6203",
+	{ "imap", "search_index", &type_bool, "yes", .roles = CONF_STORE, .restart = RESTART, AT(imap.search_index),
 	    .help = "Keep an index of all texts of a mailbox from the first search for words on: searching gets faster the "
-		    "larger the mailbox is, and SEARCH=FUZZY is offered. It takes about a tenth of the space of the mail." },
+		    "larger the mailbox is. It takes about a seventh of the space of the mail that is searched." },
 	{ "imap", "separator", &type_letter, "/", .choices = separators, .roles = CONF_IMAP | CONF_STORE,
 	    AT(imap.separator), .help = "Between the levels of mailbox names, as clients see them." },
 

@@ -120,7 +120,7 @@ struct conf_imap {
 	unsigned processes;
 	bool compress;  /* COMPRESS=DEFLATE is offered; RFC 4978 */
 	struct str comment; /* /shared/comment of the server; RFC 5464 */
-	bool search_index; /* texts are indexed, SEARCH=FUZZY is offered; RFC 6203 */
+	bool search_index; /* texts are indexed for SEARCH */
 	char separator; /* between the levels of mailbox names: '/' or '.' */
 };
 
