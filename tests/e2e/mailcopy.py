@@ -4,8 +4,9 @@ import base64
 import re
 from datetime import datetime
 
+from imapwire import Connection, quoted
+
 BATCH = 20  # messages of one FETCH and of one APPEND
-PIECE = re.compile(rb'\(|\)|"(?:[^"\\]|\\.)*"|~?\{\d+\+?\}|[^\s()]+')
 
 
 def utf7(name):
@@ -15,59 +16,8 @@ def utf7(name):
     return re.sub(r"[^\x20-\x7e]+", run, name.replace("&", "&-")).encode()
 
 
-def quoted(text):
-    return b'"' + re.sub(rb'(["\\])', rb"\\\1", text) + b'"'
-
-
-class Connection:
-    """A client that takes responses apart into atoms, strings and lists."""
-
-    def __init__(self, source, sink, login=None):
-        self.source, self.sink, self.n = source, sink, 0
-        self.response()  # the greeting
-        if login:
-            self.command(b"LOGIN " + b" ".join(quoted(word.encode()) for word in login))
-        self.capabilities = {word.decode() for line in self.command(b"CAPABILITY") for word in line[1:]}
-
-    def response(self):
-        """One response as nested lists; text of a status response is words like any other."""
-        tokens = []
-        while True:
-            line = self.source.readline()
-            assert line.endswith(b"\r\n"), f"the server has closed: {line!r}"
-            for piece in PIECE.findall(line[:-2]):
-                literal = re.fullmatch(rb"~?\{(\d+)\}", piece)
-                tokens.append(("string", self.source.read(int(literal[1]))) if literal else ("word", piece))
-            if not tokens or tokens[-1][0] == "word":
-                return self.nest(iter(tokens))
-
-    def nest(self, tokens):
-        out = []
-        for kind, value in tokens:
-            if kind == "word" and value == b"(":
-                out.append(self.nest(tokens))
-            elif kind == "word" and value == b")":
-                return out
-            elif kind == "word" and value.startswith(b'"'):
-                out.append(re.sub(rb"\\(.)", rb"\1", value[1:-1]))
-            else:
-                out.append(value)
-        return out
-
-    def send(self, data):
-        self.sink.write(data)
-        self.sink.flush()
-
-    def command(self, line):
-        """The untagged responses, without the star."""
-        self.n += 1
-        tag = b"c%d" % self.n
-        self.send(tag + b" " + line + b"\r\n")
-        said = []
-        while (response := self.response())[0] != tag:
-            said.append(response[1:])
-        assert response[1] == b"OK", f"{line[:200]!r}: {response}"
-        return said
+class Side(Connection):
+    """One of the two servers."""
 
     def mailboxes(self):
         """{name as on the wire: separator} of what can be selected."""

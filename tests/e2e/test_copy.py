@@ -1,13 +1,13 @@
 """An account moves from Debian's Dovecot to postern and back over IMAP, byte and flag exact."""
 import random
-import socket
 
 import pytest
 
 import unpacked
 from dovecot import Dovecot
 from mail import lines, message
-from mailcopy import Connection, copy, picture, quoted, utf7
+from imapwire import quoted
+from mailcopy import Side, copy, picture, utf7
 
 pytestmark = pytest.mark.skipif(unpacked.missing("dovecot") is not None, reason=str(unpacked.missing("dovecot")))
 
@@ -62,9 +62,8 @@ def fill(far):
 
 
 def here(site, user):
-    sock = site.tls().wrap_socket(socket.create_connection(("127.0.0.1", site.ports["imaps"]), 60), server_hostname=site.hostname)
-    stream = sock.makefile("rwb")
-    return Connection(stream, stream, (site.address(user), site.password(user)))
+    stream = site.stream()
+    return Side(stream, stream, (site.address(user), site.password(user)))
 
 
 @pytest.fixture
@@ -76,7 +75,7 @@ def dovecot(tmp_path):
 
 def test_an_account_moves_here_and_back(make_site, dovecot):
     site = make_site()
-    old, new = Connection(*dovecot.session("old")), Connection(*dovecot.session("new"))
+    old, new = Side(*dovecot.session("old")), Side(*dovecot.session("new"))
     postern = here(site, "alice")
     assert "MULTIAPPEND" in postern.capabilities and "LITERAL+" in postern.capabilities
     fill(old)

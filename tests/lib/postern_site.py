@@ -315,6 +315,11 @@ class Site:
             client.login(self.address(user), self.password(user))
         return client
 
+    def stream(self, service="imaps", seconds=60):
+        """Bytes to and from a service that begins with TLS."""
+        plain = socket.create_connection(("127.0.0.1", self.ports[service]), seconds)
+        return self.tls().wrap_socket(plain, server_hostname=self.hostname).makefile("rwb")
+
     def inbox(self, user, expect, seconds=20):
         """The whole messages of the user's INBOX, once there are that many."""
         end = deadline(seconds)
