@@ -168,7 +168,26 @@ match_keys(struct search *q, struct store_rows_walk *rows)
 	return search_match(q);
 }
 
-/* The envelope in the cache may, too. */
+/* Keys of header fields that are kept (headlines.h) need no file. */
+static enum truth
+match_lines(struct search *q, const struct cacherow *r)
+{
+	struct buf header;
+	enum truth t;
+
+	if (q->unkept || q->lines == 0 || r->lines.left_out & q->lines)
+		return TRUTH_OPEN;
+	buf_init(&header, SEARCH_HEADER_MAX);
+	headlines_select(&header, &r->lines, q->lines);
+	search_fold_header(q, buf_str(&header));
+	buf_fini(&header);
+	q->level = LEVEL_HEADER;
+	t = search_match(q);
+	q->header = NULL;
+	return t;
+}
+
+/* The envelope in the cache may, too, and the header lines. */
 static enum truth
 match_envelope(struct search *q, struct store_view *v)
 {
@@ -183,6 +202,8 @@ match_envelope(struct search *q, struct store_view *v)
 		return TRUTH_OPEN;
 	q->level = LEVEL_ENVELOPE;
 	t = search_match(q);
+	if (t == TRUTH_OPEN)
+		t = match_lines(q, &r);
 	q->envelope = NULL;
 	return t;
 }

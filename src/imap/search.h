@@ -121,6 +121,8 @@ struct search {
 	enum search_level deepest; /* any key needs */
 	bool asks_keys;            /* some key is answered by them (mailkeys.h): … */
 	enum mailkeys_text texts;  /* … the texts before this one */
+	uint64_t lines;            /* header fields asked for that are kept (headlines.h) … */
+	bool unkept;               /* … and there are others */
 	/* the walk */
 	struct imap_session *s;
 	struct command *c;

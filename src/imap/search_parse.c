@@ -180,8 +180,14 @@ search_parse_text(struct lex *l, struct search *q, struct search_key *k)
 void
 search_parse_header(struct lex *l, struct search *q, struct search_key *k)
 {
+	uint64_t line;
+
 	lex_sp(l);
 	k->word = arena_str(l->arena, lex_astring(l));
+	if (headlines_bits(&k->word, 1, &line))
+		q->lines |= line;
+	else
+		q->unkept = true;
 	search_parse_needle(l, q, k);
 }
 
