@@ -14,6 +14,7 @@
 #include <postern/core/loop.h>
 #include <postern/core/mem.h>
 #include <postern/store/admin.h>
+#include <postern/store/metadata.h>
 #include <postern/store/request.h>
 #include <postern/store/user.h>
 
@@ -128,8 +129,13 @@ read_box(struct store_view *v, const struct store_mailbox *m, struct box *b)
 	size_t n = store_keywords(v, m->number, names);
 	struct store_message message;
 	struct store_scan scan;
+	struct str note;
+	uint64_t value = 0;
 	bool ok = true;
 
+	if (store_metadata(v, m->number, STR(VICTIM_ENTRY), &note))
+		ok = str_u64(note, UINT32_MAX, &value);
+	b->note = (unsigned)value;
 	b->uidvalidity = m->uidvalidity;
 	b->uidnext = m->uidnext;
 	b->modseq = m->highestmodseq;

@@ -24,6 +24,7 @@ struct box {
 	uint32_t uidvalidity;
 	uint32_t uidnext;
 	uint64_t modseq;
+	unsigned note; /* value of its annotation, 0: none */
 	struct entry *entries; /* ascending UIDs */
 	size_t n, cap;
 	uint32_t *history;     /* token by UID, for ever: a UID never means another message */

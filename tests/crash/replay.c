@@ -120,6 +120,9 @@ acknowledge(struct replay *r, char kind, const char *rest)
 	case 'M':
 		ok = sscanf(rest, "%4095s %4095s", a, b) == 2 && apply_copy(&r->m, q, a, b);
 		break;
+	case 'S':
+		model_box(&r->m, q->id)->note = q->flags;
+		break;
 	case 'N':
 		memcpy(model_box(&r->m, q->id)->name, q->name, sizeof q->name);
 		break;
@@ -142,6 +145,8 @@ ask(struct replay *r, char kind, const char *rest)
 		ok = sscanf(rest, "%26s %u %u", q->id, &q->token, &q->flags) == 3;
 	else if (kind == 'f')
 		ok = sscanf(rest, "%26s %4095s %c %u %u", q->id, set, &q->sign, &q->flags, &q->keyword) == 5;
+	else if (kind == 's')
+		ok = sscanf(rest, "%26s %u", q->id, &q->flags) == 2;
 	else if (kind == 'n')
 		ok = sscanf(rest, "%26s %63s", q->id, q->name) == 2;
 	else if (kind == 'e')
@@ -190,7 +195,7 @@ take_line(struct replay *r, const char *line)
 		r->r.kind = 0;
 		return true;
 	default:
-		return strchr("afcmen", line[0]) != NULL ? ask(r, line[0], line + 1) : acknowledge(r, line[0], line + 1);
+		return strchr("afcmens", line[0]) != NULL ? ask(r, line[0], line + 1) : acknowledge(r, line[0], line + 1);
 	}
 }
 
@@ -277,6 +282,9 @@ expect_done(struct expected *x, const struct request *q)
 	case 'm':
 		expect_transfer(x, q);
 		break;
+	case 's':
+		b->note = q->flags;
+		break;
 	case 'n':
 		memcpy(b->name, q->name, sizeof b->name);
 		break;
@@ -321,6 +329,10 @@ match_box(struct expected *x, struct box *b, struct box *found, struct tokens *d
 	if (found == NULL || strcmp(found->name, b->name) != 0) {
 		buf_addf(why, "  %s: %s\n", b->name, found == NULL ? "is gone" : found->name);
 		return false;
+	}
+	if (found->note != b->note) {
+		buf_addf(why, "  %s: annotation %u, not %u\n", b->name, found->note, b->note);
+		ok = false;
 	}
 	for (size_t i = 0; i < b->n; i++) {
 		struct entry *e = box_find(found, b->entries[i].uid);

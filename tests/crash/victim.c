@@ -9,7 +9,8 @@
  *   c BOX SET TO      C BOX SOURCE TO UIDS
  *   m BOX SET TO      M BOX SOURCE TO UIDS
  *   e BOX SET         E BOX UIDS
- *   n BOX NAME        N BOX NAME                    rename */
+ *   n BOX NAME        N BOX NAME                    rename
+ *   s BOX VALUE       S …                           an annotation is set */
 #include "victim.h"
 
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 #include <postern/core/loop.h>
 #include <postern/core/mem.h>
 #include <postern/store/deliver.h>
+#include <postern/store/metadata.h>
 #include <postern/store/request.h>
 #include <postern/store/user.h>
 
@@ -129,7 +131,7 @@ on_done(void *ctx, const struct store_result *r)
 
 	set_text(r->uids, uids);
 	set_text(r->source, source);
-	if (r->code == STORE_OK && (kind == 'F' || kind == 'N'))
+	if (r->code == STORE_OK && (kind == 'F' || kind == 'N' || kind == 'S'))
 		say(l, "%s\n", l->line);
 	else if (r->code == STORE_OK && kind == 'C')
 		say(l, "C %s %s\n", source, uids);
@@ -275,10 +277,24 @@ rename_box(struct victim *l, size_t box)
 }
 
 static void
+annotate(struct victim *l, size_t box)
+{
+	unsigned value = 1 + roll(1000000);
+	char text[16];
+	struct store_annotation a = { STR_INIT(VICTIM_ENTRY), { 0 }, true };
+
+	snprintf(text, sizeof text, "%u", value);
+	a.value = str_of(text);
+	say(l, "s %s %u\n", l->ids[box], value);
+	snprintf(l->line, sizeof l->line, "S");
+	store_set_metadata(l->u, l->boxes[box], &a, 1, done(l));
+}
+
+static void
 one_request(struct victim *l)
 {
 	size_t box = roll((unsigned)l->nboxes);
-	unsigned what = roll(10);
+	unsigned what = roll(11);
 	struct uidset set;
 	char text[2000];
 
@@ -287,6 +303,8 @@ one_request(struct victim *l)
 	set_text(&set, text);
 	if (what == 9 && box > 0)
 		rename_box(l, box);
+	else if (what == 10)
+		annotate(l, box);
 	else if (what < 3 || uidset_empty(&set))
 		append(l, box);
 	else if (what < 5)
