@@ -138,29 +138,44 @@ cmd_getmetadata_run(struct imap_session *s, struct command *c)
 
 /* --- SETMETADATA --- */
 
+enum { LOSERS_MAX = 16 }; /* mailboxes told of that lose a special use; hardly ever more than one has it */
+
 struct set_args {
 	struct metadata_place place;
-	struct store_annotation *all;
+	struct store_annotation *all; /* entries that are kept */
 	size_t n;
+	bool sets_use;                /* /private/specialuse was among them … */
+	struct str use;               /* … with this value */
+	enum store_use to_use;
+	struct str losers[LOSERS_MAX]; /* mailboxes that have this use now */
+	size_t nlosers;
 };
 
 /* entry SP value; value: nstring / literal8 */
 static void
-entry_value(struct lex *l, struct store_annotation *to)
+entry_value(struct lex *l, struct set_args *a)
 {
-	to->entry = lex_entry(l);
-	if (lex_ok(l) && !store_entry_ok(to->entry))
+	struct store_annotation got = { .entry = lex_entry(l) };
+
+	if (lex_ok(l) && !store_entry_ok(got.entry))
 		lex_fail(l, "bad name of an entry");
 	lex_sp(l);
-	to->set = !lex_word(l, "NIL");
-	if (to->set)
-		to->value = lex_string8(l);
+	got.set = !lex_word(l, "NIL");
+	if (got.set)
+		got.value = lex_string8(l);
+	if (a->place.server || !str_eq(got.entry, STR(STORE_ENTRY_USE))) {
+		a->all[a->n++] = got;
+		return;
+	}
+	a->sets_use = true;
+	a->use = got.value;
 }
 
 bool
 cmd_setmetadata_parse(struct lex *l, struct command *c)
 {
 	struct set_args *a = ARENA_NEW(&c->arena, struct set_args);
+	size_t n = 0;
 
 	c->args = a;
 	a->all = arena_array(&c->arena, METADATA_ENTRIES_MAX, sizeof *a->all);
@@ -169,12 +184,23 @@ cmd_setmetadata_parse(struct lex *l, struct command *c)
 	lex_sp(l);
 	lex_want(l, '(');
 	do {
-		if (a->n == METADATA_ENTRIES_MAX)
+		if (n++ == METADATA_ENTRIES_MAX)
 			return lex_fail(l, "too many entries");
-		entry_value(l, &a->all[a->n++]);
+		entry_value(l, a);
 	} while (lex_ok(l) && lex_take(l, ' '));
 	lex_want(l, ')');
 	return lex_ok(l);
+}
+
+/* RFC 6154 5.4: what changed by itself. */
+static void
+tell_losers(struct imap_session *s, const struct set_args *a)
+{
+	for (size_t i = 0; i < a->nlosers; i++) {
+		buf_add_cstr(&s->out, "* METADATA ");
+		out_mailbox(&s->out, a->losers[i], session_names(s));
+		buf_add_cstr(&s->out, " (" STORE_ENTRY_USE " NIL)\r\n");
+	}
 }
 
 static void
@@ -182,6 +208,9 @@ on_set(void *ctx, const struct store_result *r)
 {
 	struct imap_session *s = ctx;
 	struct command *c = command_answered(s);
+
+	if (r->code == STORE_OK)
+		tell_losers(s, c->args);
 
 	if (r->code == STORE_LIMIT)
 		done_no(c, "METADATA TOOMANY", "no room for more annotations");
@@ -192,17 +221,43 @@ on_set(void *ctx, const struct store_result *r)
 	command_finish(s);
 }
 
-/* What is the operator's (shared by all users) or follows from something else. */
+/* What is the operator's, for it is shared by all users. */
 static bool
 is_readonly(const struct set_args *a, struct str entry)
 {
-	return a->place.server ? !str_starts(entry, STR("/private/")) : str_eq(entry, STR("/private/specialuse"));
+	return a->place.server && !str_starts(entry, STR("/private/"));
 }
 
-/* Why not; NULL and nothing in the reply: it may be. */
+/* One attribute that a mailbox can be given (as in CREATE), or none; INBOX is what it is. */
 static bool
-is_refused(struct command *c, const struct set_args *a)
+is_good_use(struct set_args *a)
 {
+	a->to_use = a->use.n > 0 ? use_of_attribute(a->use) : STORE_USE_NONE;
+	if (a->use.n == 0)
+		return true;
+	return a->to_use != STORE_USE_NONE && a->to_use != STORE_USE_ALL && a->to_use != STORE_USE_FLAGGED &&
+	    !str_eq_nocase(a->place.name, STR("INBOX"));
+}
+
+static void
+find_losers(struct store_view *v, struct arena *arena, struct set_args *a, uint32_t mailbox)
+{
+	struct store_entry *entries;
+	size_t n = store_list(v, arena, &entries);
+
+	for (size_t i = 0; i < n && a->nlosers < LOSERS_MAX && a->to_use != STORE_USE_NONE; i++)
+		if (entries[i].use == a->to_use && entries[i].mailbox != 0 && entries[i].mailbox != mailbox)
+			a->losers[a->nlosers++] = entries[i].name;
+}
+
+/* True with the reply set: it may not be. */
+static bool
+is_refused(struct command *c, struct set_args *a)
+{
+	if (a->sets_use && !is_good_use(a)) {
+		done_no(c, "USEATTR", "the mailbox cannot be given this use");
+		return true;
+	}
 	for (size_t i = 0; i < a->n; i++) {
 		if (is_readonly(a, a->all[i].entry)) {
 			done_no(c, "NOPERM", "the entry cannot be changed");
@@ -220,17 +275,20 @@ is_refused(struct command *c, const struct set_args *a)
 enum step
 cmd_setmetadata_run(struct imap_session *s, struct command *c)
 {
-	const struct set_args *a = c->args;
+	struct set_args *a = c->args;
 	struct err e;
 	struct store_view *v = store_view_open(s->setup.user, &e);
 	uint32_t mailbox;
-	bool found;
+	bool ok;
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
-	found = find_place(s, v, c, &a->place, &mailbox);
+	ok = find_place(s, v, c, &a->place, &mailbox) && !is_refused(c, a);
+	if (ok && a->sets_use)
+		find_losers(v, &c->arena, a, mailbox);
 	store_view_close(v);
-	if (!found || is_refused(c, a))
+	if (!ok)
 		return STEP_DONE;
-	return command_wait(c, store_set_metadata(s->setup.user, mailbox, a->all, a->n, (struct store_done){ on_set, s }));
+	return command_wait(c, store_set_metadata(s->setup.user, mailbox, a->all, a->n, a->sets_use ? &a->to_use : NULL,
+	    (struct store_done){ on_set, s }));
 }

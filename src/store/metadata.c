@@ -84,6 +84,9 @@ struct metadata_request {
 	struct arena arena;
 	struct store_annotation *all;
 	size_t n;
+	bool sets_use;
+	enum store_use use;
+	struct uidset losers; /* mailboxes that lose this use */
 	struct buf names; /* for the event: those that were set, each with a NUL behind it */
 };
 
@@ -93,7 +96,7 @@ all_ok(const struct metadata_request *q)
 	for (size_t i = 0; i < q->n; i++)
 		if (!store_entry_ok(q->all[i].entry) || q->all[i].value.n > STORE_VALUE_MAX)
 			return false;
-	return true;
+	return !q->sets_use || q->to != 0;
 }
 
 static bool
@@ -136,6 +139,48 @@ has_room(struct txn *t, const struct metadata_request *q)
 }
 
 static void
+set_use(struct txn *t, uint32_t mailbox, enum store_use use)
+{
+	struct open_mbox *o = txn_mbox(t, mailbox);
+
+	if (o == NULL || o->m.row.use == (uint32_t)use)
+		return;
+	o->m.row.use = (uint32_t)use;
+	o->dirty = true;
+	txn_todo(t, TODO_SIDECAR, mailbox, NULL, NULL);
+}
+
+/* Other mailboxes with the use that is given away. */
+static void
+find_losers(struct txn *t, struct metadata_request *q)
+{
+	struct mbox *m = NEW(struct mbox);
+	MDB_cursor *c = snap_cursor(&t->s, T_MAILBOX);
+	MDB_val key, value;
+	uint32_t number;
+
+	uidset_clear(&q->losers);
+	for (bool more = q->use != STORE_USE_NONE && snap_step(&t->s, c, &key, &value, MDB_FIRST); more;
+	    more = snap_step(&t->s, c, &key, &value, MDB_NEXT))
+		if (key_number(key, &number) && mbox_read(&t->s, number, m) && m->row.use == (uint32_t)q->use && number != q->to)
+			uidset_add(&q->losers, number, number);
+	if (c != NULL)
+		mdb_cursor_close(c);
+	free(m);
+}
+
+static void
+move_use(struct txn *t, struct metadata_request *q)
+{
+	find_losers(t, q);
+	for (uint32_t n = uidset_next(&q->losers, 1); n != 0; n = uidset_next(&q->losers, n + 1))
+		set_use(t, n, STORE_USE_NONE);
+	set_use(t, q->to, q->use);
+	buf_add_cstr(&q->names, STORE_ENTRY_USE);
+	buf_add_char(&q->names, '\0');
+}
+
+static void
 put_one(struct txn *t, struct metadata_request *q, const struct store_annotation *a)
 {
 	if (a->set)
@@ -162,7 +207,10 @@ apply(struct txn *t, struct store_request *r)
 	}
 	for (size_t i = 0; i < q->n; i++)
 		put_one(t, q, &q->all[i]);
-	txn_todo(t, TODO_ANNOTATIONS, q->to, NULL, NULL);
+	if (q->n > 0)
+		txn_todo(t, TODO_ANNOTATIONS, q->to, NULL, NULL);
+	if (q->sets_use)
+		move_use(t, q);
 	r->mailbox = q->to;
 }
 
@@ -175,6 +223,11 @@ events(struct work *w, const struct store_request *r)
 	    .kinds = STORE_EVENT_METADATA,
 	    .entries = buf_str(&q->names),
 	    .by = r->done.ctx });
+	for (uint32_t n = uidset_next(&q->losers, 1); n != 0; n = uidset_next(&q->losers, n + 1))
+		work_event(w, &(struct store_event){ .mailbox = n,
+		    .kinds = STORE_EVENT_METADATA,
+		    .entries = STR(STORE_ENTRY_USE "\0"),
+		    .by = r->done.ctx });
 }
 
 static void
@@ -184,6 +237,7 @@ fini(struct store_request *r)
 
 	arena_fini(&q->arena);
 	buf_fini(&q->names);
+	uidset_fini(&q->losers);
 }
 
 static const struct request_kind kind = {
@@ -192,12 +246,14 @@ static const struct request_kind kind = {
 
 struct store_request *
 store_set_metadata(struct store_user *u, uint32_t mailbox, const struct store_annotation *all, size_t n,
-    struct store_done done)
+    const enum store_use *use, struct store_done done)
 {
 	struct metadata_request *q = (struct metadata_request *)request_new(sizeof *q, &kind, done);
 
 	q->to = mailbox;
 	q->n = n;
+	q->sets_use = use != NULL;
+	q->use = use != NULL ? *use : STORE_USE_NONE;
 	arena_init(&q->arena);
 	buf_init(&q->names, SIZE_MAX);
 	q->all = arena_array(&q->arena, n, sizeof *q->all);

@@ -256,6 +256,15 @@ key_uid(MDB_val k, uint32_t mailbox, uint32_t *uid)
 }
 
 bool
+key_number(MDB_val k, uint32_t *mailbox)
+{
+	if (k.mv_size != 4)
+		return false;
+	*mailbox = (uint32_t)get_be(k.mv_data, 4);
+	return *mailbox != 0;
+}
+
+bool
 key_modseq(MDB_val k, uint32_t mailbox, uint64_t *modseq)
 {
 	if (k.mv_size != 12 || get_be(k.mv_data, 4) != mailbox)

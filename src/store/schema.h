@@ -153,6 +153,8 @@ MDB_val str_val(struct str s);
 struct str val_str(MDB_val v);
 /* The second half of a message or change key if its first is this mailbox; false otherwise. */
 bool key_uid(MDB_val k, uint32_t mailbox, uint32_t *uid);
+/* The mailbox of a key of T_MAILBOX. */
+bool key_number(MDB_val k, uint32_t *mailbox);
 bool key_modseq(MDB_val k, uint32_t mailbox, uint64_t *modseq);
 bool key_seq(MDB_val k, uint64_t *seq);
 

@@ -287,7 +287,7 @@ annotate(struct victim *l, size_t box)
 	a.value = str_of(text);
 	say(l, "s %s %u\n", l->ids[box], value);
 	snprintf(l->line, sizeof l->line, "S");
-	store_set_metadata(l->u, l->boxes[box], &a, 1, done(l));
+	store_set_metadata(l->u, l->boxes[box], &a, 1, NULL, done(l));
 }
 
 static void

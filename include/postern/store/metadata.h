@@ -20,6 +20,9 @@ enum {
 	STORE_METADATA_MAX = 10 * 1024 * 1024, /* bytes of a user's names and values */
 };
 
+/* The entry that stands for the special use of a mailbox; never kept as one. */
+#define STORE_ENTRY_USE "/private/specialuse"
+
 struct store_annotation {
 	struct str entry;
 	struct str value;
@@ -32,8 +35,10 @@ bool store_entry_ok(struct str entry);
 bool store_metadata(struct store_view *v, uint32_t mailbox, struct str entry, struct str *value);
 /* All entries in order; names in the arena, values in the view's memory. */
 size_t store_metadata_list(struct store_view *v, uint32_t mailbox, struct arena *a, struct store_annotation **all);
-/* Sets them, all or none; STORE_LIMIT when there are too many. Watchers hear STORE_EVENT_METADATA with the names. */
+/* Sets them, all or none; STORE_LIMIT when there are too many. use (NULL: it stays): the special use that the mailbox gets
+ * in the same commit; whatever mailbox had it loses it (RFC 6154 4). Watchers hear STORE_EVENT_METADATA with the names,
+ * STORE_ENTRY_USE for a use. */
 struct store_request *store_set_metadata(struct store_user *u, uint32_t mailbox, const struct store_annotation *all,
-    size_t n, struct store_done done);
+    size_t n, const enum store_use *use, struct store_done done);
 
 #endif

@@ -40,7 +40,7 @@ set(struct site *t, uint32_t mailbox, const char *entry, struct str value)
 {
 	struct store_annotation a = { str_of(entry), value, value.p != NULL };
 
-	store_set_metadata(t->u, mailbox, &a, 1, site_done(t));
+	store_set_metadata(t->u, mailbox, &a, 1, NULL, site_done(t));
 	site_wait(t);
 	return t->code;
 }
@@ -93,7 +93,7 @@ set_many(struct site *t, uint32_t mailbox, struct str value)
 		snprintf(names[i], sizeof names[i], "/private/%03zu", i);
 		all[i] = (struct store_annotation){ str_of(names[i]), value, true };
 	}
-	store_set_metadata(t->u, mailbox, all, MANY, site_done(t));
+	store_set_metadata(t->u, mailbox, all, MANY, NULL, site_done(t));
 	site_wait(t);
 	return t->code;
 }
@@ -171,6 +171,42 @@ older_index(void **state)
 	assert_true(has(t, 0, "/private/x", "y"));
 }
 
+static enum store_use
+use_of(struct site *t, const char *name)
+{
+	return site_mailbox(t, site_find(t, name)).use;
+}
+
+/* RFC 6154 5.4: who gets a use takes it from who had it; both know it when the index is lost. */
+static void
+use_moves(void **state)
+{
+	struct site *t = *state;
+	const enum store_use drafts = STORE_USE_DRAFTS, none = STORE_USE_NONE;
+	uint32_t one = create(t, "one"), two = create(t, "two");
+
+	store_set_metadata(t->u, one, NULL, 0, &drafts, site_done(t));
+	site_wait(t);
+	assert_int_equal(use_of(t, "one"), STORE_USE_DRAFTS);
+	store_set_metadata(t->u, two, NULL, 0, &drafts, site_done(t));
+	site_wait(t);
+	assert_int_equal(t->code, STORE_OK);
+	store_settle(t->store);
+	site_check(t);
+	site_close(t);
+	assert_int_equal(unlink(site_path(t, "index.mdb")), 0);
+	site_open(t);
+	assert_true(site_user(t, USER));
+	assert_int_equal(use_of(t, "one"), STORE_USE_NONE);
+	assert_int_equal(use_of(t, "two"), STORE_USE_DRAFTS);
+	store_set_metadata(t->u, site_find(t, "two"), NULL, 0, &none, site_done(t));
+	site_wait(t);
+	assert_int_equal(use_of(t, "two"), STORE_USE_NONE);
+	store_set_metadata(t->u, 0, NULL, 0, &drafts, site_done(t));
+	site_wait(t);
+	assert_int_equal(t->code, STORE_CANNOT);
+}
+
 struct heard {
 	unsigned events;
 	char names[100];
@@ -200,7 +236,7 @@ watchers_hear(void **state)
 	struct store_watch *watch = store_watch_start(t->u, 0, on_event, &h);
 	struct store_done done = site_done(t);
 
-	store_set_metadata(t->u, site_find(t, "INBOX"), a, 2, done);
+	store_set_metadata(t->u, site_find(t, "INBOX"), a, 2, NULL, done);
 	site_wait(t);
 	store_settle(t->store);
 	assert_int_equal(h.events, 1);
@@ -293,6 +329,7 @@ main(void)
 		cmocka_unit_test(file_is_whole_or_nothing),
 		cmocka_unit_test_setup_teardown(user_has_a_share, setup, teardown),
 		cmocka_unit_test_setup_teardown(lost_index, setup, teardown),
+		cmocka_unit_test_setup_teardown(use_moves, setup, teardown),
 		cmocka_unit_test_setup_teardown(older_index, setup, teardown),
 		cmocka_unit_test_setup_teardown(watchers_hear, setup, teardown),
 	};

@@ -222,7 +222,7 @@ do_notes(struct world *w, struct box *b)
 		snprintf(values[i], sizeof values[i], "%u", b->notes[note]);
 		all[i] = (struct store_annotation){ note_name(names[i], note), str_of(values[i]), b->notes[note] != 0 };
 	}
-	store_set_metadata(w->site.u, b->number, all, 2, site_done(&w->site));
+	store_set_metadata(w->site.u, b->number, all, 2, NULL, site_done(&w->site));
 	site_wait(&w->site);
 	assert_int_equal(w->site.code, STORE_OK);
 }
