@@ -265,13 +265,12 @@ walk_step(struct imap_session *s, struct command *c)
 
 /* --- before the walk --- */
 
-/* The ranges live in the command's arena. */
 void
-search_keep_members(struct command *c, struct search_key *k, const struct uidset *set)
+search_keep_members(struct search *q, struct search_key *k, const struct uidset *set)
 {
-	k->members = ARENA_NEW(&c->arena, struct uidset);
+	k->members = ARENA_NEW(&q->sets, struct uidset);
 	k->members->n = set->n;
-	k->members->p = arena_array(&c->arena, set->n + 1, sizeof(*set->p));
+	k->members->p = arena_array(&q->sets, set->n + 1, sizeof(*set->p));
 	if (set->n > 0)
 		memcpy(k->members->p, set->p, set->n * sizeof(*set->p));
 }
@@ -290,7 +289,7 @@ add_named(const struct view *view, const struct seq_set *set, struct uidset *out
 
 /* "$" is looked at as it is: it may be large, and keys are many. */
 static void
-apply_set(struct command *c, struct search *q, struct search_key *k)
+apply_set(struct search *q, struct search_key *k)
 {
 	struct seq_set set = { .r = k->set.r, .n = k->set.n };
 	struct uidset members;
@@ -301,7 +300,7 @@ apply_set(struct command *c, struct search *q, struct search_key *k)
 		add_named(&q->box->view, &set, &members);
 	else
 		view_apply(&q->box->view, &set, SEQ_NUMBERS_THERE, NULL, &members);
-	search_keep_members(c, k, &members);
+	search_keep_members(q, k, &members);
 	q->uses_saved |= k->set.saved;
 	uidset_fini(&members);
 }
@@ -316,12 +315,12 @@ keyword_bit(const struct str *keywords, size_t n, struct str name)
 }
 
 static void
-apply_sets(struct command *c, struct search *q, struct search_key *k)
+apply_sets(struct search *q, struct search_key *k)
 {
 	for (; k != NULL; k = k->next) {
 		if (k->set.r != NULL)
-			apply_set(c, q, k);
-		apply_sets(c, q, k->child);
+			apply_set(q, k);
+		apply_sets(q, k->child);
 	}
 }
 
@@ -398,21 +397,51 @@ search_again(struct imap_session *s, struct command *c, const struct uidset *seq
 	return STEP_MORE;
 }
 
+/* What was found and told in another mailbox is forgotten. */
+static void
+begin_anew(struct search *q)
+{
+	search_forget(q);
+	arena_reset(&q->sets);
+	q->may = (struct search_may){ .n = 0 };
+	q->highest = q->first_modseq = q->last_modseq = 0;
+	q->at = 0;
+	q->at_number = 0;
+}
+
+/* "$" is of the selected mailbox: in others it is as empty as theirs. */
 enum step
-search_begin(struct imap_session *s, struct command *c)
+search_begin_in(struct imap_session *s, struct command *c, struct selected *box)
 {
 	struct search *q = c->args;
 
-	if (q->charset_given && s->utf8)
-		return done_bad(c, "all is UTF-8 since ENABLE UTF8=ACCEPT: no CHARSET"); /* RFC 9755 3 */
-	if (q->bad_charset)
-		return refuse_charset(s, c);
+	begin_anew(q);
 	q->s = s;
-	q->box = s->box;
-	q->saved = &s->box->saved;
-	search_may_begin(q, &c->arena);
-	apply_sets(c, q, q->keys);
+	q->box = box;
+	q->saved = &box->saved;
+	search_may_begin(q, &q->sets);
+	apply_sets(q, q->keys);
 	return search_again(s, c, NULL);
+}
+
+bool
+search_is_refused(struct imap_session *s, struct command *c)
+{
+	const struct search *q = c->args;
+
+	if (q->charset_given && s->utf8)
+		done_bad(c, "all is UTF-8 since ENABLE UTF8=ACCEPT: no CHARSET"); /* RFC 9755 3 */
+	else if (q->bad_charset)
+		refuse_charset(s, c);
+	else
+		return false;
+	return true;
+}
+
+enum step
+search_begin(struct imap_session *s, struct command *c)
+{
+	return search_is_refused(s, c) ? STEP_DONE : search_begin_in(s, c, s->box);
 }
 
 enum step

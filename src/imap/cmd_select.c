@@ -21,11 +21,18 @@
 #include "rights.h"
 #include "sync.h"
 
-void
-select_close(struct imap_session *s)
+struct selected *
+selected_new(uint32_t mailbox)
 {
-	struct selected *box = s->box;
+	struct selected *box = NEW(struct selected);
 
+	box->mailbox = mailbox;
+	return box;
+}
+
+void
+selected_free(struct selected *box)
+{
 	if (box == NULL)
 		return;
 	if (box->watch != NULL)
@@ -38,6 +45,14 @@ select_close(struct imap_session *s)
 	uidset_fini(&box->own);
 	uidset_fini(&box->batches.told);
 	free(box);
+}
+
+void
+select_close(struct imap_session *s)
+{
+	if (s->box == NULL)
+		return;
+	selected_free(s->box);
 	s->box = NULL;
 	if (s->state == IN_SELECTED)
 		s->state = IN_AUTH;

@@ -53,6 +53,7 @@ VERB(setmetadata);
 VERB(getquota);
 enum step cmd_getquotaroot_run(struct imap_session *s, struct command *c);
 VERB(search);
+VERB(esearch);
 VERB(cancelupdate);
 VERB(sort);
 VERB(thread);

@@ -115,12 +115,14 @@ context_add_sorted(struct search *q, const struct mailkeys *k)
 	struct context *x = q->context;
 	struct buf key;
 
-	if (x->failed)
+	if (x->refused != NULL)
 		return;
 	buf_init(&key, SIZE_MAX);
 	sort_write_key((const struct sort *)q, &q->m, k, &key);
 	rank_add(&x->rank, q->m.uid, buf_str(&key));
 	x->failed = !fits_sorted(q->box, x);
+	if (x->failed)
+		x->refused = too_large;
 	buf_fini(&key);
 }
 
@@ -128,7 +130,7 @@ context_add_sorted(struct search *q, const struct mailkeys *k)
 
 /* RFC 5267 4.3: numbers are those at the time of the command. False: too many ranges. */
 static bool
-freeze_keys(struct command *c, struct search *q, struct search_key *k, size_t *left)
+freeze_keys(struct search *q, struct search_key *k, size_t *left)
 {
 	struct uidset uids;
 	bool ok = true;
@@ -140,17 +142,17 @@ freeze_keys(struct command *c, struct search *q, struct search_key *k, size_t *l
 			ok = uids.n <= *left;
 			*left -= ok ? uids.n : 0;
 			if (ok)
-				search_keep_members(c, k, &uids);
+				search_keep_members(q, k, &uids);
 			k->by_uid = true;
 			uidset_fini(&uids);
 		}
-		ok = ok && freeze_keys(c, q, k->child, left);
+		ok = ok && freeze_keys(q, k->child, left);
 	}
 	return ok;
 }
 
 static bool
-freeze(struct context *x, struct command *c)
+freeze(struct context *x)
 {
 	struct search *q = x->search;
 	size_t left = CONTEXT_RANGES_MAX;
@@ -162,7 +164,7 @@ freeze(struct context *x, struct command *c)
 		uidset_copy(&x->saved, q->saved);
 	}
 	q->saved = &x->saved;
-	return freeze_keys(c, q, q->keys, &left);
+	return freeze_keys(q, q->keys, &left);
 }
 
 /* --- from the command --- */
@@ -176,10 +178,10 @@ context_begin(struct imap_session *s, struct command *c)
 		return true;
 	if (*find(s->box, str_from(c->tag, c->tag_size)) != NULL)
 		return false;
-	if (count(s->box) == CONTEXTS_MAX)
-		return true;
 	q->context = NEW(struct context);
 	q->context->search = q;
+	if (count(s->box) == CONTEXTS_MAX)
+		q->context->refused = too_many;
 	q->context->sorted = q->each != NULL;
 	return true;
 }
@@ -220,17 +222,19 @@ context_keep(struct imap_session *s, struct command *c)
 {
 	struct search *q = c->args;
 	struct context *x = q->context;
-	struct context **tail = &s->box->contexts;
+	struct context **tail;
 
 	if (!(q->returns & RETURN_UPDATE))
 		return;
-	if (x == NULL || x->failed || !freeze(x, c)) {
-		context_write_noupdate(s, str_from(c->tag, c->tag_size), x == NULL ? too_many : too_large);
+	if (x->refused == NULL && !freeze(x))
+		x->refused = too_large;
+	if (x->refused != NULL) {
+		context_write_noupdate(s, str_from(c->tag, c->tag_size), x->refused);
 		return;
 	}
 	keep_results(x);
 	take_over(x, c);
-	while (*tail != NULL)
+	for (tail = &s->box->contexts; *tail != NULL;)
 		tail = &(*tail)->next;
 	*tail = x;
 }

@@ -35,6 +35,7 @@ struct context {
 	enum step (*step)(struct imap_session *s, struct context *x); /* what is done next; NULL: nothing */
 	bool asked;               /* the program has answered */
 	bool failed;              /* it cannot be asked any more */
+	const char *refused;      /* why it cannot be one; NULL: it can */
 	struct uidset asks;       /* sequence numbers it is asked for … */
 	uint32_t compared;        /* … up to this one what it said is compared with the results */
 	struct uidset leaving;    /* UIDs that are no results any more: to be told */

@@ -19,6 +19,7 @@ begin_line(struct imap_session *s, const struct context *x, const char *item)
 {
 	buf_add_cstr(&s->out, "* ESEARCH (TAG ");
 	out_quoted(&s->out, context_tag(x));
+	buf_add(&s->out, x->search->correlator);
 	buf_addf(&s->out, ")%s %s (", x->run.uid ? " UID" : "", item);
 }
 

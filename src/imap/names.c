@@ -65,6 +65,15 @@ name_is_normal(struct str utf8)
 }
 
 struct str
+name_of_store(struct arena *a, struct str name)
+{
+	struct str first = str_sub(name, 0, str_find(name, '/'));
+	struct str rest = str_sub(name, first.n, name.n);
+
+	return str_eq_nocase(first, STR("INBOX")) ? arena_strf(a, "INBOX%.*s", STR_ARG(rest)) : name;
+}
+
+struct str
 lex_mailbox(struct lex *l, struct command *c)
 {
 	struct str raw = lex_astring(l);

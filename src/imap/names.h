@@ -17,6 +17,8 @@ bool name_from_client(struct buf *utf8, struct str s, enum names names);
 bool name_has_control(struct str utf8);
 /* Unicode in the form of RFC 5198 (NFC): what an 8-bit name has to be to be created (RFC 9051 5.1). */
 bool name_is_normal(struct str utf8);
+/* The store's spelling: INBOX, in any case, is "INBOX". Memory of the arena or the name's own. */
+struct str name_of_store(struct arena *a, struct str name);
 /* mailbox at the cursor, in UTF-8; what no name can be becomes "", which is no mailbox. */
 struct str lex_mailbox(struct lex *l, struct command *c);
 /* SP mailbox as the only argument: c->args is its struct str. */

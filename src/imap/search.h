@@ -129,6 +129,7 @@ struct search {
 	struct selected *box;      /* the mailbox that is searched */
 	const struct uidset *saved; /* "$" … */
 	bool uses_saved;           /* … is among the keys */
+	struct arena sets;         /* what the sets mean in this mailbox */
 	const struct uidset *only; /* sequence numbers that are asked; NULL: all */
 	uint32_t next;             /* sequence number, 0: done */
 	struct store_message m;
@@ -157,6 +158,8 @@ struct search {
 	/* the answer */
 	enum step (*then)(struct imap_session *s, struct command *c); /* after the walk */
 	const char *response;      /* SEARCH, SORT; NULL: ESEARCH without being asked for (rev2) */
+	struct str correlator;     /* behind TAG: which mailbox (RFC 7377 2.1) */
+	enum step (*told_step)(struct imap_session *s, struct command *c); /* behind it; NULL: the command is done */
 	bool ordered;              /* seqs and told are filled already */
 	struct numbers seqs;       /* the results in their order, as sequence numbers … */
 	struct numbers told;       /* … and as the client wants them */
@@ -188,6 +191,8 @@ struct search_key *search_new_key(struct lex *l, struct search *q);
 void search_parse_returns(struct lex *l, struct search *q);
 void search_parse_charset(struct lex *l, struct search *q);
 void search_parse_keys(struct lex *l, struct command *c, struct search *q);
+/* [RETURN (…) SP] [CHARSET name SP] keys */
+void search_parse_program(struct lex *l, struct command *c, struct search *q);
 void search_init(struct search *q);
 void search_fini(struct search *q);
 /* Gives back what was only needed for the answer; the program can be asked again. */
@@ -196,8 +201,12 @@ void search_forget(struct search *q);
 /* cmd_search.c */
 /* Begins the walk of c->args, a struct search, in the selected mailbox; ends in q->then. */
 enum step search_begin(struct imap_session *s, struct command *c);
-/* The ranges of a set key, copied into the command's arena. */
-void search_keep_members(struct command *c, struct search_key *k, const struct uidset *set);
+/* The same in any mailbox; sets and results are new. */
+enum step search_begin_in(struct imap_session *s, struct command *c, struct selected *box);
+/* A CHARSET that is unknown, or none any more: the reply is set. */
+bool search_is_refused(struct imap_session *s, struct command *c);
+/* What a set key means; copied. */
+void search_keep_members(struct search *q, struct search_key *k, const struct uidset *set);
 /* The same once more for some messages; keywords that have come meanwhile are known, sets mean what they meant. */
 enum step search_again(struct imap_session *s, struct command *c, const struct uidset *seqs);
 

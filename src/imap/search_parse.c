@@ -320,6 +320,7 @@ search_init(struct search *q)
 {
 	letter_init(&q->letter);
 	arena_init(&q->folds);
+	arena_init(&q->sets);
 	buf_init(&q->text.window, SIZE_MAX);
 	q->charset = STR("UTF-8");
 }
@@ -339,6 +340,7 @@ search_fini(struct search *q)
 	search_forget(q);
 	letter_fini(&q->letter);
 	arena_fini(&q->folds);
+	arena_fini(&q->sets);
 	search_text_fini(&q->text);
 	if (q->context != NULL && q->context->run.args == NULL)
 		context_free(q->context);
@@ -350,6 +352,18 @@ args_fini(struct command *c)
 	search_fini(c->args);
 }
 
+void
+search_parse_program(struct lex *l, struct command *c, struct search *q)
+{
+	search_parse_returns(l, q);
+	if (lex_word(l, "CHARSET")) {
+		lex_sp(l);
+		q->charset_given = true;
+		search_parse_charset(l, q);
+	}
+	search_parse_keys(l, c, q);
+}
+
 bool
 cmd_search_parse(struct lex *l, struct command *c)
 {
@@ -359,12 +373,6 @@ cmd_search_parse(struct lex *l, struct command *c)
 	c->args = q;
 	c->fini = args_fini;
 	lex_sp(l);
-	search_parse_returns(l, q);
-	if (lex_word(l, "CHARSET")) {
-		lex_sp(l);
-		q->charset_given = true;
-		search_parse_charset(l, q);
-	}
-	search_parse_keys(l, c, q);
+	search_parse_program(l, c, q);
 	return lex_ok(l);
 }

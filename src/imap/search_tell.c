@@ -124,7 +124,7 @@ tell_ranges_step(struct imap_session *s, struct command *c)
 		buf_add_char(&s->out, ')');
 	write_modseq(s, q, " MODSEQ ", "");
 	buf_add_cstr(&s->out, "\r\n");
-	return search_finish(c);
+	return q->told_step != NULL ? q->told_step(s, c) : search_finish(c);
 }
 
 /* "PARTIAL (range results)"; told becomes these results. */
@@ -162,6 +162,7 @@ tell_esearch(struct imap_session *s, struct command *c)
 
 	buf_add_cstr(&s->out, "* ESEARCH (TAG ");
 	out_quoted(&s->out, str_from(c->tag, c->tag_size));
+	buf_add(&s->out, q->correlator);
 	buf_add_cstr(&s->out, c->uid ? ") UID" : ")");
 	if (q->told.n > 0 && q->returns & RETURN_MIN)
 		buf_addf(&s->out, " MIN %u", numbers_first(&q->told));
@@ -176,7 +177,7 @@ tell_esearch(struct imap_session *s, struct command *c)
 
 /* SEARCH's results are in the order of the mailbox. */
 static void
-order_results(struct imap_session *s, struct command *c)
+order_results(const struct command *c)
 {
 	struct search *q = c->args;
 	struct uidset uids;
@@ -184,7 +185,7 @@ order_results(struct imap_session *s, struct command *c)
 	if (q->ordered)
 		return;
 	uidset_init(&uids);
-	view_uids(&s->box->view, &q->found, &uids);
+	view_uids(&q->box->view, &q->found, &uids);
 	numbers_add_set(&q->seqs, &q->found);
 	numbers_add_set(&q->told, c->uid ? &uids : &q->found);
 	uidset_fini(&uids);
@@ -195,7 +196,7 @@ search_tell_step(struct imap_session *s, struct command *c)
 {
 	struct search *q = c->args;
 
-	order_results(s, c);
+	order_results(c);
 	if (q->returns & RETURN_SAVE)
 		save(s, q);
 	if ((q->returns & ~(unsigned)(RETURN_UPDATE | RETURN_CONTEXT)) == (RETURN_GIVEN | RETURN_SAVE))

@@ -603,11 +603,25 @@ esearch_item(struct say *s)
 	}
 }
 
+/* RFC 7377 2.1: each once, all or none. */
+static void
+mailbox_correlators(struct say *s)
+{
+	say_want(s, " MAILBOX ");
+	say_astring(s);
+	say_want(s, " UIDVALIDITY ");
+	say_nz_number(s);
+	if (!str_starts(cur_rest(&s->c), STR(") UID")))
+		say_fail(s, "UIDs where a mailbox is named");
+}
+
 static void
 esearch(struct say *s)
 {
 	if (cur_take(&s->c, " (TAG ")) {
 		say_astring(s);
+		if (cur_peek(&s->c) == ' ')
+			mailbox_correlators(s);
 		say_want(s, ")");
 	}
 	if (s->g->uidonly)
