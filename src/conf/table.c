@@ -151,6 +151,9 @@ const struct conf_key conf_keys[] = {
 	{ "imap", "compress", &type_bool, "no", .roles = CONF_STORE, AT(imap.compress), .rfc = "4978",
 	    .help = "Offer COMPRESS=DEFLATE: less to send, 100 KiB more memory for each client that uses it. Lengths then tell "
 		    "something of the content to whoever watches the line and can send the user mail." },
+	{ "imap", "accept_8bit", &type_bool, "yes", .roles = CONF_STORE, AT(imap.accept_8bit), .rfc = "9755",
+	    .help = "Let clients that did not say ENABLE UTF8=ACCEPT append messages with 8-bit header fields. The RFC wants them "
+		    "refused, but then old mail with such fields could not be moved here." },
 	{ "imap", "comment", &type_string, "", .high = 1000, .roles = CONF_STORE, AT(imap.comment), .rfc = "5464",
 	    .help = "What every user finds as /shared/comment of the server, by IMAP's METADATA." },
 	{ "imap", "search_index", &type_bool, "yes", .roles = CONF_STORE, .restart = RESTART, AT(imap.search_index),

@@ -248,7 +248,7 @@ append_take(struct imap_session *s, struct str bytes)
 	struct append *a = s->append;
 	struct err e;
 
-	if (!session_takes_utf8(s) && is_8bit_header(&a->look, bytes))
+	if (!s->setup.accept_8bit && !session_takes_utf8(s) && is_8bit_header(&a->look, bytes))
 		fail(a, REPLY_NO, "CANNOT", "8-bit header fields are for clients that said ENABLE UTF8=ACCEPT"); /* RFC 9755 4 */
 	else if (!store_stage_write(a->stages[a->n - 1], bytes, &e))
 		fail(a, REPLY_NO, "UNAVAILABLE", SAY_LATER);

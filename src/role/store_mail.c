@@ -187,6 +187,7 @@ begin(struct mail_session *m)
 		.message_max = m->conf->limits.message_size,
 		.quota = m->quota,
 		.compress = m->conf->imap.compress,
+		.accept_8bit = m->conf->imap.accept_8bit,
 		.comment = m->conf->imap.comment };
 
 	answer_open_mail(m->question, &(struct open_mail_answer){ .verdict = 0 });
@@ -237,10 +238,11 @@ sessions_of(const struct store_role *r, struct str user)
 	return n;
 }
 
+/* Who guesses with a ticket has used it. */
 static bool
-has_ticket(struct mail_session *m)
+has_ticket(struct mail_session *m, struct str user)
 {
-	return ticket_table_take(m->role->tickets, m->ticket, str_of(m->user_name), &m->quota, mono_now());
+	return ticket_table_take(m->role->tickets, m->ticket, user, &m->quota, mono_now());
 }
 
 /* With his ticket. */
@@ -258,6 +260,14 @@ open_user(struct mail_session *m)
 		store_user_open(m->role->store, str_of(m->user_name), on_user_open, m);
 }
 
+static void
+wait_for_ticket(struct mail_session *m)
+{
+	m->waiting = true;
+	m->role->nwaiting++;
+	loop_timer_start(&m->idle, TICKET_WAIT_MS);
+}
+
 void
 store_on_ticket(void *env, struct ipc_chan *from, const struct ticket_ask *said)
 {
@@ -269,7 +279,7 @@ store_on_ticket(void *env, struct ipc_chan *from, const struct ticket_ask *said)
 		return;
 	ticket_table_add(r->tickets, said->ticket, said->user, said->quota, mono_now());
 	LIST_FOREACH(m, &r->sessions, link)
-		if (m->waiting && has_ticket(m)) {
+		if (m->waiting && has_ticket(m, str_of(m->user_name))) {
 			open_user(m);
 			return;
 		}
@@ -342,13 +352,12 @@ store_on_open_mail(void *ctx, struct ipc_question *q, const struct open_mail_ask
 		return;
 	}
 	m = session_new(env, q, ask);
-	if (has_ticket(m)) {
+	if (has_ticket(m, ask->user))
 		open_user(m);
-		return;
-	}
-	m->waiting = true;
-	m->role->nwaiting++;
-	loop_timer_start(&m->idle, TICKET_WAIT_MS);
+	else if (str_has(ask->user, '\0'))
+		give_up(m, NO_LOGIN);
+	else
+		wait_for_ticket(m);
 }
 
 static void

@@ -322,7 +322,7 @@ def test_a_neighbour_that_was_taken_over(role, enemy, question, values):
         sock.close()
         sock = victim.peer(enemy)
         taken.ask(sock, victim.rows[question], **values)
-        assert victim.settle(40) <= before + 1, os.popen(f"ls -l /proc/{victim.process.pid}/fd").read()
+        assert victim.settle(40, before + 1) <= before + 1, os.popen(f"ls -l /proc/{victim.process.pid}/fd").read()
         victim.end()
         attack.assert_sound(site)
     finally:

@@ -57,6 +57,7 @@ struct world {
 	uint64_t quota;
 	uint64_t message_max;
 	bool compress;           /* COMPRESS is offered */
+	bool refuse_8bit;        /* header fields of APPEND */
 	struct buf comment;      /* /shared/comment of the server */
 	unsigned questions;      /* that auth was asked */
 	unsigned dropped;        /* files */

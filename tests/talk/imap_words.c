@@ -9,6 +9,7 @@
  *   size BYTES                 largest message of APPEND
  *   quota BYTES                what a user may have
  *   compress                   COMPRESS is offered
+ *   refuse_8bit                8-bit header fields come only from clients that enabled UTF8=ACCEPT
  *   comment TEXT               what the operator says of the server
  *   no_index                   texts are not indexed
  *   deflate [CONN]             the client compresses and inflates from here on
@@ -141,6 +142,15 @@ word_quota(struct world *w, struct str rest, struct buf *why)
 }
 
 static enum talk_word
+word_refuse_8bit(struct world *w, struct str rest, struct buf *why)
+{
+	(void)rest;
+	(void)why;
+	w->refuse_8bit = true;
+	return TALK_DONE;
+}
+
+static enum talk_word
 word_compress(struct world *w, struct str rest, struct buf *why)
 {
 	(void)rest;
@@ -260,7 +270,7 @@ static const struct {
 	{ "drop", word_drop },
 	{ "lose", word_lose }, { "cut", word_cut },
 	{ "size", word_size }, { "quota", word_quota }, { "stall", word_stall }, { "read", word_read },
-	{ "compress", word_compress }, { "comment", word_comment }, { "no_index", word_no_index }, { "deflate", word_deflate },
+	{ "compress", word_compress }, { "refuse_8bit", word_refuse_8bit }, { "comment", word_comment }, { "no_index", word_no_index }, { "deflate", word_deflate },
 	{ "timeout", word_timeout }, { "busy", word_busy }, { "expect", word_expect },
 };
 

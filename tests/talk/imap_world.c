@@ -175,6 +175,7 @@ on_user(void *ctx, struct store_user *u, const struct err *e)
 		.message_max = c->world->message_max,
 		.quota = c->world->quota,
 		.compress = c->world->compress,
+		.accept_8bit = !c->world->refuse_8bit,
 		.comment = buf_str(&c->world->comment),
 	};
 

@@ -119,6 +119,7 @@ struct conf_smtp {
 struct conf_imap {
 	unsigned processes;
 	bool compress;  /* COMPRESS=DEFLATE is offered; RFC 4978 */
+	bool accept_8bit; /* header fields of APPEND; RFC 9755 4 */
 	struct str comment; /* /shared/comment of the server; RFC 5464 */
 	bool search_index; /* texts are indexed for SEARCH */
 	char separator; /* between the levels of mailbox names: '/' or '.' */

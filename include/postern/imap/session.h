@@ -37,6 +37,7 @@ struct imap_session_setup {
 	uint64_t message_max;    /* bytes of one APPEND; limits.message_size, 0: no limit */
 	uint64_t quota;          /* bytes the user may have; 0: no limit */
 	bool compress;           /* COMPRESS=DEFLATE is offered (RFC 4978) */
+	bool accept_8bit;        /* header fields with 8-bit octets in APPEND, of any client; else as RFC 9755 4 has it */
 	struct str comment;      /* /shared/comment of the server (RFC 5464 3.2.1.1); empty: none; outlives the session */
 };
 
