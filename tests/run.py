@@ -195,7 +195,7 @@ def suite_release(options):
     configure(RELEASE_BUILD, ["--buildtype=release", "-Dtests=true"])
     must(["ninja", "-C", str(RELEASE_BUILD), "postern", "tests/unit/unit_role_filter", "tests/inside/postern_inside"], "release build")
     strict = run_binaries([RELEASE_BUILD / "tests/unit/unit_role_filter"], cmocka_counts)
-    served = [pytest(f"tests/e2e/test_{name}.py", options.long, RELEASE_BUILD) for name in ("server", "log", "trace", "inside", "system_calls")]
+    served = [pytest(f"tests/e2e/test_{name}.py", options.long, RELEASE_BUILD) for name in ("server", "log", "trace", "inside", "system_calls", "secrets")]
     return tuple(map(sum, zip(strict, *served)))
 
 
