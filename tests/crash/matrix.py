@@ -40,6 +40,7 @@ ERRORS = {
 }
 KILL = "KILL"
 ATTACH_SECONDS = 10
+SECONDS = 6  # for which a client waits: what is lost is often a message to nobody
 
 
 def following(effect, n):
@@ -62,7 +63,7 @@ class Script(Load):
                     part(user)
 
     def deliver_one(self, user):
-        with Wire(self.site, "smtp", timeout=10) as wire:
+        with Wire(self.site, "smtp", timeout=SECONDS) as wire:
             wire.hello()
             for _ in range(2):
                 token, sent = self.make()
@@ -71,7 +72,7 @@ class Script(Load):
                     self.promised[user][token] = sent
 
     def submit_one(self, user):
-        with Wire(self.site, "submissions", timeout=10) as wire:
+        with Wire(self.site, "submissions", timeout=SECONDS) as wire:
             wire.submission(user)
             token, sent = self.make()
             sent = sent.replace(b"alice@", user.encode() + b"@")
@@ -83,7 +84,7 @@ class Script(Load):
     def use_mailbox(self, user):
         client = self.site.imap()
         with contextlib.closing(client.sock):
-            client.sock.settimeout(10)
+            client.sock.settimeout(SECONDS)
             client.login(self.site.address(user), self.site.password(user))
             token, sent = self.make()
             if client.append("INBOX", r"(\Seen)", None, sent)[0] == "OK":
