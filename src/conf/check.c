@@ -173,6 +173,26 @@ check_limits(const struct conf *c, struct conf_errors *e)
 		    "quota is below message_size: such a message fits nowhere, change one");
 }
 
+/* RFC 9738 3: clients may count on 1000. */
+static void
+check_message_limit(const struct conf *c, struct conf_errors *e, const char *key, unsigned limit)
+{
+	enum { LIMIT_MIN = 1000 };
+
+	if (limit != 0 && limit < LIMIT_MIN)
+		conf_errors_add(e, conf_line(c, "imap", key, 0), "%s (%u) is below %d, make it more or 0", key, limit, LIMIT_MIN);
+}
+
+static void
+check_imap(const struct conf *c, struct conf_errors *e)
+{
+	check_message_limit(c, e, "message_limit", c->imap.message_limit);
+	check_message_limit(c, e, "save_limit", c->imap.save_limit);
+	if (c->imap.message_limit != 0 && c->imap.save_limit != 0)
+		conf_errors_add(e, conf_line(c, "imap", "save_limit", 0),
+		    "message_limit counts for COPY and APPEND, too: leave one of the two");
+}
+
 void
 conf_check(const struct conf *c, struct conf_errors *e)
 {
@@ -181,6 +201,7 @@ conf_check(const struct conf *c, struct conf_errors *e)
 		check_listen,
 		check_routes,
 		check_limits,
+		check_imap,
 	};
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)

@@ -159,6 +159,12 @@ const struct conf_key conf_keys[] = {
 	{ "imap", "search_index", &type_bool, "yes", .roles = CONF_STORE, .restart = RESTART, AT(imap.search_index),
 	    .help = "Keep an index of all texts of a mailbox from the first search for words on: searching gets faster the "
 		    "larger the mailbox is. It takes about a seventh of the space of the mail that is searched." },
+	{ "imap", "message_limit", &type_number, "0", 0, 1000 * 1000 * 1000, .roles = CONF_STORE, AT(imap.message_limit), .rfc = "9738",
+	    .help = "How many messages one command may be about: SEARCH, FETCH, STORE and MOVE then work on the last of them, COPY and "
+		    "THREAD of more are refused. 0: any number, which is right unless all clients know MESSAGELIMIT, for others miss "
+		    "what is beyond it. Otherwise at least 1000." },
+	{ "imap", "save_limit", &type_number, "0", 0, 1000 * 1000 * 1000, .roles = CONF_STORE, AT(imap.save_limit), .rfc = "9738",
+	    .help = "The same for COPY and APPEND only. 0: any number, else at least 1000; not beside message_limit." },
 	{ "imap", "separator", &type_letter, "/", .choices = separators, .roles = CONF_IMAP | CONF_STORE,
 	    AT(imap.separator), .help = "Between the levels of mailbox names, as clients see them." },
 

@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "commands.h"
+#include "limit.h"
 #include "rights.h"
 
 enum {
@@ -104,6 +105,8 @@ is_unwanted(struct imap_session *s, struct command *c)
 	else if (c->verb->flags & VERB_WRITES && s->box->readonly)
 		done_no(c, "NOPERM", "the mailbox is open read-only");
 	else if (c->verb->run == cmd_replace_run && (!replace_may(s, c) || replace_find(s, c) == 0))
+		return true;
+	else if (limit_refuse_save(s, c, a->n, NULL) == STEP_DONE)
 		return true;
 	else if (a->n > APPEND_MESSAGES_MAX)
 		done_no(c, "LIMIT", "too many messages at once");

@@ -1,6 +1,7 @@
 /* cmd_copy.c - COPY, MOVE and their UID forms (RFC 9051 6.4.7, 6.4.8; COPYUID: RFC 4315). */
 #include "commands.h"
 #include "condstore.h"
+#include "limit.h"
 #include "names.h"
 #include "rights.h"
 
@@ -105,6 +106,16 @@ submit(struct imap_session *s, struct command *c, enum copy_how how, const struc
 		command_wait(c, store_move(s->setup.user, from, uids, target, (struct store_done){ on_moved, s }));
 }
 
+/* RFC 9738 3.1: COPY is all or nothing, MOVE begins with the last messages. */
+static enum step
+limit_copy(struct imap_session *s, struct command *c, enum copy_how how, struct uidset *seqs)
+{
+	if (how == COPY_KEEPS)
+		return limit_refuse_save(s, c, uidset_count(seqs), seqs);
+	limit_cut(s, c, seqs);
+	return STEP_MORE;
+}
+
 static enum step
 copy_or_move(struct imap_session *s, struct command *c, enum copy_how how)
 {
@@ -125,6 +136,8 @@ copy_or_move(struct imap_session *s, struct command *c, enum copy_how how)
 		step = STEP_DONE;
 	} else if (uidset_empty(&seqs)) {
 		step = done_ok(c, "no such message, nothing copied");
+	} else if (limit_copy(s, c, how, &seqs) == STEP_DONE) {
+		step = STEP_DONE;
 	} else {
 		view_uids(&box->view, &seqs, &uids);
 		submit(s, c, how, &uids, target);

@@ -9,6 +9,7 @@
 #include "fetch.h"
 
 #include "commands.h"
+#include "limit.h"
 #include "rights.h"
 #include "sync.h"
 #include "uidonly.h"
@@ -299,6 +300,8 @@ find_messages(struct imap_session *s, struct command *c)
 		uidset_keep_set(&f->seqs, &changed);
 		uidset_fini(&changed);
 	}
+	if (f->looked || !f->changedsince)
+		limit_cut(s, c, &f->seqs);
 	f->next = uidset_first(&f->seqs);
 	return ok;
 }
@@ -422,6 +425,8 @@ cmd_fetch_run(struct imap_session *s, struct command *c)
 
 	if (f->vanished && !s->qresync)
 		return done_bad(c, "QRESYNC has not been enabled");
+	if (f->partial.given && limit_refuse(s, c, partial_size(&f->partial), NULL) == STEP_DONE)
+		return STEP_DONE;
 	if (!find_messages(s, c))
 		return done_bad(c, "no such message");
 	if (f->changedsince) {

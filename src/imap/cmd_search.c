@@ -11,6 +11,7 @@
 #include "cacherow.h"
 #include "commands.h"
 #include "context.h"
+#include "limit.h"
 
 enum {
 	MATCHES_PER_STEP = 8000, /* keys asked, messages together */
@@ -421,7 +422,12 @@ search_begin_in(struct imap_session *s, struct command *c, struct selected *box)
 	q->saved = &box->saved;
 	search_may_begin(q, &q->sets);
 	apply_sets(q, q->keys);
-	return search_again(s, c, NULL);
+	search_find_within(q);
+	if (q->limit == SEARCH_ALL_OR_NONE && limit_refuse(s, c, uidset_count(&q->within), &q->within) == STEP_DONE)
+		return STEP_DONE;
+	if (q->limit == SEARCH_THE_LAST)
+		limit_cut(s, c, &q->within);
+	return search_again(s, c, uidset_count(&q->within) < box->view.count ? &q->within : NULL);
 }
 
 bool
@@ -451,6 +457,7 @@ cmd_search_run(struct imap_session *s, struct command *c)
 
 	if (!context_begin(s, c))
 		return done_bad(c, "this tag has a context already");
+	q->limit = SEARCH_THE_LAST;
 	q->then = search_tell_step;
 	q->response = s->rev2 ? NULL : "SEARCH";
 	return search_begin(s, c);

@@ -4,6 +4,7 @@
  * follow leave out what this commit did (sync.h), so that nothing is told twice and what others did is. */
 #include "commands.h"
 #include "flags.h"
+#include "limit.h"
 #include "rights.h"
 #include "sync.h"
 
@@ -226,6 +227,7 @@ cmd_store_run(struct imap_session *s, struct command *c)
 
 	uidset_init(&seqs);
 	ok = view_apply(&box->view, &a->set, c->uid ? SEQ_UIDS : SEQ_NUMBERS, &box->saved, &seqs);
+	limit_cut(s, c, &seqs);
 	view_uids(&box->view, &seqs, &a->uids);
 	uidset_fini(&seqs);
 	if (!ok)

@@ -114,6 +114,7 @@ cmd_thread_run(struct imap_session *s, struct command *c)
 	struct search *q = c->args;
 
 	q->c = c;
+	q->limit = SEARCH_ALL_OR_NONE;
 	q->then = search_each_step;
 	q->each = keep;
 	q->wants_keys = true;

@@ -10,6 +10,7 @@
 #include "append.h"
 #include "commands.h"
 #include "condstore.h"
+#include "limit.h"
 #include "metadata.h"
 #include "rights.h"
 #include "select.h"
@@ -132,6 +133,7 @@ static void
 answer(struct imap_session *s, struct command *c)
 {
 	condstore_end_command(s);
+	limit_answer(s, c);
 	reply_write(&s->out, str_from(c->tag, c->tag_size), &c->reply);
 	if (c->reply.kind == REPLY_BAD) {
 		session_log_bad(s, c->reply.text.p);

@@ -3,6 +3,7 @@
 #include "commands.h"
 
 #include "capability.h"
+#include "limit.h"
 #include "names.h"
 
 static const struct verb verbs[] = {
@@ -40,7 +41,7 @@ static const struct verb verbs[] = {
 	{ STR_INIT("UNSELECT"), IN_SELECTED, VERB_NO_UPDATES, parse_nothing, cmd_unselect_run, "UNSELECT",
 	    "RFC 9051 6.4.2" },
 	{ STR_INIT("EXPUNGE"), IN_SELECTED, VERB_WRITES, parse_nothing, cmd_expunge_run, NULL, "RFC 9051 6.4.3" },
-	{ STR_INIT("EXPUNGE"), IN_SELECTED, VERB_WRITES | VERB_UID_ONLY, cmd_expunge_parse, cmd_expunge_run, "UIDPLUS",
+	{ STR_INIT("EXPUNGE"), IN_SELECTED, VERB_WRITES | VERB_UID_ONLY, cmd_expunge_parse, cmd_uid_expunge_run, "UIDPLUS",
 	    "RFC 9051 6.4.9" },
 	{ STR_INIT("SEARCH"), IN_SELECTED, VERB_UID | VERB_NO_EXPUNGE, cmd_search_parse, cmd_search_run, NULL,
 	    "RFC 9051 6.4.4" },
@@ -133,6 +134,7 @@ commands_write_capabilities(const struct imap_session *s, struct buf *out)
 	if (s->setup.compress && s->compress == NULL)
 		commands_add_capability(&names, "COMPRESS=DEFLATE");
 	write_appendlimit(s, &names);
+	limit_capabilities(s, &names);
 	buf_add(out, buf_str(&names));
 	buf_fini(&names);
 }

@@ -38,6 +38,7 @@ VERB(append);
 VERB(replace);
 enum step cmd_idle_run(struct imap_session *s, struct command *c);
 VERB(expunge);
+enum step cmd_uid_expunge_run(struct imap_session *s, struct command *c);
 VERB(copy);
 enum step cmd_move_run(struct imap_session *s, struct command *c);
 VERB(store);

@@ -86,6 +86,12 @@ lex_partial(struct lex *l, struct partial *p)
 	p->b = lex_nz_number(l);
 }
 
+uint64_t
+partial_size(const struct partial *p)
+{
+	return (p->a < p->b ? (uint64_t)p->b - p->a : (uint64_t)p->a - p->b) + 1;
+}
+
 void
 partial_write(const struct partial *p, struct buf *out)
 {

@@ -36,6 +36,8 @@ struct partial {
 };
 /* partial-range: nz-number ":" nz-number, both with "-" or none. */
 void lex_partial(struct lex *l, struct partial *p);
+/* How many positions it names. */
+uint64_t partial_size(const struct partial *p);
 void partial_write(const struct partial *p, struct buf *out);
 /* The results at these positions, added to out. */
 void numbers_cut(const struct numbers *r, const struct partial *p, struct numbers *out);

@@ -42,6 +42,9 @@ enum search_return {
 };
 
 struct context;
+/* What becomes of a search of more messages than one command may be about (limit.h). */
+enum search_limit { SEARCH_ANY_NUMBER, SEARCH_THE_LAST, SEARCH_ALL_OR_NONE };
+
 struct search;
 struct search_key;
 
@@ -131,6 +134,8 @@ struct search {
 	bool uses_saved;           /* … is among the keys */
 	struct arena sets;         /* what the sets mean in this mailbox */
 	const struct uidset *only; /* sequence numbers that are asked; NULL: all */
+	struct uidset within;      /* sequence numbers that can match */
+	enum search_limit limit;
 	uint32_t next;             /* sequence number, 0: done */
 	struct store_message m;
 	bool by_id;                /* an EMAILID key: */
@@ -180,6 +185,8 @@ void search_parse_date(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_age(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_number(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_uid(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_uidafter(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_uidbefore(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_set(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_not(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_or(struct lex *l, struct search *q, struct search_key *k);
@@ -209,6 +216,9 @@ bool search_is_refused(struct imap_session *s, struct command *c);
 void search_keep_members(struct search *q, struct search_key *k, const struct uidset *set);
 /* The same once more for some messages; keywords that have come meanwhile are known, sets mean what they meant. */
 enum step search_again(struct imap_session *s, struct command *c, const struct uidset *seqs);
+
+/* search_within.c: fills q->within when the sets are applied. */
+void search_find_within(struct search *q);
 
 /* search_each.c: a q->then that calls q->each for every result and goes on with q->after_each. */
 enum step search_each_step(struct imap_session *s, struct command *c);

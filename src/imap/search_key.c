@@ -413,6 +413,8 @@ static const struct search_row rows[] = {
 	ROW("THREADID", search_parse_object, match_nothing, LEVEL_RECORD, 0, "RFC 8474 6", "OBJECTID"),
 	STRING("TO", match_to, KEY_ALL_CC),
 	KEY("UID", search_parse_uid, match_set, LEVEL_RECORD),
+	ROW("UIDAFTER", search_parse_uidafter, match_set, LEVEL_RECORD, 0, "RFC 9738 3.2", NULL),
+	ROW("UIDBEFORE", search_parse_uidbefore, match_set, LEVEL_RECORD, 0, "RFC 9738 3.2", NULL),
 	NO_FLAG("UNANSWERED", STORE_ANSWERED),
 	NO_FLAG("UNDELETED", STORE_DELETED),
 	NO_FLAG("UNDRAFT", STORE_DRAFT),

@@ -259,6 +259,37 @@ search_parse_uid(struct lex *l, struct search *q, struct search_key *k)
 	k->set = lex_seq_set(l);
 }
 
+/* One range of UIDs, or none. */
+static void
+parse_uids(struct lex *l, struct search_key *k, uint64_t lo, uint64_t hi)
+{
+	k->set.r = ARENA_NEW(l->arena, struct seq_range);
+	if (lo > hi || lo > UINT32_MAX || !lex_ok(l))
+		return;
+	k->set.r[k->set.n++] = (struct seq_range){ (uint32_t)lo, (uint32_t)hi };
+}
+
+/* SP uniqueid: the UIDs above (RFC 9738 3.2) */
+void
+search_parse_uidafter(struct lex *l, struct search *q, struct search_key *k)
+{
+	(void)q;
+	lex_sp(l);
+	parse_uids(l, k, (uint64_t)lex_nz_number(l) + 1, UINT32_MAX);
+}
+
+/* SP uniqueid: the UIDs below */
+void
+search_parse_uidbefore(struct lex *l, struct search *q, struct search_key *k)
+{
+	uint32_t uid;
+
+	(void)q;
+	lex_sp(l);
+	uid = lex_nz_number(l);
+	parse_uids(l, k, 1, uid > 0 ? uid - 1 : 0);
+}
+
 void
 search_parse_set(struct lex *l, struct search *q, struct search_key *k)
 {
@@ -330,6 +361,7 @@ search_forget(struct search *q)
 {
 	letter_close(&q->letter);
 	uidset_fini(&q->found);
+	uidset_fini(&q->within);
 	numbers_fini(&q->seqs);
 	numbers_fini(&q->told);
 }

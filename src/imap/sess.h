@@ -73,6 +73,7 @@ struct command {
 	enum step (*step)(struct imap_session *s, struct command *c);
 	struct store_request *request; /* what the store is doing for it */
 	struct reply reply;            /* texts are static or in the arena */
+	uint32_t limit_uid;            /* the lowest UID it was about, where there were too many; 0: all (limit.h) */
 	void (*fini)(struct command *c); /* frees what args hold outside the arena; may be NULL */
 	enum names names;              /* the client's spelling of names when the command came */
 	bool uidonly;                  /* ENABLE UIDONLY had been said when it came */

@@ -188,7 +188,9 @@ begin(struct mail_session *m)
 		.quota = m->quota,
 		.compress = m->conf->imap.compress,
 		.accept_8bit = m->conf->imap.accept_8bit,
-		.comment = m->conf->imap.comment };
+		.comment = m->conf->imap.comment,
+		.message_limit = m->conf->imap.message_limit,
+		.save_limit = m->conf->imap.save_limit };
 
 	answer_open_mail(m->question, &(struct open_mail_answer){ .verdict = 0 });
 	m->question = NULL;

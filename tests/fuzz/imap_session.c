@@ -27,7 +27,7 @@ new_world(void)
 		charset_init();
 	else
 		world_fini(&world);
-	world = (struct world){ .message_max = 4096, .quota = 1 << 20, .compress = true };
+	world = (struct world){ .message_max = 4096, .quota = 1 << 20, .compress = true, .message_limit = 5 };
 	world_init(&world);
 	for (int i = 0; i < 3; i++)
 		if (!world_deliver(&world, STR("alice@example.test"), STR(""), message))

@@ -230,6 +230,16 @@ code_number(struct say *s)
 	say_nz_number(s);
 }
 
+/* RFC 9738 5. */
+static void
+code_limit(struct say *s)
+{
+	say_sp(s);
+	say_nz_number(s);
+	if (cur_take(&s->c, " "))
+		say_nz_number(s);
+}
+
 /* RFC 7162 7: mod-sequence-value. */
 static void
 code_modseq(struct say *s)
@@ -336,7 +346,7 @@ static const struct {
 	{ "CANNOT", nothing }, { "CAPABILITY", words }, { "CLIENTBUG", nothing }, { "CLOSED", nothing },
 	{ "CONTACTADMIN", nothing }, { "COPYUID", code_copyuid }, { "CORRUPTION", nothing }, { "EXPIRED", nothing },
 	{ "EXPUNGEISSUED", nothing }, { "HASCHILDREN", nothing }, { "HIGHESTMODSEQ", code_modseq }, { "INUSE", nothing },
-	{ "LIMIT", nothing }, { "MAILBOXID", code_object }, { "METADATA", code_metadata }, { "MODIFIED", code_set }, { "NONEXISTENT", nothing },
+	{ "LIMIT", nothing }, { "MESSAGELIMIT", code_limit }, { "MAILBOXID", code_object }, { "METADATA", code_metadata }, { "MODIFIED", code_set }, { "NONEXISTENT", nothing },
 	{ "NOPERM", nothing }, { "NOTSAVED", nothing }, { "OVERQUOTA", nothing },
 	{ "PARSE", nothing }, { "PERMANENTFLAGS", code_flags }, { "PRIVACYREQUIRED", nothing }, { "READ-ONLY", nothing },
 	{ "READ-WRITE", nothing }, { "SERVERBUG", nothing }, { "TOOBIG", nothing }, { "TOOFEW", nothing }, { "TOOMANY", nothing }, { "TRYCREATE", nothing },

@@ -59,6 +59,8 @@ struct world {
 	bool compress;           /* COMPRESS is offered */
 	bool refuse_8bit;        /* header fields of APPEND */
 	struct buf comment;      /* /shared/comment of the server */
+	uint64_t message_limit;  /* messages of one command; 0: any number */
+	uint64_t save_limit;     /* … of COPY and APPEND */
 	unsigned questions;      /* that auth was asked */
 	unsigned dropped;        /* files */
 	struct buf log;

@@ -12,6 +12,7 @@
  *   refuse_8bit                8-bit header fields come only from clients that enabled UTF8=ACCEPT
  *   comment TEXT               what the operator says of the server
  *   no_index                   texts are not indexed
+ *   limit N · save_limit N     messages of one command · of COPY and APPEND
  *   deflate [CONN]             the client compresses and inflates from here on
  *   stall CONN · read CONN     the client stops reading · reads all and goes on
  *   timeout CONN               the role's idle time is over · busy CONN: it is, but a command is under way
@@ -151,6 +152,20 @@ word_refuse_8bit(struct world *w, struct str rest, struct buf *why)
 }
 
 static enum talk_word
+word_limit(struct world *w, struct str rest, struct buf *why)
+{
+	(void)why;
+	return str_u64(rest, UINT32_MAX, &w->message_limit) ? TALK_DONE : TALK_UNKNOWN;
+}
+
+static enum talk_word
+word_save_limit(struct world *w, struct str rest, struct buf *why)
+{
+	(void)why;
+	return str_u64(rest, UINT32_MAX, &w->save_limit) ? TALK_DONE : TALK_UNKNOWN;
+}
+
+static enum talk_word
 word_compress(struct world *w, struct str rest, struct buf *why)
 {
 	(void)rest;
@@ -270,6 +285,7 @@ static const struct {
 	{ "drop", word_drop },
 	{ "lose", word_lose }, { "cut", word_cut },
 	{ "size", word_size }, { "quota", word_quota }, { "stall", word_stall }, { "read", word_read },
+	{ "limit", word_limit }, { "save_limit", word_save_limit },
 	{ "compress", word_compress }, { "refuse_8bit", word_refuse_8bit }, { "comment", word_comment }, { "no_index", word_no_index }, { "deflate", word_deflate },
 	{ "timeout", word_timeout }, { "busy", word_busy }, { "expect", word_expect },
 };

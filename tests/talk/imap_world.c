@@ -177,6 +177,8 @@ on_user(void *ctx, struct store_user *u, const struct err *e)
 		.compress = c->world->compress,
 		.accept_8bit = !c->world->refuse_8bit,
 		.comment = buf_str(&c->world->comment),
+		.message_limit = c->world->message_limit,
+		.save_limit = c->world->save_limit,
 	};
 
 	if (u == NULL)

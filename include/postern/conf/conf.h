@@ -122,6 +122,8 @@ struct conf_imap {
 	bool accept_8bit; /* header fields of APPEND; RFC 9755 4 */
 	struct str comment; /* /shared/comment of the server; RFC 5464 */
 	bool search_index; /* texts are indexed for SEARCH */
+	unsigned message_limit; /* messages one command may be about; RFC 9738, 0: any number */
+	unsigned save_limit;    /* the same for COPY and APPEND only */
 	char separator; /* between the levels of mailbox names: '/' or '.' */
 };
 

@@ -39,6 +39,8 @@ struct imap_session_setup {
 	bool compress;           /* COMPRESS=DEFLATE is offered (RFC 4978) */
 	bool accept_8bit;        /* header fields with 8-bit octets in APPEND, of any client; else as RFC 9755 4 has it */
 	struct str comment;      /* /shared/comment of the server (RFC 5464 3.2.1.1); empty: none; outlives the session */
+	uint64_t message_limit;  /* messages that one command may be about (RFC 9738); 0: any number */
+	uint64_t save_limit;     /* the same for COPY and APPEND only */
 };
 
 struct imap_session_ops {

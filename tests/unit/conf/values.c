@@ -336,6 +336,10 @@ contradictions(void **state)
 		    "f:2: connections_per_source (50) is above connections (10), change one\n" },
 		{ H "limits { quota = 1M }",
 		    "f:2: quota is below message_size: such a message fits nowhere, change one\n" },
+		{ H "imap { message_limit = 999 }", "f:2: message_limit (999) is below 1000, make it more or 0\n" },
+		{ H "imap { save_limit = 1 }", "f:2: save_limit (1) is below 1000, make it more or 0\n" },
+		{ H "imap { message_limit = 1000\nsave_limit = 1000 }",
+		    "f:3: message_limit counts for COPY and APPEND, too: leave one of the two\n" },
 	};
 
 	(void)state;
