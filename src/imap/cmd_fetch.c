@@ -67,6 +67,7 @@ begin_items(struct imap_session *s, struct fetch *f)
 {
 	uidonly_begin_fetch(s, f->seq, f->m.uid, UID_ASKED_FOR);
 	f->item = 0;
+	f->writing = true;
 	if (!uidset_has(&f->seen, f->m.uid))
 		return;
 	if (s->condstore && !s->uidonly)
@@ -80,6 +81,7 @@ static void
 skip_message(struct fetch *f)
 {
 	letter_close(&f->letter);
+	f->writing = false;
 	f->next = uidset_next(&f->seqs, f->seq + 1);
 }
 
@@ -267,50 +269,11 @@ walk_step(struct imap_session *s, struct command *c)
 
 /* --- \Seen --- */
 
-/* RFC 9394 3.3: positions among the messages of the set, before anything else is looked at. */
-static void
-cut(struct uidset *seqs, const struct partial *partial)
-{
-	struct numbers all = { 0 };
-	struct numbers part = { 0 };
-
-	numbers_add_set(&all, seqs);
-	numbers_cut(&all, partial, &part);
-	uidset_clear(seqs);
-	numbers_set(&part, seqs);
-	numbers_fini(&all);
-	numbers_fini(&part);
-}
-
-/* The numbers of the messages meant; CHANGEDSINCE: only of those that may have changed. */
-static bool
-find_messages(struct imap_session *s, struct command *c)
-{
-	struct fetch *f = c->args;
-	struct uidset changed;
-	bool ok;
-
-	uidset_clear(&f->seqs);
-	ok = view_apply(&s->box->view, &f->set, c->uid ? SEQ_UIDS : SEQ_NUMBERS, &s->box->saved, &f->seqs);
-	if (f->partial.given)
-		cut(&f->seqs, &f->partial);
-	if (f->looked) {
-		uidset_init(&changed);
-		view_seqs(&s->box->view, &f->resync.changed, &changed);
-		uidset_keep_set(&f->seqs, &changed);
-		uidset_fini(&changed);
-	}
-	if (f->looked || !f->changedsince)
-		limit_cut(s, c, &f->seqs);
-	f->next = uidset_first(&f->seqs);
-	return ok;
-}
-
 /* Sequence numbers may have changed while flags were set (UID FETCH lets EXPUNGE through). */
 static enum step
 begin_walk(struct imap_session *s, struct command *c)
 {
-	find_messages(s, c);
+	fetch_find_messages(s, c);
 	c->step = walk_step;
 	return STEP_MORE;
 }
@@ -413,7 +376,7 @@ look_step(struct imap_session *s, struct command *c)
 	if (!f->vanished)
 		uidset_clear(&f->resync.gone);
 	f->looked = true;
-	find_messages(s, c);
+	fetch_find_messages(s, c);
 	c->step = gone_step;
 	return STEP_MORE;
 }
@@ -423,11 +386,12 @@ cmd_fetch_run(struct imap_session *s, struct command *c)
 {
 	const struct fetch *f = c->args;
 
+	c->progress = fetch_progress;
 	if (f->vanished && !s->qresync)
 		return done_bad(c, "QRESYNC has not been enabled");
 	if (f->partial.given && limit_refuse(s, c, partial_size(&f->partial), NULL) == STEP_DONE)
 		return STEP_DONE;
-	if (!find_messages(s, c))
+	if (!fetch_find_messages(s, c))
 		return done_bad(c, "no such message");
 	if (f->changedsince) {
 		c->step = look_step;

@@ -423,6 +423,7 @@ search_begin_in(struct imap_session *s, struct command *c, struct selected *box)
 	search_may_begin(q, &q->sets);
 	apply_sets(q, q->keys);
 	search_find_within(q);
+	c->progress = search_progress;
 	if (q->limit == SEARCH_ALL_OR_NONE && limit_refuse(s, c, uidset_count(&q->within), &q->within) == STEP_DONE)
 		return STEP_DONE;
 	if (q->limit == SEARCH_THE_LAST)

@@ -179,5 +179,6 @@ cmd_sort_run(struct imap_session *s, struct command *c)
 	if (!context_begin(s, c))
 		return done_bad(c, "this tag has a context already");
 	q->response = "SORT";
+	q->twice = true;
 	return search_begin(s, c);
 }

@@ -91,6 +91,7 @@ build_step(struct imap_session *s, struct command *c)
 		return done_no(c, "LIMIT", "too much to thread");
 	if (!threads_step(&a->threads, NODES_PER_STEP))
 		return STEP_MORE;
+	c->progress = NULL; /* the answer takes several steps */
 	buf_add_cstr(&s->out, a->threads.nroot > 0 ? "* THREAD " : "* THREAD");
 	c->step = write_step;
 	return STEP_MORE;
@@ -115,6 +116,7 @@ cmd_thread_run(struct imap_session *s, struct command *c)
 
 	q->c = c;
 	q->limit = SEARCH_ALL_OR_NONE;
+	q->twice = true;
 	q->then = search_each_step;
 	q->each = keep;
 	q->wants_keys = true;

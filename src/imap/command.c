@@ -12,6 +12,7 @@
 #include "condstore.h"
 #include "limit.h"
 #include "metadata.h"
+#include "progress.h"
 #include "rights.h"
 #include "select.h"
 #include "sync.h"
@@ -194,26 +195,37 @@ static bool
 run_step(struct imap_session *s)
 {
 	struct command *c = s->command;
-	enum step step = c->step(s, c);
+	enum step step;
+
+	progress_tell(s, c);
+	step = c->step(s, c);
 
 	session_flush(s);
 	if (s->closed || s->command != c)
 		return !s->closed;
-	if (step == STEP_WAIT)
+	if (step == STEP_WAIT) {
 		c->step = step_waiting;
+		progress_wait(s, c);
+	}
 	if (step == STEP_DONE && !c->updating)
 		command_done(s, c);
 	return step != STEP_WAIT;
 }
 
+static bool
+can_run(const struct imap_session *s)
+{
+	return s->command != NULL && !s->closed && !session_is_full(s);
+}
+
+/* One step at least, however late it is. */
 void
 command_run(struct imap_session *s)
 {
 	struct mono until = mono_add_ms(mono_now(), IMAP_SLICE_MS);
 
-	while (s->command != NULL && !s->closed && !session_is_full(s) && has_time(s, until))
-		if (!run_step(s))
-			break;
+	while (can_run(s) && run_step(s) && has_time(s, until))
+		continue;
 	session_write_out(s);
 }
 
@@ -320,6 +332,7 @@ command_begin(struct imap_session *s)
 
 	s->commands++;
 	s->command = c;
+	progress_begin(c);
 	if (start(s, c, &l) == STEP_DONE)
 		command_done(s, c);
 	command_run(s);

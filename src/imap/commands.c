@@ -133,6 +133,7 @@ commands_write_capabilities(const struct imap_session *s, struct buf *out)
 	append_capabilities(&names);
 	if (s->setup.compress && s->compress == NULL)
 		commands_add_capability(&names, "COMPRESS=DEFLATE");
+	progress_capabilities(&names);
 	write_appendlimit(s, &names);
 	limit_capabilities(s, &names);
 	buf_add(out, buf_str(&names));

@@ -71,5 +71,6 @@ void status_capabilities(struct buf *out);
 void search_capabilities(struct buf *out);
 void sort_capabilities(struct buf *out);
 void thread_capabilities(struct buf *out);
+void progress_capabilities(struct buf *out);
 
 #endif

@@ -104,6 +104,7 @@ struct fetch {
 	bool unknown_cte;      /* BINARY of a part that cannot be decoded */
 	bool failed;           /* some file could not be read */
 	/* the message under way */
+	bool writing;               /* its response is begun and not ended */
 	uint32_t seq;
 	struct store_message m;
 	struct store_view *view;    /* only while the index is open: items that need no structure are written then */
@@ -116,6 +117,9 @@ struct fetch {
 
 /* fetch_parse.c: "[" [section-spec] "]"; takes FETCH_TREE off the item where the section does not need it. */
 void fetch_parse_section(struct lex *l, struct fetch_item *i);
+/* fetch_set.c: the numbers of the messages meant, to f->seqs and f->next. False: some do not exist. */
+bool fetch_find_messages(struct imap_session *s, struct command *c);
+bool fetch_progress(const struct imap_session *s, const struct command *c, struct progress *p);
 
 /* fetch_item.c: every row. */
 const struct fetch_row *fetch_find(struct str name, bool section);

@@ -3,6 +3,15 @@
 
 #include <postern/core/clock.h>
 
+#include "commands.h"
+
+/* RFC 9585 3. */
+void
+progress_capabilities(struct buf *out)
+{
+	commands_add_capability(out, "INPROGRESS");
+}
+
 void
 progress_begin(struct command *c)
 {

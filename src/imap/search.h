@@ -171,6 +171,8 @@ struct search {
 	size_t at;                 /* the next range of told to be written … */
 	uint32_t at_number;        /* … and the next number in it */
 	bool failed;               /* some message could not be read */
+	bool twice;                /* what was found is looked at once more: SORT, THREAD … */
+	bool again;                /* … which has begun */
 };
 
 /* search_parse.c: the arguments of keys. */
@@ -222,6 +224,9 @@ void search_find_within(struct search *q);
 
 /* search_each.c: a q->then that calls q->each for every result and goes on with q->after_each. */
 enum step search_each_step(struct imap_session *s, struct command *c);
+
+/* How many of the messages are looked at. */
+bool search_progress(const struct imap_session *s, const struct command *c, struct progress *p);
 
 /* search_tell.c */
 /* Saves what is to be saved and writes the answer. */

@@ -176,6 +176,7 @@ search_each_step(struct imap_session *s, struct command *c)
 
 	(void)s;
 	q->next = uidset_first(&q->found);
+	q->again = true;
 	c->step = each_step;
 	return STEP_MORE;
 }

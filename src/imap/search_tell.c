@@ -196,6 +196,7 @@ search_tell_step(struct imap_session *s, struct command *c)
 {
 	struct search *q = c->args;
 
+	c->progress = NULL; /* the answer takes several steps */
 	order_results(c);
 	if (q->returns & RETURN_SAVE)
 		save(s, q);

@@ -2,6 +2,8 @@
  * looked at, and only they count for MESSAGELIMIT (RFC 9738 3.1). */
 #include "search.h"
 
+#include "progress.h"
+
 enum {
 	SETS_MAX = 4, /* sets that are cut with each other: each may be long, and one is usual */
 };
@@ -37,4 +39,20 @@ search_find_within(struct search *q)
 		uidset_keep_set(&q->within, &seqs);
 	}
 	uidset_fini(&seqs);
+}
+
+/* Where the walk is; a second one for SORT and THREAD counts as much again. */
+bool
+search_progress(const struct imap_session *s, const struct command *c, struct progress *p)
+{
+	const struct search *q = c->args;
+	uint64_t all = q->only != NULL ? uidset_count(q->only) : q->box->view.count;
+
+	(void)s;
+	p->goal = q->twice ? 2 * all : all;
+	if (q->next == 0)
+		p->done = p->goal;
+	else
+		p->done = (q->again ? all : 0) + (q->only != NULL ? progress_below(q->only, q->next) : q->next - 1);
+	return true;
 }

@@ -9,6 +9,7 @@
 
 #include <postern/core/arena.h>
 #include <postern/core/buf.h>
+#include <postern/core/clock.h>
 #include <postern/imap/session.h>
 #include <postern/store/read.h>
 #include <postern/store/request.h>
@@ -59,6 +60,12 @@ struct verb {
 	const char *rfc;
 };
 
+/* How far a command is, in messages. */
+struct progress {
+	uint64_t done;
+	uint64_t goal; /* 0: not known */
+};
+
 struct command {
 	char tag[LEX_TAG_MAX];
 	size_t tag_size;
@@ -75,6 +82,9 @@ struct command {
 	struct reply reply;            /* texts are static or in the arena */
 	uint32_t limit_uid;            /* the lowest UID it was about, where there were too many; 0: all (limit.h) */
 	void (*fini)(struct command *c); /* frees what args hold outside the arena; may be NULL */
+	/* How far it is; NULL or false: that cannot be said now (progress.h). */
+	bool (*progress)(const struct imap_session *s, const struct command *c, struct progress *p);
+	struct mono progress_due;
 	enum names names;              /* the client's spelling of names when the command came */
 	bool uidonly;                  /* ENABLE UIDONLY had been said when it came */
 };

@@ -44,6 +44,7 @@ struct mail_session {
 	struct conn *conn;
 	struct imap_session *imap;
 	struct loop_timer again;
+	struct loop_timer later;
 	struct loop_timer idle;
 	bool closing;
 	bool over; /* shut down before the user was open */
@@ -62,6 +63,7 @@ free_session(struct mail_session *m)
 	if (m->user != NULL)
 		store_user_unref(m->user);
 	loop_timer_fini(&m->again);
+	loop_timer_fini(&m->later);
 	loop_timer_fini(&m->idle);
 	io_close(&m->fd);
 	conf_unref(m->conf);
@@ -97,18 +99,25 @@ op_again(void *ctx)
 }
 
 static void
+op_later(void *ctx, int64_t ms)
+{
+	loop_timer_start(&((struct mail_session *)ctx)->later, ms);
+}
+
+static void
 op_close(void *ctx)
 {
 	struct mail_session *m = ctx;
 
 	m->closing = true;
 	loop_timer_stop(&m->again);
+	loop_timer_stop(&m->later);
 	loop_timer_stop(&m->idle);
 	conn_close(m->conn);
 }
 
 static const struct imap_session_ops session_ops = {
-	.write = op_write, .pending = op_pending, .again = op_again, .close = op_close
+	.write = op_write, .pending = op_pending, .again = op_again, .later = op_later, .close = op_close
 };
 
 /* --- the stream --- */
@@ -333,6 +342,7 @@ session_new(struct env *env, struct ipc_question *q, const struct open_mail_ask 
 	copy(m->client, sizeof m->client, ask->client);
 	copy(m->tag, sizeof m->tag, ask->tag);
 	loop_timer_init(&m->again, env->loop, on_again, m);
+	loop_timer_init(&m->later, env->loop, on_again, m);
 	loop_timer_init(&m->idle, env->loop, on_idle, m);
 	LIST_INSERT_HEAD(&r->sessions, m, link);
 	r->nsessions++;

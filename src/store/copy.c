@@ -118,7 +118,8 @@ link_all(struct work *w, struct snap *s, struct copy *c, const struct mbox *m)
 	ok = mdir_open(w->u, c->to_dir, &to);
 	if (ok) {
 		ok = blob_has_room(w->store, to.tmp, 0);
-		for (size_t i = 0; ok && i < c->n; i++)
+		c->r->goal = c->n;
+		for (size_t i = 0; ok && i < c->n; i++, c->r->progress = i)
 			ok = link_one(w, s, c, &from, to.tmp, &c->p[i]);
 		ok = ok && fsync(to.tmp) == 0;
 		mdir_close(&to);

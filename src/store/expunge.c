@@ -43,8 +43,10 @@ remove_all(struct txn *t, struct expunge_request *q, struct open_mbox *o)
 {
 	struct row_message row;
 
+	q->r.progress = 0;
+	q->r.goal = uidset_count(&q->r.uids);
 	for (uint32_t uid = uidset_next(&q->r.uids, 1); uid != 0 && t->s.rc == 0;
-	     uid = uidset_next(&q->r.uids, uid + 1))
+	     uid = uidset_next(&q->r.uids, uid + 1), q->r.progress++)
 		if (message_read(&t->s, q->mailbox, uid, &row))
 			txn_remove(t, o, uid, &row);
 }

@@ -67,6 +67,7 @@ change_one(struct flagging *g, MDB_val key, MDB_val value, uint32_t uid)
 
 	if (!message_decode(&g->t->s, value, &row))
 		return;
+	g->q->r.progress++;
 	if (g->q->conditional && row.modseq > g->q->unchangedsince && !is_first_of_its_kind(g, &row)) {
 		uidset_add(&g->q->r.failed, uid, uid);
 		return;
@@ -132,6 +133,8 @@ flags_apply(struct txn *t, struct store_request *r)
 		return;
 	}
 	g.modseq = g.o->m.row.modseq + 1;
+	r->progress = 0;
+	r->goal = uidset_count(&q->set);
 	g.c = snap_cursor(&t->s, T_MESSAGE);
 	for (size_t i = 0; i < q->set.n && g.c != NULL; i++)
 		change_range(&g, q->set.p[i]);

@@ -85,6 +85,13 @@ request_refuse_errno(struct store_request *r, const char *what)
 }
 
 void
+store_progress(const struct store_request *r, uint64_t *done, uint64_t *goal)
+{
+	*goal = r->goal;
+	*done = r->progress;
+}
+
+void
 store_cancel(struct store_request *r)
 {
 	r->done = (struct store_done){ 0 };

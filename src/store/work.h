@@ -55,6 +55,8 @@ struct store_request {
 	bool refused; /* before the transaction */
 	bool skip;    /* there is nothing to do: apply is called all the same */
 	uint32_t look; /* mailbox whose directories are compared first */
+	_Atomic uint64_t progress; /* messages done, written by the thread … */
+	_Atomic uint64_t goal;     /* … of so many */
 
 	enum store_code code;
 	struct err err;

@@ -230,6 +230,26 @@ code_number(struct say *s)
 	say_nz_number(s);
 }
 
+/* RFC 9585 5: the goal is above what is done. */
+static void
+code_progress(struct say *s)
+{
+	uint64_t done;
+
+	if (!cur_take(&s->c, " ("))
+		return;
+	if (!say_nil(s))
+		say_string(s);
+	say_sp(s);
+	if (!cur_take(&s->c, "NIL NIL")) {
+		done = say_number(s);
+		say_sp(s);
+		if (!say_nil(s) && say_nz_number(s) <= done)
+			say_fail(s, "a goal");
+	}
+	say_want(s, ")");
+}
+
 /* RFC 9738 5. */
 static void
 code_limit(struct say *s)
@@ -345,7 +365,7 @@ static const struct {
 	{ "BADURL", code_badurl },
 	{ "CANNOT", nothing }, { "CAPABILITY", words }, { "CLIENTBUG", nothing }, { "CLOSED", nothing },
 	{ "CONTACTADMIN", nothing }, { "COPYUID", code_copyuid }, { "CORRUPTION", nothing }, { "EXPIRED", nothing },
-	{ "EXPUNGEISSUED", nothing }, { "HASCHILDREN", nothing }, { "HIGHESTMODSEQ", code_modseq }, { "INUSE", nothing },
+	{ "EXPUNGEISSUED", nothing }, { "HASCHILDREN", nothing }, { "HIGHESTMODSEQ", code_modseq }, { "INPROGRESS", code_progress }, { "INUSE", nothing },
 	{ "LIMIT", nothing }, { "MESSAGELIMIT", code_limit }, { "MAILBOXID", code_object }, { "METADATA", code_metadata }, { "MODIFIED", code_set }, { "NONEXISTENT", nothing },
 	{ "NOPERM", nothing }, { "NOTSAVED", nothing }, { "OVERQUOTA", nothing },
 	{ "PARSE", nothing }, { "PERMANENTFLAGS", code_flags }, { "PRIVACYREQUIRED", nothing }, { "READ-ONLY", nothing },

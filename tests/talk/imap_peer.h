@@ -28,7 +28,8 @@ struct imap_conn {
 	bool handshake;          /* starttls was called */
 	struct imap_front *front;
 	struct imap_session *session;
-	bool again;              /* the session wants to run */
+	bool again;              /* the session wants to run … */
+	bool later;              /* … when some time has passed */
 	bool stalled;            /* the client does not read */
 	size_t pending;          /* said and not read */
 	size_t pending_max;
@@ -53,6 +54,7 @@ struct world {
 	struct imap_conn conns[WORLD_CONNS + 1];
 	unsigned threads;        /* of the store; set before world_init */
 	bool no_index;           /* of texts, for SEARCH */
+	int64_t tick_ms;         /* a session that looks whether it may go on finds it so much later */
 	bool imaps;              /* TLS from the first byte */
 	uint64_t quota;
 	uint64_t message_max;

@@ -14,6 +14,7 @@
  *   no_index                   texts are not indexed
  *   limit N · save_limit N     messages of one command · of COPY and APPEND
  *   deflate [CONN]             the client compresses and inflates from here on
+ *   tick MS                    a session finds it so much later at each step; 0: the clock stands still again
  *   stall CONN · read CONN     the client stops reading · reads all and goes on
  *   timeout CONN               the role's idle time is over · busy CONN: it is, but a command is under way
  *   expect asked N             so many questions to auth
@@ -192,6 +193,18 @@ word_no_index(struct world *w, struct str rest, struct buf *why)
 }
 
 static enum talk_word
+word_tick(struct world *w, struct str rest, struct buf *why)
+{
+	uint64_t ms = 0;
+
+	(void)why;
+	if (!str_u64(rest, INT32_MAX, &ms))
+		return TALK_UNKNOWN;
+	w->tick_ms = (int64_t)ms;
+	return TALK_DONE;
+}
+
+static enum talk_word
 word_deflate(struct world *w, struct str rest, struct buf *why)
 {
 	(void)why;
@@ -286,6 +299,7 @@ static const struct {
 	{ "lose", word_lose }, { "cut", word_cut },
 	{ "size", word_size }, { "quota", word_quota }, { "stall", word_stall }, { "read", word_read },
 	{ "limit", word_limit }, { "save_limit", word_save_limit },
+	{ "tick", word_tick },
 	{ "compress", word_compress }, { "refuse_8bit", word_refuse_8bit }, { "comment", word_comment }, { "no_index", word_no_index }, { "deflate", word_deflate },
 	{ "timeout", word_timeout }, { "busy", word_busy }, { "expect", word_expect },
 };

@@ -152,7 +152,10 @@ static const struct imap_front_ops front_ops = { conn_write, conn_close, front_s
 static size_t
 session_pending(void *ctx)
 {
-	return ((struct imap_conn *)ctx)->pending;
+	const struct imap_conn *c = ctx;
+
+	clock_fake_step(c->world->tick_ms);
+	return c->pending;
 }
 
 static void
@@ -161,7 +164,17 @@ session_again(void *ctx)
 	((struct imap_conn *)ctx)->again = true;
 }
 
-static const struct imap_session_ops session_ops = { conn_write, session_pending, session_again, conn_close };
+/* Where time passes by looking at it, the moment is always there. */
+static void
+session_later(void *ctx, int64_t ms)
+{
+	struct imap_conn *c = ctx;
+
+	(void)ms;
+	c->later = c->world->tick_ms > 0;
+}
+
+static const struct imap_session_ops session_ops = { conn_write, session_pending, session_again, session_later, conn_close };
 
 static void
 on_user(void *ctx, struct store_user *u, const struct err *e)
@@ -240,6 +253,10 @@ drive_session(struct imap_conn *c)
 	if (!c->closed && c->inbox.n > 0 && imap_session_wants(c->session)) {
 		n = imap_session_input(c->session, buf_str(&c->inbox));
 		buf_drop(&c->inbox, n);
+	}
+	if (c->later) {
+		c->later = false;
+		imap_session_run(c->session);
 	}
 	return ran || n > 0 || c->said.n != before;
 }

@@ -50,6 +50,8 @@ struct imap_session_ops {
 	size_t (*pending)(void *ctx);
 	/* Asks for one imap_session_run() after this turn of the loop. Asked again before it came: still one. */
 	void (*again)(void *ctx);
+	/* Asks for one imap_session_run() in so many ms, instead of one asked for like this before. */
+	void (*later)(void *ctx, int64_t ms);
 	/* Ends the connection after what was written is out. Nothing else is called afterwards. */
 	void (*close)(void *ctx);
 };

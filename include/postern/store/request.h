@@ -48,6 +48,8 @@ struct store_done {
 
 /* The callback will not be called; the work may still be done. */
 void store_cancel(struct store_request *r);
+/* How many messages are done of how many; 0 of 0 when it is not known. Until its callback. */
+void store_progress(const struct store_request *r, uint64_t *done, uint64_t *goal);
 
 enum store_flags_mode { STORE_FLAGS_ADD, STORE_FLAGS_REMOVE, STORE_FLAGS_REPLACE };
 struct store_flags {
