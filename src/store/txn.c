@@ -185,9 +185,19 @@ find_keyword(const struct open_mbox *o, struct str name)
 	return n;
 }
 
+/* What is refused leaves no names behind. */
+static void
+forget_keywords(struct open_mbox *o, size_t from)
+{
+	for (size_t i = from; i < STORE_KEYWORDS_MAX; i++)
+		o->m.keywords[i][0] = '\0';
+}
+
 bool
 txn_keywords(struct open_mbox *o, const struct str *names, size_t n, bool add, uint64_t *bits)
 {
+	size_t before = mbox_keywords(&o->m);
+
 	*bits = 0;
 	for (size_t i = 0; i < n; i++) {
 		size_t bit = find_keyword(o, names[i]);
@@ -198,8 +208,10 @@ txn_keywords(struct open_mbox *o, const struct str *names, size_t n, bool add, u
 		}
 		if (!add)
 			continue;
-		if (bit == STORE_KEYWORDS_MAX || !sidecar_keyword_ok(names[i]))
+		if (bit == STORE_KEYWORDS_MAX || !sidecar_keyword_ok(names[i])) {
+			forget_keywords(o, before);
 			return false;
+		}
 		snprintf(o->m.keywords[bit], sizeof o->m.keywords[bit], "%.*s", STR_ARG(names[i]));
 		o->dirty = o->sidecar = true;
 		*bits |= UINT64_C(1) << bit;
