@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "out.h"
+#include "threadid.h"
 
 static enum fetch_went
 write_uid(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
@@ -71,13 +72,14 @@ write_emailid(struct imap_session *s, struct fetch *f, const struct fetch_item *
 	return FETCH_WRITTEN;
 }
 
-/* RFC 8474 5.2: a server may do without. */
 static enum fetch_went
 write_threadid(struct imap_session *s, struct fetch *f, const struct fetch_item *i)
 {
-	(void)f;
+	struct id email = { 0 };
+
 	(void)i;
-	fetch_write_nil(s);
+	store_email_id(f->view, s->box->mailbox, f->m.uid, &email);
+	out_object_id(&s->out, OBJECT_THREAD, threadid_of(f->letter.tree->root->envelope, email));
 	return FETCH_WRITTEN;
 }
 
@@ -150,7 +152,7 @@ static const struct fetch_row rows[] = {
 	{ STR_INIT("MODSEQ"), 0, write_modseq, { 0 }, "CONDSTORE", "RFC 7162 3.1.4.2" },
 	{ STR_INIT("SAVEDATE"), 0, write_savedate, { 0 }, "SAVEDATE", "RFC 8514 4.2" },
 	{ STR_INIT("EMAILID"), 0, write_emailid, { 0 }, "OBJECTID", "RFC 8474 5.3" },
-	{ STR_INIT("THREADID"), 0, write_threadid, { 0 }, "OBJECTID", "RFC 8474 5.3" },
+	{ STR_INIT("THREADID"), FETCH_TREE, write_threadid, { 0 }, "OBJECTID", "RFC 8474 5.3" },
 	{ STR_INIT("PREVIEW"), FETCH_TREE | FETCH_LAZY, write_preview, { 0 }, "PREVIEW", "RFC 8970 3" },
 	{ STR_INIT("ENVELOPE"), FETCH_TREE, write_envelope, { 0 }, NULL, "RFC 9051 6.4.5" },
 	{ STR_INIT("BODY"), FETCH_TREE, write_structure, { 0 }, NULL, "RFC 9051 6.4.5" },

@@ -26,7 +26,7 @@ extern const struct flag_name flag_names[FLAG_NAMES];
 /* "(\Seen $Junk)"; keywords by bit. recent: \Recent belongs to it (RFC 3501 2.3.2). */
 void out_flags(struct buf *out, uint32_t flags, uint64_t keyword_bits, const struct str *keywords, bool recent);
 /* "(M…)": an objectid of RFC 8474 7; the letter keeps kinds apart and makes it no number. */
-enum object_kind { OBJECT_MAILBOX = 'F', OBJECT_EMAIL = 'M' };
+enum object_kind { OBJECT_MAILBOX = 'F', OBJECT_EMAIL = 'M', OBJECT_THREAD = 'T' };
 void out_object_id(struct buf *out, enum object_kind kind, struct id id);
 /* "17-Jul-1996 02:44:25 +0000" in quotes. */
 void out_internal_date(struct buf *out, int64_t seconds);

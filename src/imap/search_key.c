@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "out.h"
+#include "threadid.h"
 
 enum {
 	DAY = 86400,
@@ -201,22 +202,25 @@ match_savedsince(struct search *q, const struct search_key *k)
 	return truth(saved_day(q) >= k->day);
 }
 
+/* An object's name in the search, of this kind, is this id. */
+static bool
+names_object(const struct search_key *k, enum object_kind kind, struct id id)
+{
+	struct id named;
+
+	return k->word.n > 0 && k->word.p[0] == (char)kind && id_parse(str_sub(k->word, 1, k->word.n), &named) && id_eq(named, id);
+}
+
 static enum truth
 match_emailid(struct search *q, const struct search_key *k)
 {
-	struct id id;
-
-	return truth(k->word.n > 0 && k->word.p[0] == OBJECT_EMAIL && id_parse(str_sub(k->word, 1, k->word.n), &id)
-	    && id_eq(id, q->email_id));
+	return truth(names_object(k, OBJECT_EMAIL, q->email_id));
 }
 
-/* RFC 8474 5.2: without thread ids none matches. */
 static enum truth
-match_nothing(struct search *q, const struct search_key *k)
+match_threadid(struct search *q, const struct search_key *k)
 {
-	(void)q;
-	(void)k;
-	return TRUTH_NO;
+	return truth(names_object(k, OBJECT_THREAD, threadid_of(search_envelope(q), q->email_id)));
 }
 
 static enum truth
@@ -410,7 +414,7 @@ static const struct search_row rows[] = {
 	KEY("SMALLER", search_parse_number, match_smaller, LEVEL_RECORD),
 	STRING("SUBJECT", match_subject, KEY_ALL_FROM),
 	KEY("TEXT", search_parse_text, match_text, LEVEL_TEXT),
-	ROW("THREADID", search_parse_object, match_nothing, LEVEL_RECORD, 0, "RFC 8474 6", "OBJECTID"),
+	ROW("THREADID", search_parse_object, match_threadid, LEVEL_ENVELOPE, 0, "RFC 8474 6", "OBJECTID"),
 	STRING("TO", match_to, KEY_ALL_CC),
 	KEY("UID", search_parse_uid, match_set, LEVEL_RECORD),
 	ROW("UIDAFTER", search_parse_uidafter, match_set, LEVEL_RECORD, 0, "RFC 9738 3.2", NULL),
