@@ -108,6 +108,7 @@ static const struct str uses[] = {
 	[STORE_USE_JUNK] = STR_INIT("\\Junk"),
 	[STORE_USE_SENT] = STR_INIT("\\Sent"),
 	[STORE_USE_TRASH] = STR_INIT("\\Trash"),
+	[STORE_USE_IMPORTANT] = STR_INIT("\\Important"),
 };
 
 struct str

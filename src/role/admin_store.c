@@ -71,7 +71,8 @@ use_name(enum store_use use)
 		[STORE_USE_FLAGGED] = "\\Flagged",
 		[STORE_USE_JUNK] = "\\Junk",
 		[STORE_USE_SENT] = "\\Sent",
-		[STORE_USE_TRASH] = "\\Trash" };
+		[STORE_USE_TRASH] = "\\Trash",
+		[STORE_USE_IMPORTANT] = "\\Important" };
 
 	return names[use];
 }

@@ -68,7 +68,7 @@ mbox_decode(struct mbox *m, struct str v)
 	snprintf(m->name, sizeof m->name, "%.*s", STR_ARG(name));
 	snprintf(m->dir, sizeof m->dir, "%.*s", STR_ARG(dir));
 	return !str_has(name, '\0') && dir_ok(dir) && read_keywords(m, keywords) && r->uidvalidity != 0 &&
-	       r->uidnext != 0 && r->modseq != 0 && r->use <= STORE_USE_TRASH;
+	       r->uidnext != 0 && r->modseq != 0 && r->use <= STORE_USE_IMPORTANT;
 }
 
 bool

@@ -15,6 +15,7 @@ static const char *const use_names[] = {
 	[STORE_USE_JUNK] = "junk",
 	[STORE_USE_SENT] = "sent",
 	[STORE_USE_TRASH] = "trash",
+	[STORE_USE_IMPORTANT] = "important",
 };
 
 const char *

@@ -33,6 +33,7 @@ enum store_use {
 	STORE_USE_JUNK,
 	STORE_USE_SENT,
 	STORE_USE_TRASH,
+	STORE_USE_IMPORTANT, /* RFC 8457 */
 };
 
 /* System flags of a message (RFC 9051 2.3.2); \Recent does not exist here. */
