@@ -100,7 +100,7 @@ bool append_rights(struct imap_session *s, struct command *c, unsigned *rights);
 /* Takes message i and its stage for the store, with the flags that the rights cover. */
 void append_fill(struct store_new *to, const struct append_args *a, struct append *from, size_t i, unsigned rights);
 /* "APPENDUID validity uids" */
-struct str append_uid_code(struct command *c, const struct store_result *r);
+struct str append_uid_code(struct imap_session *s, struct command *c, const struct store_result *r);
 /* REPLACE: may a message go? False with c->reply set. */
 bool replace_may(struct imap_session *s, struct command *c);
 /* REPLACE: the UID of the message that goes; 0 with c->reply set. */

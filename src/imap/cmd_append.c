@@ -7,11 +7,13 @@
 
 /* RFC 3502: as many UIDs as messages. */
 struct str
-append_uid_code(struct command *c, const struct store_result *r)
+append_uid_code(struct imap_session *s, struct command *c, const struct store_result *r)
 {
 	struct buf code;
 	struct str text;
 
+	if (!rights_tell_uids(s, r->mailbox))
+		return STR("");
 	buf_init(&code, SIZE_MAX);
 	buf_addf(&code, "APPENDUID %u ", r->uidvalidity);
 	uidset_write(r->uids, &code);
@@ -29,7 +31,7 @@ on_appended(void *ctx, const struct store_result *r)
 	if (r->code != STORE_OK)
 		done_refused(c, r, REFUSED_TARGET);
 	else
-		done_ok_code(c, append_uid_code(c, r), "done");
+		done_ok_code(c, append_uid_code(s, c, r), "done");
 	if (s->box != NULL)
 		s->box->dirty = true;
 	command_finish(s);

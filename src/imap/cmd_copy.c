@@ -25,19 +25,21 @@ cmd_copy_parse(struct lex *l, struct command *c)
 
 /* "COPYUID validity source target": the n-th of the one became the n-th of the other. */
 static struct str
-copyuid(struct command *c, const struct store_result *r)
+copyuid(struct imap_session *s, struct command *c, const struct store_result *r)
 {
 	struct buf code;
-	struct str s;
+	struct str text;
 
+	if (!rights_tell_uids(s, r->mailbox))
+		return STR("");
 	buf_init(&code, SIZE_MAX);
 	buf_addf(&code, "COPYUID %u ", r->uidvalidity);
 	uidset_write(r->source, &code);
 	buf_add_char(&code, ' ');
 	uidset_write(r->uids, &code);
-	s = arena_str(&c->arena, buf_str(&code));
+	text = arena_str(&c->arena, buf_str(&code));
 	buf_fini(&code);
-	return s;
+	return text;
 }
 
 static bool
@@ -56,7 +58,7 @@ on_copied(void *ctx, const struct store_result *r)
 	if (r->code != STORE_OK)
 		done_refused(c, r, REFUSED_TARGET);
 	else if (took_some(r))
-		done_ok_code(c, copyuid(c, r), "done");
+		done_ok_code(c, copyuid(s, c, r), "done");
 	else
 		done_ok(c, "no such message, nothing copied");
 	command_finish(s);
@@ -75,7 +77,7 @@ on_moved(void *ctx, const struct store_result *r)
 	if (r->code != STORE_OK) {
 		done_refused(c, r, REFUSED_TARGET);
 	} else {
-		told.code = took_some(r) ? copyuid(c, r) : STR("");
+		told.code = took_some(r) ? copyuid(s, c, r) : STR("");
 		if (told.code.n > 0)
 			reply_write(&s->out, STR("*"), &told);
 		done_ok_code(c, s->condstore && r->modseq != 0 ? condstore_code(c, r->modseq) : STR(""), "done");

@@ -56,8 +56,9 @@ on_replaced(void *ctx, const struct store_result *r)
 	if (r->code != STORE_OK) {
 		done_refused(c, r, REFUSED_TARGET);
 	} else {
-		told.code = append_uid_code(c, r);
-		reply_write(&s->out, STR("*"), &told);
+		told.code = append_uid_code(s, c, r);
+		if (told.code.n > 0)
+			reply_write(&s->out, STR("*"), &told);
 		done_ok_code(c, s->condstore ? condstore_code(c, r->modseq) : STR(""), "done");
 	}
 	command_finish(s);

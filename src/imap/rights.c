@@ -150,3 +150,15 @@ rights_write(struct imap_session *s, struct str mailbox, unsigned rights)
 	rights_out(&s->out, rights);
 	buf_add_cstr(&s->out, "\r\n");
 }
+
+bool
+rights_tell_uids(struct imap_session *s, uint32_t mailbox)
+{
+	struct err e;
+	struct store_view *v = store_view_open(s->setup.user, &e);
+	bool ok = v != NULL && rights_of(s, v, mailbox) & STORE_RIGHT_READ;
+
+	if (v != NULL)
+		store_view_close(v);
+	return ok;
+}

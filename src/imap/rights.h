@@ -31,6 +31,8 @@ bool rights_create(struct imap_session *s, struct command *c, struct str name);
 /* May the one become the other: "x" on the mailbox (a level that is none has no rights), "k" above its new name? */
 bool rights_rename(struct imap_session *s, struct command *c, struct str from, struct str to);
 /* rights: an astring; "" when there are none. */
+/* UIDs are told only of a mailbox that may be read (RFC 9051 6.3.12, 6.4.7). */
+bool rights_tell_uids(struct imap_session *s, uint32_t mailbox);
 void rights_out(struct buf *out, unsigned rights);
 /* MYRIGHTS (RFC 4314 3.8). */
 void rights_write(struct imap_session *s, struct str mailbox, unsigned rights);
