@@ -31,7 +31,7 @@ finish(struct command *c)
 	if (f->unknown_cte)
 		return done_no(c, "UNKNOWN-CTE", "a part cannot be decoded");
 	if (f->failed)
-		return done_no(c, "SERVERBUG", "a message could not be read");
+		return done_no(c, "CORRUPTION", "a message could not be read");
 	if (f->missing && !c->uid)
 		return done_no(c, "EXPUNGEISSUED", "some of the messages are gone");
 	return done_ok(c, "done");

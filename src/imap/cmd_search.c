@@ -157,6 +157,16 @@ find_id(struct search *q, struct store_view *v)
 	return !q->by_id || store_email_id(v, q->box->mailbox, q->m.uid, &q->email_id);
 }
 
+/* One that others expunged matches nothing. */
+static bool
+find_message(struct search *q, struct store_view *v, struct store_scan *scan, uint32_t uid)
+{
+	bool there = store_scan_find(scan, uid, &q->m) && find_id(q, v);
+
+	q->missing |= !there;
+	return there;
+}
+
 /* The keys of the message may decide. */
 static enum truth
 match_keys(struct search *q, struct store_rows_walk *rows)
@@ -223,7 +233,7 @@ walk(struct search *q, struct command *c, struct store_view *v)
 		uint32_t uid = view_uid(&q->box->view, q->next);
 		enum truth t = TRUTH_NO;
 
-		if (search_may_match(q, v, uid) && store_scan_find(&scan, uid, &q->m) && find_id(q, v))
+		if (search_may_match(q, v, uid) && find_message(q, v, &scan, uid))
 			t = search_match(q);
 		if (t == TRUTH_OPEN) {
 			t = match_keys(q, &rows);

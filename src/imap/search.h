@@ -171,6 +171,7 @@ struct search {
 	size_t at;                 /* the next range of told to be written … */
 	uint32_t at_number;        /* … and the next number in it */
 	bool failed;               /* some message could not be read */
+	bool missing;              /* some are gone, which cannot be told yet */
 	bool twice;                /* what was found is looked at once more: SORT, THREAD … */
 	bool again;                /* … which has begun */
 };

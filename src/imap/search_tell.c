@@ -12,8 +12,10 @@ search_finish(struct command *c)
 	const struct search *q = c->args;
 
 	if (q->failed)
-		return done_no(c, "SERVERBUG", "some messages could not be searched");
+		return done_no(c, "CORRUPTION", "some messages could not be searched");
 	context_keep(q->s, c);
+	if (q->missing && !c->uid)
+		return done_ok_code(c, STR("EXPUNGEISSUED"), "some of the messages are gone");
 	return done_ok(c, "done");
 }
 
