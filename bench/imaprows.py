@@ -74,6 +74,13 @@ def forgotten(box):
     box.server.forget(box.user("m"))
 
 
+def unindexed(box):
+    box.close()
+    box.server.unindex(box.user("m"))
+    box.session("m")
+    box.server.settle()
+
+
 def half_deleted(box):
     """A copy of the mailbox; every second message is marked, so that what is left has no two numbers in a row."""
     session = box.session("m")
@@ -119,7 +126,8 @@ ROWS = (
     Row("thread-first", "THREAD REFERENCES, first", THREAD, 20, before=forgotten, rounds=3),
     Row("thread", "THREAD REFERENCES, later", THREAD, 2.5),
     Row("subject", "SEARCH SUBJECT", f"SEARCH SUBJECT {COMMON}", 5),
-    Row("text", "SEARCH TEXT of a rare word (no word index)", f"SEARCH TEXT {RARE}", 1.5, rounds=3),
+    Row("text-first", "SEARCH TEXT of a rare word, first (no search index)", f"SEARCH TEXT {RARE}", 1.5, before=unindexed, rounds=3),
+    Row("text", "SEARCH TEXT of a rare word, later", f"SEARCH TEXT {RARE}", 20),
     Row("store", "STORE 1:* +FLAGS", "STORE 1:* +FLAGS (\\Flagged)", 15, after=unflagged),
     Row("expunge", "EXPUNGE of every second message", "EXPUNGE", 5, before=half_deleted, after=half_gone, rounds=3),
     Row("copy", "COPY of 1000", "COPY 1001:2000 Copies", 1, before=target_made, after=target_gone),

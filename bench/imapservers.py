@@ -40,6 +40,13 @@ class ImapPostern(Settles, Postern):
         self.stop()
         self.start()
 
+    def unindex(self, user):
+        """Without its search index, which begins with the first search for words."""
+        self.stop()
+        for file in self.place(user)[0].parent.glob("search.mdb*"):
+            file.unlink()
+        self.start()
+
     def deliver_again(self, user, source):
         self.forget(user)
 
@@ -71,6 +78,9 @@ class Dovecot(Settles, Peers):
 
     def place(self, user):
         return self.maildirs([user])[0], NOBODY
+
+    def unindex(self, user):
+        """It has none, unless a plugin that is not Debian's makes one."""
 
     def forget(self, user):
         """Without index and cache, with its list of UIDs: nobody has looked at these messages."""

@@ -15,6 +15,7 @@ static const struct cli_column store_fields[] = {
 	{ "problems", "problems", AS_NUMBER },
 	{ "index_bytes", "index", AS_SIZE },
 	{ "index_free", "of that free", AS_SIZE },
+	{ "search_bytes", "search index", AS_SIZE },
 	{ "waiting", "file actions waiting", AS_NUMBER },
 	{ .key = NULL },
 };

@@ -1,6 +1,6 @@
 /* admin_store.c - `postern store …` and `postern mailbox list` as rows. ctx is the struct store_role, or offline one made for the command.
  *
- * store check|rebuild|stat ADDRESS → {mailboxes, messages, bytes, problems, index_bytes, index_free, waiting, text}
+ * store check|rebuild|stat ADDRESS → {mailboxes, messages, bytes, problems, index_bytes, index_free, search_bytes, waiting, text}
  * mailbox list ADDRESS             → [{name, messages, unseen, bytes, uidvalidity, uidnext, highestmodseq, use, subscribed}] */
 #include <stdlib.h>
 
@@ -22,9 +22,10 @@ on_report(void *ctx, const struct store_report *r)
 		out.status = r->err.class == ERR_TEMP ? ADMIN_LATER : ADMIN_FAILED;
 		out.why = str_of(r->err.log);
 	}
-	out.json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "mailboxes", (json_int_t)r->mailboxes, "messages",
+	out.json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "mailboxes", (json_int_t)r->mailboxes, "messages",
 	    (json_int_t)r->messages, "bytes", (json_int_t)r->bytes, "problems", (json_int_t)r->problems, "index_bytes",
-	    (json_int_t)r->index_bytes, "index_free", (json_int_t)r->index_free, "waiting", (json_int_t)r->waiting);
+	    (json_int_t)r->index_bytes, "index_free", (json_int_t)r->index_free, "search_bytes",
+	    (json_int_t)r->search_bytes, "waiting", (json_int_t)r->waiting);
 	json_object_set_new(
 	    out.json, "text", json_stringn(r->text.n > 0 ? r->text.p : "", r->text.n < 40000 ? r->text.n : 40000));
 	if (out.status == ADMIN_DONE && r->problems > 0) {

@@ -116,6 +116,7 @@ look(struct question *q)
 		return;
 	count_mailboxes(q, v);
 	index_pages(&v->s, &q->report.index_bytes, &q->report.index_free);
+	q->report.search_bytes = grams_size(q->u);
 	count_todo(q, v);
 	if (store_view_failed(v))
 		err_temp(&q->report.err, SAY_LATER, "index: damaged");

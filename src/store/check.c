@@ -124,6 +124,17 @@ check_files(struct checking *c, const struct mbox *m)
 }
 
 static void
+check_grams(struct checking *c)
+{
+	const char *found = gram_check(c->w, &c->s);
+
+	if (found == NULL)
+		return;
+	c->report->problems++;
+	buf_addf(c->text, "search index: %s; `postern store rebuild` drops it\n", found);
+}
+
+static void
 check_all(struct checking *c)
 {
 	struct mbox *m = NEW(struct mbox);
@@ -146,6 +157,7 @@ check_all(struct checking *c)
 	}
 	if (cursor != NULL)
 		mdb_cursor_close(cursor);
+	check_grams(c);
 	if (c->s.rc == 0 && c->bytes != meta_get(&c->s, META_BYTES)) {
 		c->report->problems++;
 		buf_addf(c->text, "quota: %" PRIu64 " bytes are counted, %" PRIu64 " found\n",

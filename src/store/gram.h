@@ -21,6 +21,7 @@
 #include "gramlist.h"
 #include "schema.h"
 
+struct mdir;
 struct store_user;
 struct work;
 
@@ -109,7 +110,9 @@ struct key gram_key_list(uint32_t mailbox, uint32_t block, uint32_t gram);
 /* The number at this place of a key: 0 mailbox, 1 block or uid, 2 gram. */
 uint32_t gram_key_part(MDB_val key, unsigned place);
 bool gram_key_ok(MDB_val key, unsigned parts);
-bool gram_box_read(struct gram_txn *t, uint32_t mailbox, struct row_gram_box *box);
+/* True when the rows that are there are this mailbox's, and of this version. */
+bool gram_is_ours(struct gram_txn *t, const struct mbox *m);
+struct row_gram_box gram_box_of(const struct mbox *m);
 /* None: all bits are 0. */
 bool gram_block_read(struct gram_txn *t, uint32_t mailbox, uint32_t block, struct row_gram_block *b);
 
@@ -151,6 +154,17 @@ struct gram_run {
 bool gram_run_late(const struct gram_run *r);
 /* Takes in messages of the block that are missing. False: time is up. */
 bool gram_take_missing(struct gram_run *r);
+
+/* Collects the grams of a message of r->m; false when it cannot be read. */
+bool gram_collect(struct gram_run *r, const struct mdir *d, uint32_t uid, struct gram_set *set);
+
+/* gramfind.c: what store_grams_find says, in a transaction. */
+void gram_find(struct gram_txn *t, uint32_t mailbox, uint32_t block, const struct store_needle *needles, size_t n,
+    struct gram_bits *may);
+
+/* gramcheck.c */
+/* The first thing that is wrong; NULL: nothing, or there is no search index. */
+const char *gram_check(struct work *w, struct snap *main);
 
 /* grammerge.c */
 /* Takes those that wait over into the lists, a range of grams. True when the block is done. */

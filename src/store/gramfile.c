@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { VERSION = 1 }; /* of texts and rows: another one is made anew */
+
 static const char *const table_names[GRAM_TABLES] = { "box", "block", "set", "list" };
 
 static int
@@ -162,17 +164,20 @@ gram_key_ok(MDB_val key, unsigned parts)
 	return key.mv_size == parts * sizeof(uint32_t);
 }
 
-bool
-gram_box_read(struct gram_txn *t, uint32_t mailbox, struct row_gram_box *box)
+struct row_gram_box
+gram_box_of(const struct mbox *m)
 {
+	return (struct row_gram_box){ .id = m->row.id, .uidvalidity = m->row.uidvalidity, .version = VERSION };
+}
+
+bool
+gram_is_ours(struct gram_txn *t, const struct mbox *m)
+{
+	struct row_gram_box wanted = gram_box_of(m);
 	struct str row;
 
-	if (!gram_get(t, G_BOX, key_mailbox(mailbox), &row))
-		return false;
-	if (row.n != sizeof *box)
-		return gram_fail(t, MDB_CORRUPTED);
-	memcpy(box, row.p, sizeof *box);
-	return true;
+	return gram_get(t, G_BOX, key_mailbox(m->number), &row) && row.n == sizeof wanted &&
+	    memcmp(row.p, &wanted, sizeof wanted) == 0;
 }
 
 bool

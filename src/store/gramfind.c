@@ -3,7 +3,7 @@
 #include "work.h"
 
 struct finding {
-	struct gram_txn t;
+	struct gram_txn *t;
 	uint32_t mailbox, block;
 	struct row_gram_block b;
 };
@@ -17,7 +17,7 @@ find_list(struct finding *f, MDB_cursor *c, uint32_t gram, struct str *list)
 	struct gram_chunk chunk;
 	struct gram_entry e;
 
-	if (!gram_step(&f->t, c, &key, &value, MDB_SET_RANGE) || !gram_key_ok(key, 3) ||
+	if (!gram_step(f->t, c, &key, &value, MDB_SET_RANGE) || !gram_key_ok(key, 3) ||
 	    gram_key_part(key, 0) != f->mailbox || gram_key_part(key, 1) != f->block)
 		return false;
 	chunk = gram_chunk_begin(val_str(value));
@@ -26,7 +26,7 @@ find_list(struct finding *f, MDB_cursor *c, uint32_t gram, struct str *list)
 			*list = e.list;
 			return e.gram == gram;
 		}
-	return !chunk.bad ? false : gram_fail(&f->t, MDB_CORRUPTED);
+	return !chunk.bad ? false : gram_fail(f->t, MDB_CORRUPTED);
 }
 
 static void
@@ -39,7 +39,7 @@ keep_common(struct gram_bits *b, const struct gram_bits *other)
 static void
 ask_lists(struct finding *f, const struct store_needle *needle, struct gram_bits *b)
 {
-	MDB_cursor *c = gram_cursor(&f->t, G_LIST);
+	MDB_cursor *c = gram_cursor(f->t, G_LIST);
 	struct gram_bits has;
 	struct str list;
 
@@ -47,7 +47,7 @@ ask_lists(struct finding *f, const struct store_needle *needle, struct gram_bits
 	for (unsigned i = 0; i < needle->n && gram_bits_any(b); i++) {
 		has = (struct gram_bits){ { 0 } };
 		if (find_list(f, c, needle->grams[i], &list) && !gram_list_read(list, &has))
-			gram_fail(&f->t, MDB_CORRUPTED);
+			gram_fail(f->t, MDB_CORRUPTED);
 		keep_common(b, &has);
 	}
 	if (c != NULL)
@@ -63,7 +63,7 @@ holds(struct finding *f, struct str row, uint32_t gram)
 	while (gram_walk_next(&w, &found))
 		if (found >= gram)
 			return found == gram;
-	return w.bad && gram_fail(&f->t, MDB_CORRUPTED);
+	return w.bad && gram_fail(f->t, MDB_CORRUPTED);
 }
 
 static bool
@@ -82,8 +82,8 @@ ask_sets(struct finding *f, const struct store_needle *needles, size_t n, struct
 
 	for (unsigned i = gram_bits_next(&f->b.waiting, 0); i < STORE_GRAM_BLOCK;
 	    i = gram_bits_next(&f->b.waiting, i + 1)) {
-		if (!gram_get(&f->t, G_SET, key_message(f->mailbox, f->block * STORE_GRAM_BLOCK + i), &row)) {
-			gram_fail(&f->t, MDB_CORRUPTED);
+		if (!gram_get(f->t, G_SET, key_message(f->mailbox, f->block * STORE_GRAM_BLOCK + i), &row)) {
+			gram_fail(f->t, MDB_CORRUPTED);
 			return;
 		}
 		for (size_t k = 0; k < n; k++)
@@ -100,26 +100,20 @@ add_unknown(const struct finding *f, struct gram_bits *b)
 		b->w[i] |= ~(f->b.listed.w[i] | f->b.waiting.w[i]);
 }
 
-static bool
-is_ours(struct finding *f, const struct mbox *m)
+void
+gram_find(struct gram_txn *t, uint32_t mailbox, uint32_t block, const struct store_needle *needles, size_t n,
+    struct gram_bits *may)
 {
-	struct row_gram_box box;
+	struct finding f = { .t = t, .mailbox = mailbox, .block = block };
 
-	return gram_box_read(&f->t, m->number, &box) && id_eq(box.id, m->row.id) &&
-	    box.uidvalidity == m->row.uidvalidity;
-}
-
-static void
-ask(struct finding *f, const struct store_needle *needles, size_t n, struct gram_bits *b)
-{
-	gram_block_read(&f->t, f->mailbox, f->block, &f->b);
+	gram_block_read(t, mailbox, block, &f.b);
 	for (size_t k = 0; k < n; k++)
-		ask_lists(f, &needles[k], &b[k]);
-	ask_sets(f, needles, n, b);
+		ask_lists(&f, &needles[k], &may[k]);
+	ask_sets(&f, needles, n, may);
 	for (size_t k = 0; k < n; k++) {
-		add_unknown(f, &b[k]);
+		add_unknown(&f, &may[k]);
 		if (needles[k].n == 0)
-			memset(&b[k], 0xff, sizeof b[k]);
+			memset(&may[k], 0xff, sizeof may[k]);
 	}
 }
 
@@ -129,18 +123,18 @@ bool
 store_grams_find(struct store_view *v, uint32_t mailbox, uint32_t uid, const struct store_needle *needles, size_t n,
     struct store_may *may)
 {
-	struct finding f = { .mailbox = mailbox, .block = uid / STORE_GRAM_BLOCK };
 	struct gram_env *file = grams_file(v->u);
 	const struct mbox *m = file != NULL ? view_mbox(v, mailbox) : NULL;
+	struct gram_txn t;
 	bool ok;
 
 	if (m == NULL)
 		return false;
-	ok = gram_txn_begin(&f.t, file, false) && is_ours(&f, m);
+	ok = gram_txn_begin(&t, file, false) && gram_is_ours(&t, m);
 	if (ok)
-		ask(&f, needles, n, (struct gram_bits *)may);
-	gram_txn_abort(&f.t);
-	if (f.t.rc != 0)
-		grams_failed(v->u, f.t.rc);
-	return ok && f.t.rc == 0;
+		gram_find(&t, mailbox, uid / STORE_GRAM_BLOCK, needles, n, (struct gram_bits *)may);
+	gram_txn_abort(&t);
+	if (t.rc != 0)
+		grams_failed(v->u, t.rc);
+	return ok && t.rc == 0;
 }

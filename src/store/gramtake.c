@@ -22,8 +22,8 @@ cache_row(struct snap *s, uint32_t mailbox, uint32_t uid)
 	return snap_get(s, T_CACHE, key_val(&k), &v) ? val_str(v) : STR("");
 }
 
-static bool
-collect(struct gram_run *r, const struct mdir *d, uint32_t uid, struct gram_set *set)
+bool
+gram_collect(struct gram_run *r, const struct mdir *d, uint32_t uid, struct gram_set *set)
 {
 	const struct store_config *c = &r->w->store->config;
 	struct row_message row;
@@ -72,7 +72,7 @@ take_all(struct gram_run *r, const struct mdir *d)
 		uint32_t uid = r->task->block * STORE_GRAM_BLOCK + i;
 
 		gram_set_clear(&set);
-		if (!is_known(&r->block, i) && collect(r, d, uid, &set))
+		if (!is_known(&r->block, i) && gram_collect(r, d, uid, &set))
 			keep(r, uid, &set);
 		i = gram_bits_next(&r->live, i + 1);
 		if (gram_run_late(r))

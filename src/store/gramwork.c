@@ -11,7 +11,6 @@
 
 enum {
 	SLICE_MS = 10,
-	VERSION = 1,       /* of texts and rows: another one is made anew */
 	GONE_PART = 4,     /* lists of which so many-th part is gone are written anew */
 	PURGE_ROWS = 2000, /* in one slice */
 };
@@ -20,14 +19,6 @@ bool
 gram_run_late(const struct gram_run *r)
 {
 	return !mono_before(mono_now(), r->until);
-}
-
-/* --- whose rows they are --- */
-
-static struct row_gram_box
-box_of(const struct mbox *m)
-{
-	return (struct row_gram_box){ .id = m->row.id, .uidvalidity = m->row.uidvalidity, .version = VERSION };
 }
 
 /* Removes rows whose keys begin with the mailbox (and the block). True when none is left. */
@@ -61,16 +52,6 @@ purge_mailbox(struct gram_run *r)
 		if (!purge(r, tables[i], key_mailbox(r->task->mailbox), &budget))
 			return false;
 	return true;
-}
-
-/* True when the rows that are there are this mailbox's. */
-static bool
-is_ours(struct gram_run *r)
-{
-	struct row_gram_box wanted = box_of(r->m), box;
-
-	return gram_box_read(&r->t, r->m->number, &box) && id_eq(box.id, wanted.id) &&
-	    box.uidvalidity == wanted.uidvalidity && box.version == wanted.version;
 }
 
 /* --- blocks --- */
@@ -235,7 +216,7 @@ do_slice(struct gram_run *r, struct mbox *m)
 	bool there = mbox_read(r->main, r->task->mailbox, m);
 
 	r->m = m;
-	if (there && is_ours(r)) {
+	if (there && gram_is_ours(&r->t, m)) {
 		do_blocks(r);
 		return;
 	}
@@ -243,7 +224,7 @@ do_slice(struct gram_run *r, struct mbox *m)
 		return;
 	r->task->block = r->task->tried = r->task->gram = 0;
 	r->task->done = r->task->absent = !there || r->task->refresh;
-	box = box_of(m);
+	box = gram_box_of(m);
 	if (!r->task->done)
 		gram_put(&r->t, G_BOX, key_mailbox(m->number), str_from(&box, sizeof box));
 }

@@ -19,6 +19,7 @@ struct store_report {
 	uint64_t problems;     /* check: differences between index and files */
 	uint64_t index_bytes;  /* stat: size of index.mdb */
 	uint64_t index_free;   /* stat: of these, bytes of free pages */
+	uint64_t search_bytes; /* stat: size of the search index, 0: there is none */
 	uint64_t waiting;      /* stat: file actions still to do */
 	struct str text;       /* one line per problem (check) or fact worth telling; lives during the call */
 };

@@ -261,10 +261,270 @@ random_lives(void **state)
 		against_brute_force(seed);
 }
 
+/* --- many grams: lists are written in more than one slice --- */
+
+static void
+put_text(char *text, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		text[i] = (char)('A' + roll(58));
+	text[n] = '\0';
+}
+
+static bool
+holds(struct site *t, uint32_t mailbox, uint32_t uid, const char *needle)
+{
+	struct store_needle n[NEEDLES];
+	struct store_may may[NEEDLES];
+
+	for (int k = 0; k < NEEDLES; k++)
+		store_needle_init(&n[k], str_of(needle));
+	assert_true(find(t, mailbox, uid, n, may));
+	return store_may_hold(&may[0], uid);
+}
+
+/* Parts of the text are found in the message it is of, and hardly in another. */
+static void
+find_parts(struct site *t, uint32_t inbox, uint32_t uid, const char *text, uint32_t other)
+{
+	char part[9] = "";
+	unsigned elsewhere = 0;
+
+	for (unsigned i = 0; i < 20; i++) {
+		memcpy(part, text + roll((unsigned)strlen(text) - 8), 8);
+		assert_true(holds(t, inbox, uid, part));
+		elsewhere += holds(t, inbox, other, part);
+	}
+	assert_true(elsewhere < 3);
+}
+
+enum { MANY = 300, LONG = 1500 };
+
+static void
+slices(void **state)
+{
+	struct site *t = NEW(struct site);
+	char(*texts)[LONG + 1] = mem_array(MANY, sizeof *texts);
+	uint32_t inbox;
+
+	(void)state;
+	begin(t, 130);
+	inbox = site_find(t, "INBOX");
+	for (unsigned i = 0; i < MANY; i++) {
+		put_text(texts[i], LONG);
+		site_append(t, inbox, texts[i], 0, NULL);
+		if (i == 0 || i == 140) {
+			store_grams_follow(t->u, inbox);
+			store_settle(t->store);
+		}
+	}
+	site_reopen(t);
+	store_grams_follow(t->u, inbox);
+	store_settle(t->store);
+	for (uint32_t uid = 1; uid <= MANY; uid += 7)
+		find_parts(t, inbox, uid, texts[uid - 1], uid % MANY + 1);
+	site_check(t);
+	free(texts);
+	site_fini(t);
+	free(t);
+}
+
+/* --- what may go wrong --- */
+
+static void
+fill(struct site *t, uint32_t inbox, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		site_append(t, inbox, "AAABBB WORD\r\n", 0, NULL);
+	store_grams_follow(t->u, inbox);
+	store_settle(t->store);
+}
+
+static void
+open_file(struct site *t, struct gram_env *f)
+{
+	assert_int_equal(gram_file_open(f, site_path(t, GRAM_FILE), 1 << 26, false), 0);
+}
+
+/* Puts nonsense into every row of a table. */
+static void
+spoil(struct site *t, enum gram_table table)
+{
+	struct gram_env f;
+	struct gram_txn x;
+	MDB_val key, value;
+	MDB_cursor *c;
+
+	open_file(t, &f);
+	assert_true(gram_txn_begin(&x, &f, true));
+	c = gram_cursor(&x, table);
+	while (gram_step(&x, c, &key, &value, MDB_NEXT)) {
+		struct str nonsense = STR("\xff\xff\xff\xff\xff");
+		MDB_val bad = str_val(nonsense);
+
+		assert_int_equal(mdb_cursor_put(c, &key, &bad, MDB_CURRENT), 0);
+	}
+	mdb_cursor_close(c);
+	assert_true(gram_txn_commit(&x));
+	gram_file_close(&f);
+}
+
+static void
+check_is(struct site *t, const char *words)
+{
+	store_check(t->store, STR(USER), (struct store_reported){ site_on_report, t });
+	store_settle(t->store);
+	assert_int_equal(t->report.problems, words != NULL);
+	if (words != NULL)
+		assert_non_null(strstr(t->report_text, words));
+}
+
+static void
+damaged_rows(void **state)
+{
+	static const enum gram_table tables[] = { G_LIST, G_SET, G_BLOCK };
+	struct site *t = NEW(struct site);
+	uint32_t inbox;
+
+	(void)state;
+	begin(t, 4);
+	inbox = site_find(t, "INBOX");
+	fill(t, inbox, 6); /* four in the lists, then two that wait */
+	fill(t, inbox, 2);
+	check_is(t, NULL);
+	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+		site_close(t);
+		spoil(t, tables[i]);
+		site_open(t);
+		assert_true(site_user(t, USER));
+		check_is(t, "search index: ");
+		store_grams_follow(t->u, inbox);
+		store_settle(t->store);
+		site_reopen(t);
+		fill(t, inbox, 1); /* reading may have found it first */
+		site_reopen(t);
+		fill(t, inbox, 1);
+		assert_true(holds(t, inbox, 2, "WORD"));
+	}
+	site_fini(t);
+	free(t);
+}
+
+static void
+damaged_files(void **state)
+{
+	struct site *t = NEW(struct site);
+	uint32_t inbox;
+
+	(void)state;
+	begin(t, 4);
+	inbox = site_find(t, "INBOX");
+	fill(t, inbox, 9);
+	site_close(t);
+	assert_int_equal(truncate(site_path(t, GRAM_FILE), 8192), 0);
+	site_open(t);
+	assert_true(site_user(t, USER));
+	fill(t, inbox, 1);
+	assert_true(holds(t, inbox, 2, "WORD"));
+	assert_false(holds(t, inbox, 2, "WORK"));
+	site_close(t);
+	assert_int_equal(truncate(site_path(t, GRAM_FILE), 100), 0);
+	site_open(t);
+	assert_true(site_user(t, USER));
+	fill(t, inbox, 1);
+	assert_false(holds(t, inbox, 10, "WORK"));
+	site_check(t);
+	site_fini(t);
+	free(t);
+}
+
+/* The index has no room: what it knows it still tells, of the rest it rules out nothing, and mail comes in. */
+static void
+no_room(void **state)
+{
+	struct site *t = NEW(struct site);
+	char text[LONG + 1];
+	uint32_t inbox;
+
+	(void)state;
+	begin(t, 10);
+	site_close(t);
+	t->config.search_max = 256 << 10;
+	site_open(t);
+	assert_true(site_user(t, USER));
+	inbox = site_find(t, "INBOX");
+	for (unsigned i = 0; i < 200; i++) {
+		put_text(text, LONG);
+		site_append(t, inbox, text, 0, NULL);
+		assert_int_equal(t->code, STORE_OK);
+	}
+	store_grams_follow(t->u, inbox);
+	store_settle(t->store);
+	assert_non_null(strstr(t->logged, "the search index stops"));
+	assert_true(holds(t, inbox, 200, "NOTTHERE"));
+	site_append(t, inbox, "more\r\n", 0, NULL);
+	assert_int_equal(t->code, STORE_OK);
+	site_check(t);
+	site_fini(t);
+	free(t);
+}
+
+/* The store is made anew with other numbers for its mailboxes: nothing of the old index is believed. */
+static void
+rebuilt(void **state)
+{
+	struct site *t = NEW(struct site);
+	uint32_t inbox;
+
+	(void)state;
+	begin(t, 4);
+	inbox = site_find(t, "INBOX");
+	fill(t, inbox, 9);
+	assert_int_equal(access(site_path(t, GRAM_FILE), F_OK), 0);
+	store_rebuild(t->store, STR(USER), (struct store_reported){ NULL, NULL });
+	store_settle(t->store);
+	assert_int_not_equal(access(site_path(t, GRAM_FILE), F_OK), 0);
+	inbox = site_find(t, "INBOX");
+	fill(t, inbox, 1);
+	assert_true(holds(t, inbox, 1, "WORD"));
+	assert_false(holds(t, inbox, 1, "WORK"));
+	site_fini(t);
+	free(t);
+}
+
+/* Nothing is kept of who never searches. */
+static void
+unasked(void **state)
+{
+	struct site *t = NEW(struct site);
+	uint32_t inbox;
+	struct store_needle n[NEEDLES] = { 0 };
+	struct store_may may[NEEDLES];
+
+	(void)state;
+	begin(t, 4);
+	inbox = site_find(t, "INBOX");
+	store_grams_refresh(t->u, inbox);
+	site_append(t, inbox, "m\r\n", 0, NULL);
+	store_settle(t->store);
+	assert_false(find(t, inbox, 1, n, may));
+	assert_int_not_equal(access(site_path(t, GRAM_FILE), F_OK), 0);
+	site_fini(t);
+	free(t);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(random_lives) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(random_lives),
+		cmocka_unit_test(slices),
+		cmocka_unit_test(damaged_rows),
+		cmocka_unit_test(damaged_files),
+		cmocka_unit_test(no_room),
+		cmocka_unit_test(rebuilt),
+		cmocka_unit_test(unasked),
+	};
 
 	return cmocka_run_group_tests_name("store_grams", tests, NULL, NULL);
 }

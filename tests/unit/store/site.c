@@ -300,8 +300,8 @@ site_uids(struct site *t, uint32_t mailbox)
 	return text;
 }
 
-static void
-on_report(void *ctx, const struct store_report *r)
+void
+site_on_report(void *ctx, const struct store_report *r)
 {
 	struct site *t = ctx;
 
@@ -314,7 +314,7 @@ void
 site_check(struct site *t)
 {
 	t->answered = false;
-	store_check(t->store, STR(USER), (struct store_reported){ on_report, t });
+	store_check(t->store, STR(USER), (struct store_reported){ site_on_report, t });
 	site_wait(t);
 	if (t->report.problems > 0)
 		print_message("%s", t->report_text);

@@ -59,6 +59,8 @@ void site_flags(struct site *t, uint32_t mailbox, const char *set, enum store_fl
 struct uidset site_set(const char *text);
 /* All UIDs of the mailbox as "1:3,5". */
 const char *site_uids(struct site *t, uint32_t mailbox);
+/* Keeps the report. */
+void site_on_report(void *ctx, const struct store_report *r);
 /* store_check finds nothing. */
 void site_check(struct site *t);
 /* Path of the user's file or directory below Maildir; static memory. */
