@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <postern/core/io.h>
 #include <postern/core/log.h>
 #include <postern/core/loop.h>
 #include <postern/core/mem.h>
@@ -325,8 +326,30 @@ step(void *ctx)
 	l->pending = 1; /* ours, so that nothing ends before all is asked */
 	for (unsigned i = 0; i < n; i++)
 		deliver(l, &l->slots[i]);
+	if (roll(4) == 0)
+		store_grams_follow(l->u, l->boxes[roll(l->nboxes)]);
 	one_request(l);
 	finished(l);
+}
+
+/* -- the search index -- */
+
+bool
+victim_grams(void *ctx, int fd, uint64_t size, bool lf, struct str cache, struct gram_set *out)
+{
+	struct buf text;
+	bool ok;
+
+	(void)ctx;
+	(void)size;
+	(void)lf;
+	(void)cache;
+	buf_init(&text, 1 << 16);
+	ok = io_read_fd(fd, &text);
+	gram_set_text(out);
+	gram_set_feed(out, buf_str(&text));
+	buf_fini(&text);
+	return ok;
 }
 
 /* -- beginning -- */
@@ -375,7 +398,8 @@ void
 victim_run(const char *root, const char *log, unsigned seed, uint32_t token)
 {
 	struct victim *l = NEW(struct victim);
-	struct store_config c = { .loop = loop_new(), .root = root, .host = "crash", .threads = 2, .free_min = 1 };
+	struct store_config c = { .loop = loop_new(), .root = root, .host = "crash", .threads = 2, .free_min = 1,
+		.make_grams = victim_grams, .search_wait = VICTIM_WAIT };
 	struct err e;
 
 	srand(seed);
