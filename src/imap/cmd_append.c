@@ -3,6 +3,7 @@
 #include "append.h"
 
 #include "commands.h"
+#include "notify.h"
 #include "rights.h"
 
 /* RFC 3502: as many UIDs as messages. */
@@ -28,6 +29,7 @@ on_appended(void *ctx, const struct store_result *r)
 	struct imap_session *s = ctx;
 	struct command *c = command_answered(s);
 
+	notify_own(s, r);
 	if (r->code != STORE_OK)
 		done_refused(c, r, REFUSED_TARGET);
 	else

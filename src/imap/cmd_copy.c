@@ -3,6 +3,7 @@
 #include "condstore.h"
 #include "limit.h"
 #include "names.h"
+#include "notify.h"
 #include "rights.h"
 
 struct copy_args {
@@ -54,6 +55,7 @@ on_copied(void *ctx, const struct store_result *r)
 	struct imap_session *s = ctx;
 	struct command *c = command_answered(s);
 
+	notify_own(s, r);
 	s->box->dirty = true;
 	if (r->code != STORE_OK)
 		done_refused(c, r, REFUSED_TARGET);
@@ -73,6 +75,7 @@ on_moved(void *ctx, const struct store_result *r)
 	struct command *c = command_answered(s);
 	struct reply told = { REPLY_OK, { 0 }, STR_INIT("moved") };
 
+	notify_own(s, r);
 	s->box->dirty = true;
 	if (r->code != STORE_OK) {
 		done_refused(c, r, REFUSED_TARGET);

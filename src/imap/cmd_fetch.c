@@ -20,7 +20,6 @@ enum {
 	OUT_PER_STEP = 48 * 1024, /* octets written before clock and buffer are looked at */
 };
 
-static enum step walk_step(struct imap_session *s, struct command *c);
 static enum step items_step(struct imap_session *s, struct command *c);
 
 static enum step
@@ -128,7 +127,7 @@ items_step(struct imap_session *s, struct command *c)
 	if (write_items(s, c->args) == FETCH_STREAMS)
 		begin_stream(s, c);
 	else
-		c->step = walk_step;
+		c->step = fetch_walk_step;
 	return STEP_MORE;
 }
 
@@ -141,7 +140,7 @@ parse_step(struct imap_session *s, struct command *c)
 
 	if (letter_parse(&f->letter, s) == STEP_MORE)
 		return STEP_MORE;
-	c->step = walk_step;
+	c->step = fetch_walk_step;
 	if (f->letter.tree != NULL)
 		return STEP_MORE;
 	f->failed = true;
@@ -250,8 +249,8 @@ walk(struct imap_session *s, struct command *c, struct store_view *v)
 	f->view = NULL;
 }
 
-static enum step
-walk_step(struct imap_session *s, struct command *c)
+enum step
+fetch_walk_step(struct imap_session *s, struct command *c)
 {
 	struct fetch *f = c->args;
 	struct err e;
@@ -274,7 +273,7 @@ static enum step
 begin_walk(struct imap_session *s, struct command *c)
 {
 	fetch_find_messages(s, c);
-	c->step = walk_step;
+	c->step = fetch_walk_step;
 	return STEP_MORE;
 }
 

@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "metadata.h"
+#include "notify.h"
 #include "select.h"
 #include "sync.h"
 
@@ -22,9 +23,9 @@ news_step(struct imap_session *s, struct command *c)
 		return STEP_WAIT;
 	}
 	metadata_tell(s);
-	if (sync_updates(s, c) == STEP_MORE)
+	if (sync_updates(s, c) == STEP_MORE || sync_is_due(s, c) || notify_tell(s) == STEP_MORE)
 		return STEP_MORE;
-	return s->box != NULL && s->box->dirty ? STEP_MORE : STEP_WAIT;
+	return STEP_WAIT;
 }
 
 void
@@ -32,6 +33,19 @@ idle_wake(struct imap_session *s)
 {
 	if (is_idling(s) && s->sync == NULL)
 		command_go_on(s, news_step);
+	else
+		notify_wake(s);
+}
+
+void
+idle_wake_later(struct imap_session *s)
+{
+	if (!is_idling(s)) {
+		notify_wake(s);
+		return;
+	}
+	s->command->step = news_step;
+	session_again(s);
 }
 
 /* What is half told is told to its end by the updates before the tagged answer. */

@@ -3,6 +3,7 @@
 #include "append.h"
 
 #include "commands.h"
+#include "notify.h"
 #include "condstore.h"
 #include "rights.h"
 #include "sync.h"
@@ -52,6 +53,7 @@ on_replaced(void *ctx, const struct store_result *r)
 	struct command *c = command_answered(s);
 	struct reply told = { REPLY_OK, { 0 }, STR_INIT("the replacement") };
 
+	notify_own(s, r);
 	s->box->dirty = true;
 	if (r->code != STORE_OK) {
 		done_refused(c, r, REFUSED_TARGET);

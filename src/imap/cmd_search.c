@@ -276,46 +276,6 @@ walk_step(struct imap_session *s, struct command *c)
 
 /* --- before the walk --- */
 
-void
-search_keep_members(struct search *q, struct search_key *k, const struct uidset *set)
-{
-	k->members = ARENA_NEW(&q->sets, struct uidset);
-	k->members->n = set->n;
-	k->members->p = arena_array(&q->sets, set->n + 1, sizeof(*set->p));
-	if (set->n > 0)
-		memcpy(k->members->p, set->p, set->n * sizeof(*set->p));
-}
-
-/* "n:*" holds the last message and what comes behind it. */
-static void
-add_named(const struct view *view, const struct seq_set *set, struct uidset *out)
-{
-	uint32_t last = view_last_uid(view);
-
-	view_named_uids(set, NULL, out);
-	for (size_t i = 0; i < set->n && last != 0; i++)
-		if (set->r[i].lo == 0 || set->r[i].hi == 0)
-			uidset_add(out, last, last);
-}
-
-/* "$" is looked at as it is: it may be large, and keys are many. */
-static void
-apply_set(struct search *q, struct search_key *k)
-{
-	struct seq_set set = { .r = k->set.r, .n = k->set.n };
-	struct uidset members;
-
-	uidset_init(&members);
-	k->by_uid = k->row != search_set_row();
-	if (k->by_uid)
-		add_named(&q->box->view, &set, &members);
-	else
-		view_apply(&q->box->view, &set, SEQ_NUMBERS_THERE, NULL, &members);
-	search_keep_members(q, k, &members);
-	q->uses_saved |= k->set.saved;
-	uidset_fini(&members);
-}
-
 static unsigned
 keyword_bit(const struct str *keywords, size_t n, struct str name)
 {
@@ -323,16 +283,6 @@ keyword_bit(const struct str *keywords, size_t n, struct str name)
 		if (str_eq_nocase(keywords[i], name))
 			return i;
 	return STORE_KEYWORDS_MAX;
-}
-
-static void
-apply_sets(struct search *q, struct search_key *k)
-{
-	for (; k != NULL; k = k->next) {
-		if (k->set.r != NULL)
-			apply_set(q, k);
-		apply_sets(q, k->child);
-	}
 }
 
 /* What depends on the mailbox as it is now, and on the time: keywords become bits, ages become instants. */
@@ -431,7 +381,7 @@ search_begin_in(struct imap_session *s, struct command *c, struct selected *box)
 	q->box = box;
 	q->saved = &box->saved;
 	search_may_begin(q, &q->sets);
-	apply_sets(q, q->keys);
+	search_apply_sets(q, q->keys);
 	search_find_within(q);
 	c->progress = search_progress;
 	if (q->limit == SEARCH_ALL_OR_NONE && limit_refuse(s, c, uidset_count(&q->within), &q->within) == STEP_DONE)

@@ -38,6 +38,8 @@ selected_free(struct selected *box)
 	if (box->watch != NULL)
 		store_watch_stop(box->watch);
 	contexts_free(box);
+	uidset_fini(&box->mine);
+	uidset_fini(&box->untold);
 	view_fini(&box->view);
 	uidset_fini(&box->gone);
 	uidset_fini(&box->recent);

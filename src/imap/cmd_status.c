@@ -123,16 +123,24 @@ status_capabilities(struct buf *out)
 		commands_add_capability(out, items[i].capability);
 }
 
+unsigned
+status_item_of(struct str name)
+{
+	for (unsigned i = 0; i < ITEMS; i++)
+		if (str_eq_nocase(name, str_of(items[i].name)))
+			return 1u << i;
+	return 0;
+}
+
 static unsigned
 status_item(struct lex *l)
 {
 	struct str name = lex_atom(l);
+	unsigned item = lex_ok(l) ? status_item_of(name) : 0;
 
-	for (unsigned i = 0; i < ITEMS && lex_ok(l); i++)
-		if (str_eq_nocase(name, str_of(items[i].name)))
-			return 1u << i;
-	lex_fail(l, "unknown STATUS item");
-	return 0;
+	if (item == 0)
+		lex_fail(l, "unknown STATUS item");
+	return item;
 }
 
 bool

@@ -12,6 +12,7 @@
 #include "condstore.h"
 #include "limit.h"
 #include "metadata.h"
+#include "notify.h"
 #include "progress.h"
 #include "rights.h"
 #include "select.h"
@@ -151,6 +152,7 @@ answer(struct imap_session *s, struct command *c)
 		session_end(s);
 	else if (s->bad >= IMAP_BAD_MAX)
 		session_bye(s, "", "too many errors");
+	notify_after_command(s);
 }
 
 static enum step

@@ -55,6 +55,7 @@ VERB(getquota);
 enum step cmd_getquotaroot_run(struct imap_session *s, struct command *c);
 VERB(search);
 VERB(esearch);
+VERB(notify);
 VERB(cancelupdate);
 VERB(sort);
 VERB(thread);

@@ -70,7 +70,9 @@ context_tag(const struct context *x)
 bool contexts_gone(struct selected *box, const struct uidset *uids);
 /* These messages changed or are new. */
 void contexts_ask(struct selected *box, const struct uidset *seqs);
-/* Tells what the contexts have to tell, asking first what has to be asked; DONE when all is told. */
+/* Asks, as far as there is anything to ask; DONE when all have answered: context.coming is known. */
+enum step contexts_ask_step(struct imap_session *s);
+/* Tells what the contexts have to tell; DONE when all is told. */
 enum step contexts_step(struct imap_session *s);
 
 /* --- context_tell.c --- */

@@ -220,6 +220,19 @@ drop(struct imap_session *s, struct context *x)
 }
 
 enum step
+contexts_ask_step(struct imap_session *s)
+{
+	struct context *x = s->box->contexts;
+
+	while (x != NULL && (x->step == NULL || x->step == tell_step))
+		x = x->next;
+	if (x == NULL)
+		return STEP_DONE;
+	x->step(s, x);
+	return STEP_MORE;
+}
+
+enum step
 contexts_step(struct imap_session *s)
 {
 	struct context *x = s->box->contexts;

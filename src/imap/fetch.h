@@ -121,6 +121,27 @@ void fetch_parse_section(struct lex *l, struct fetch_item *i);
 bool fetch_find_messages(struct imap_session *s, struct command *c);
 bool fetch_progress(const struct imap_session *s, const struct command *c, struct progress *p);
 
+/* What it holds outside the arena. */
+void fetch_fini(struct fetch *f);
+
+/* fetch_parse.c */
+/* "(" fetch-att *(SP fetch-att) ")", for messages that come later; fetch_fini frees it. */
+struct fetch *lex_fetch_unasked(struct lex *l);
+/* An item by its name, unless it is there. */
+void fetch_add_named(struct lex *l, struct fetch *f, struct str name);
+/* What comes from the index first, what needs the file last. */
+void fetch_order_items(struct fetch *f, struct arena *arena);
+
+/* fetch_unasked.c: data of messages for which there is no command (RFC 5465) */
+/* Without items. */
+struct fetch *fetch_new_unasked(struct arena *arena);
+/* Adds the items of another that are not there yet. */
+void fetch_add_unasked(struct arena *arena, struct fetch *f, const struct fetch *from);
+/* Begins to write them for these messages: run->args is the fetch; its steps end with DONE. */
+void fetch_begin_unasked(struct imap_session *s, struct command *run, const struct uidset *seqs);
+/* cmd_fetch.c */
+enum step fetch_walk_step(struct imap_session *s, struct command *c);
+
 /* fetch_item.c: every row. */
 const struct fetch_row *fetch_find(struct str name, bool section);
 /* A macro's items, NULL when the name is none. */

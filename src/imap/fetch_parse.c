@@ -232,8 +232,8 @@ lazy(struct lex *l)
 	return false;
 }
 
-static void
-add_named(struct lex *l, struct fetch *f, struct str name)
+void
+fetch_add_named(struct lex *l, struct fetch *f, struct str name)
 {
 	bool sectioned = cur_peek(&l->c) == '[';
 	struct fetch_item i = { .row = fetch_find(name, sectioned) };
@@ -261,7 +261,7 @@ fetch_att(struct lex *l, struct fetch *f)
 	if (f->n == FETCH_ITEMS_MAX)
 		lex_fail(l, "too many data items");
 	if (lex_ok(l))
-		add_named(l, f, name);
+		fetch_add_named(l, f, name);
 }
 
 static void
@@ -271,9 +271,9 @@ macro_or_item(struct lex *l, struct fetch *f)
 	const char *const *macro = lex_ok(l) ? fetch_macro(name) : NULL;
 
 	if (macro == NULL && lex_ok(l))
-		add_named(l, f, name);
+		fetch_add_named(l, f, name);
 	for (; macro != NULL && *macro != NULL; macro++)
-		add_named(l, f, str_of(*macro));
+		fetch_add_named(l, f, str_of(*macro));
 }
 
 static void
@@ -287,8 +287,8 @@ item_list(struct lex *l, struct fetch *f)
 }
 
 /* What comes from the index is written first, what needs the file last: the answer's order is free. */
-static void
-order_items(struct fetch *f, struct arena *arena)
+void
+fetch_order_items(struct fetch *f, struct arena *arena)
 {
 	static const unsigned classes[] = { 0, FETCH_TREE, FETCH_FILE, FETCH_TREE | FETCH_FILE };
 	struct fetch_item *sorted = arena_array(arena, f->n, sizeof(*sorted));
@@ -334,15 +334,29 @@ modifiers(struct lex *l, const struct command *c, struct fetch *f)
 		lex_fail(l, "PARTIAL needs UID FETCH");
 }
 
-static void
-fetch_fini(struct command *c)
+void
+fetch_fini(struct fetch *f)
 {
-	struct fetch *f = c->args;
-
 	uidset_fini(&f->seqs);
 	uidset_fini(&f->seen);
 	resync_fini(&f->resync);
 	letter_fini(&f->letter);
+}
+
+static void
+args_fini(struct command *c)
+{
+	fetch_fini(c->args);
+}
+
+struct fetch *
+lex_fetch_unasked(struct lex *l)
+{
+	struct fetch *f = fetch_new_unasked(l->arena);
+
+	f->items = arena_array(l->arena, FETCH_ITEMS_MAX, sizeof(*f->items));
+	item_list(l, f);
+	return f;
 }
 
 bool
@@ -352,7 +366,7 @@ cmd_fetch_parse(struct lex *l, struct command *c)
 
 	letter_init(&f->letter);
 	c->args = f;
-	c->fini = fetch_fini;
+	c->fini = args_fini;
 	f->items = arena_array(&c->arena, FETCH_ITEMS_MAX + FETCH_IMPLIED, sizeof(*f->items));
 	lex_sp(l);
 	f->set = lex_seq_set(l);
@@ -364,10 +378,10 @@ cmd_fetch_parse(struct lex *l, struct command *c)
 	if (lex_take(l, ' '))
 		modifiers(l, c, f);
 	if (lex_ok(l) && c->uid && !c->uidonly) /* RFC 9586 3.3: the answer begins with it */
-		add_named(l, f, STR("UID"));
+		fetch_add_named(l, f, STR("UID"));
 	if (lex_ok(l) && f->changedsince)
-		add_named(l, f, STR("MODSEQ"));
+		fetch_add_named(l, f, STR("MODSEQ"));
 	c->condstore = f->changedsince || has_row(f, fetch_find(STR("MODSEQ"), false));
-	order_items(f, &c->arena);
+	fetch_order_items(f, &c->arena);
 	return lex_ok(l);
 }

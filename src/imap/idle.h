@@ -4,8 +4,10 @@
 
 #include "sess.h"
 
-/* Something happened in the selected mailbox. Nothing when no IDLE is under way. */
+/* Something happened: told by the IDLE under way, or between commands to who uses NOTIFY. */
 void idle_wake(struct imap_session *s);
+/* The same in the next turn of the loop: more may come. */
+void idle_wake_later(struct imap_session *s);
 /* A line of the client while IDLE is under way. */
 void idle_line(struct imap_session *s, struct str line);
 

@@ -59,6 +59,13 @@ lex_want(struct lex *l, char c)
 	return lex_fail(l, at < sizeof(words) / sizeof(*words) && words[at] != NULL ? words[at] : "syntax error");
 }
 
+void
+lex_keep(struct lex *l)
+{
+	if (lex_ok(l))
+		l->c = cur_init(arena_str(l->arena, cur_rest(&l->c)));
+}
+
 bool
 lex_sp(struct lex *l)
 {

@@ -41,6 +41,9 @@ bool lex_is_astring(char c);
 bool lex_is_list(char c);
 bool lex_is_tag(char c);
 
+/* What is left is copied to the arena: views of it outlive the command's bytes. */
+void lex_keep(struct lex *l);
+
 /* One space, or fails. */
 bool lex_sp(struct lex *l);
 /* The word (any case) if a delimiter or the end follows it. */

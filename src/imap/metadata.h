@@ -35,6 +35,8 @@ void metadata_write(struct imap_session *s, struct store_view *v, uint32_t mailb
 
 /* ENABLE METADATA: from here on the client hears what others change. */
 void metadata_enable(struct imap_session *s);
+/* The same for what NOTIFY asks for. */
+void metadata_listen(struct imap_session *s);
 void metadata_tell(struct imap_session *s);
 void metadata_free(struct imap_session *s);
 

@@ -8,6 +8,7 @@
 
 #include "idle.h"
 #include "names.h"
+#include "notify.h"
 
 struct change {
 	uint32_t mailbox;
@@ -18,6 +19,7 @@ struct metadata_news {
 	struct store_watch *watch;
 	struct change *changes;
 	size_t n;
+	bool enabled; /* all is told, not just what NOTIFY asks for */
 };
 
 static bool
@@ -27,6 +29,25 @@ is_known(const struct metadata_news *m, uint32_t mailbox, struct str entry)
 		if (m->changes[i].mailbox == mailbox && str_eq(str_of(m->changes[i].entry), entry))
 			return true;
 	return false;
+}
+
+static void
+forget_changes(struct metadata_news *m)
+{
+	while (m->n > 0)
+		free(m->changes[--m->n].entry);
+}
+
+/* Who enabled METADATA counts on hearing all. */
+static void
+too_many(struct imap_session *s)
+{
+	if (s->metadata->enabled || s->notify == NULL) {
+		session_bye(s, "", "too many changes of annotations to tell");
+		return;
+	}
+	forget_changes(s->metadata);
+	notify_overflow(s);
 }
 
 static void
@@ -42,7 +63,7 @@ on_event(void *ctx, const struct store_event *event)
 		if (is_known(m, event->mailbox, entry))
 			continue;
 		if (m->n == METADATA_PENDING_MAX) {
-			session_bye(s, "", "too many changes of annotations to tell");
+			too_many(s);
 			return;
 		}
 		m->changes[m->n++] = (struct change){ event->mailbox, mem_cstr(entry) };
@@ -51,7 +72,7 @@ on_event(void *ctx, const struct store_event *event)
 }
 
 void
-metadata_enable(struct imap_session *s)
+metadata_listen(struct imap_session *s)
 {
 	struct metadata_news *m;
 
@@ -62,11 +83,11 @@ metadata_enable(struct imap_session *s)
 	m->watch = store_watch_start(s->setup.user, 0, on_event, s);
 }
 
-static void
-forget_changes(struct metadata_news *m)
+void
+metadata_enable(struct imap_session *s)
 {
-	while (m->n > 0)
-		free(m->changes[--m->n].entry);
+	metadata_listen(s);
+	s->metadata->enabled = true;
 }
 
 void
@@ -92,20 +113,22 @@ tell_some(struct imap_session *s, struct store_view *v, size_t from)
 	struct arena a;
 	struct str name;
 	size_t to = from;
+	bool told;
 
 	arena_init(&a);
 	name = mailbox != 0 ? store_mailbox_name(v, mailbox, &a) : STR("");
-	if (mailbox == 0 || name.n > 0) {
+	told = (mailbox == 0 || name.n > 0) && (m->enabled || notify_wants_metadata(s, v, mailbox, name));
+	if (told) {
 		buf_add_cstr(&s->out, "* METADATA ");
 		out_mailbox(&s->out, name, session_names(s));
 	}
 	for (; to < m->n && m->changes[to].mailbox == mailbox; to++) {
-		if (mailbox != 0 && name.n == 0)
+		if (!told)
 			continue;
 		buf_add_char(&s->out, ' ');
 		out_astring(&s->out, str_of(m->changes[to].entry));
 	}
-	if (mailbox == 0 || name.n > 0)
+	if (told)
 		buf_add_cstr(&s->out, "\r\n");
 	arena_fini(&a);
 	return to;

@@ -42,6 +42,7 @@ enum search_return {
 };
 
 struct context;
+struct fetch;
 /* What becomes of a search of more messages than one command may be about (limit.h). */
 enum search_limit { SEARCH_ANY_NUMBER, SEARCH_THE_LAST, SEARCH_ALL_OR_NONE };
 
@@ -154,7 +155,8 @@ struct search {
 	uint64_t highest;          /* of what was found, … */
 	uint64_t first_modseq;     /* … of the first result … */
 	uint64_t last_modseq;      /* … and the last */
-	struct context *context;   /* RETURN (UPDATE), context.h; NULL: not, or refused */
+	struct context *context;   /* RETURN (UPDATE), context.h; NULL: not asked for */
+	struct fetch *update;      /* data of new results: UPDATE (…) (RFC 5465 7); NULL: none */
 	/* SORT and THREAD */
 	void (*each)(struct search *q, const struct mailkeys *k); /* q->m and its keys; NULL unless asked for */
 	bool wants_keys;
@@ -215,7 +217,8 @@ enum step search_begin(struct imap_session *s, struct command *c);
 enum step search_begin_in(struct imap_session *s, struct command *c, struct selected *box);
 /* A CHARSET that is unknown, or none any more: the reply is set. */
 bool search_is_refused(struct imap_session *s, struct command *c);
-/* What a set key means; copied. */
+/* search_sets.c: what the set keys in the list mean in q->box; what one of them means is copied. */
+void search_apply_sets(struct search *q, struct search_key *list);
 void search_keep_members(struct search *q, struct search_key *k, const struct uidset *set);
 /* The same once more for some messages; keywords that have come meanwhile are known, sets mean what they meant. */
 enum step search_again(struct imap_session *s, struct command *c, const struct uidset *seqs);

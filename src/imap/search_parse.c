@@ -3,6 +3,7 @@
 
 #include "commands.h"
 #include "context.h"
+#include "fetch.h"
 
 static const struct {
 	const char *name;
@@ -41,6 +42,24 @@ return_name(struct lex *l)
 	return 0;
 }
 
+/* [[SP] "(" fetch-att *(SP fetch-att) ")"]: the RFC's examples have the blank, its grammar has not (RFC 5465 7, 8). */
+static void
+update_data(struct lex *l, struct search *q)
+{
+	struct lex before = *l;
+
+	lex_take(l, ' ');
+	if (cur_peek(&l->c) != '(') {
+		*l = before;
+		return;
+	}
+	if (q->update != NULL)
+		lex_fail(l, "more than one UPDATE");
+	lex_keep(l);
+	if (lex_ok(l))
+		q->update = lex_fetch_unasked(l);
+}
+
 static void
 return_option(struct lex *l, struct search *q)
 {
@@ -51,6 +70,8 @@ return_option(struct lex *l, struct search *q)
 		lex_sp(l);
 		lex_partial(l, &q->partial);
 	}
+	if (option == RETURN_UPDATE)
+		update_data(l, q);
 	if (q->returns & RETURN_ALL && q->partial.given)
 		lex_fail(l, "PARTIAL and ALL exclude each other");
 }
@@ -374,6 +395,8 @@ search_fini(struct search *q)
 	arena_fini(&q->folds);
 	arena_fini(&q->sets);
 	search_text_fini(&q->text);
+	if (q->update != NULL)
+		fetch_fini(q->update);
 	if (q->context != NULL && q->context->run.args == NULL)
 		context_free(q->context);
 }

@@ -46,6 +46,7 @@ enum verb_flag {
 	VERB_NO_UPDATES = 1 << 3, /* what it leaves behind is not looked at */
 	VERB_WRITES = 1 << 4,     /* refused in a mailbox that is open read-only */
 	VERB_LITERAL8 = 1 << 5,   /* an argument may be a literal8 */
+	VERB_EXPUNGES = 1 << 6,   /* EXPUNGE is what it answers: told whatever NOTIFY asks for */
 };
 
 /* A command is a row. */
@@ -110,6 +111,9 @@ struct selected {
 	struct batches batches; /* what UIDBATCHES told (RFC 10022) */
 	struct store_watch *watch;
 	struct context *contexts; /* results that are kept up to date (context.h) */
+	struct uidset mine;    /* new messages that this session put here: NOTIFY does not tell their data */
+	struct uidset untold;  /* messages whose flags changed, which NOTIFY does not ask for, … */
+	uint64_t untold_since; /* … after this mod-sequence */
 	/* What this session changed itself and has told already, or was asked to keep silent about. */
 	uint64_t own_modseq;
 	struct uidset own;
@@ -117,6 +121,7 @@ struct selected {
 
 struct append;
 struct compress;
+struct notify;
 struct metadata_news;
 struct sync;
 
@@ -142,6 +147,7 @@ struct imap_session {
 	struct append *append;   /* a literal that goes to the store */
 	struct selected *box;    /* NULL: nothing is selected */
 	struct sync *sync;       /* changes that are being told */
+	struct notify *notify;   /* NULL: NOTIFY has not been used (notify.h) */
 	struct compress *compress; /* NULL: the stream is plain (RFC 4978) */
 	bool begin_compress;     /* behind the tagged answer */
 	struct metadata_news *metadata; /* NULL: not enabled (RFC 5464 4.1) */

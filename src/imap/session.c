@@ -12,6 +12,7 @@
 #include "compress.h"
 #include "idle.h"
 #include "metadata.h"
+#include "notify.h"
 #include "select.h"
 
 enum {
@@ -400,6 +401,7 @@ imap_session_free(struct imap_session *s)
 	append_free(s);
 	select_close(s);
 	metadata_free(s);
+	notify_free(s);
 	frame_fini(&s->frame);
 	compress_free(s->compress);
 	buf_fini(&s->out);

@@ -6,6 +6,8 @@
 
 /* "(" status-att *(SP status-att) ")": a bit per row of the table. */
 unsigned lex_status_items(struct lex *l);
+/* The bit of an item of the table. */
+unsigned status_item_of(struct str name);
 /* HIGHESTMODSEQ is among them: the client knows mod-sequences (RFC 7162 3.1). */
 bool status_has_modseq(unsigned items);
 /* "* STATUS name (…)"; nothing when the mailbox is gone. */

@@ -10,6 +10,8 @@
 
 #include "condstore.h"
 #include "context.h"
+#include "news.h"
+#include "notify.h"
 #include "qresync.h"
 #include "recent.h"
 #include "rights.h"
@@ -30,8 +32,8 @@ struct sync {
 	uint64_t since;
 	bool taken;               /* the view has been changed */
 	bool exists;
-	bool told;                /* all of the above is told … */
-	bool asked;               /* … and the contexts have been asked what it means to them */
+	bool told;                /* all of the above is told: */
+	struct news *news;        /* what follows from it */
 };
 
 void
@@ -43,6 +45,7 @@ sync_free(struct sync *y)
 	uidset_fini(&y->vanished);
 	uidset_fini(&y->changed);
 	uidset_fini(&y->gone);
+	news_free(y->news);
 	free(y);
 }
 
@@ -57,91 +60,6 @@ sync_own(struct selected *box, const struct store_result *r)
 	box->own_modseq = r->modseq;
 	if (r->uids != NULL)
 		uidset_copy(&box->own, r->uids);
-}
-
-/* --- single responses --- */
-
-static bool
-is_recent(const struct imap_session *s, uint32_t uid)
-{
-	return !s->rev2 && uidset_has(&s->box->recent, uid);
-}
-
-void
-sync_write_fetch(struct imap_session *s, uint32_t seq, const struct store_message *m, const struct str *keywords)
-{
-	uidonly_begin_fetch(s, seq, m->uid, UID_TOLD);
-	buf_add_cstr(&s->out, "FLAGS ");
-	out_flags(&s->out, m->flags, m->keywords, keywords, is_recent(s, m->uid));
-	if (s->condstore) {
-		buf_add_char(&s->out, ' ');
-		condstore_write_modseq(s, m->modseq);
-	}
-	buf_add_cstr(&s->out, ")\r\n");
-}
-
-void
-sync_write_fetch_modseq(struct imap_session *s, uint32_t seq, const struct store_message *m)
-{
-	uidonly_begin_fetch(s, seq, m->uid, UID_TOLD);
-	condstore_write_modseq(s, m->modseq);
-	buf_add_cstr(&s->out, ")\r\n");
-}
-
-void
-sync_write_exists(struct imap_session *s)
-{
-	buf_addf(&s->out, "* %u EXISTS\r\n", s->box->view.count);
-	if (!s->rev2)
-		buf_addf(&s->out, "* %u RECENT\r\n", (unsigned)uidset_count(&s->box->recent));
-}
-
-static void
-add_name(struct buf *out, struct str name, const char **sep)
-{
-	buf_add_cstr(out, *sep);
-	buf_add(out, name);
-	*sep = " ";
-}
-
-/* The system flags of these and all keywords. */
-static void
-add_names(struct buf *out, uint32_t flags, const struct str *keywords, size_t n)
-{
-	const char *sep = "";
-
-	for (size_t i = 0; i < FLAG_NAMES; i++)
-		if (flags & flag_names[i].flag)
-			add_name(out, flag_names[i].name, &sep);
-	for (size_t i = 0; i < n; i++)
-		add_name(out, keywords[i], &sep);
-}
-
-/* RFC 9051 7.1: "\*" as long as there is room for new keywords; RFC 4314 5.1.1: only what the rights allow. */
-static void
-add_permanent(struct buf *out, unsigned rights, const struct str *keywords, size_t n)
-{
-	bool words = rights & STORE_RIGHT_WRITE;
-
-	add_names(out, store_rights_flags(rights), keywords, words ? n : 0);
-	if (words && n < STORE_KEYWORDS_MAX)
-		buf_add_cstr(out, " \\*");
-}
-
-void
-sync_write_flags(struct imap_session *s, struct store_view *v)
-{
-	struct str keywords[STORE_KEYWORDS_MAX];
-	size_t n = store_keywords(v, s->box->mailbox, keywords);
-
-	buf_add_cstr(&s->out, "* FLAGS (");
-	add_names(&s->out, STORE_FLAGS_ALL, keywords, n);
-	buf_add_cstr(&s->out, ")\r\n* OK [PERMANENTFLAGS (");
-	if (!s->box->readonly)
-		add_permanent(&s->out, s->box->rights, keywords, n);
-	buf_add_cstr(&s->out, ")] flags that stay\r\n");
-	s->box->keywords = n;
-	s->box->rights_changed = false;
 }
 
 /* --- taking changes in --- */
@@ -213,6 +131,25 @@ may_expunge(const struct command *c)
 	return (c->uid && !c->numbers) || !(c->verb->flags & VERB_NO_EXPUNGE);
 }
 
+/* Flags that NOTIFY does not ask for wait until it does; the client's state stays behind them (RFC 7162 6). */
+static void
+put_off_flags(const struct imap_session *s, struct sync *y)
+{
+	struct selected *box = s->box;
+
+	if (notify_selected(s) & NOTIFY_FLAGS) {
+		uidset_add_set(&y->changed, &box->untold);
+		y->since = uidset_empty(&box->untold) ? y->since : box->untold_since;
+		uidset_clear(&box->untold);
+		return;
+	}
+	box->untold_since = uidset_empty(&box->untold) ? y->since : box->untold_since;
+	uidset_add_set(&box->untold, &y->changed);
+	if (view_next_uid(&box->view) != 0)
+		uidset_remove(&box->untold, view_next_uid(&box->view), UINT32_MAX);
+	y->told = true;
+}
+
 /* What happened since the last look; the mailbox may be gone meanwhile. */
 static bool
 gather(struct selected *box, struct store_view *v, struct sync *y)
@@ -259,6 +196,7 @@ begin(struct imap_session *s, const struct command *c, struct store_view *v, str
 {
 	if (!gather(s->box, v, y))
 		return false;
+	put_off_flags(s, y);
 	if (!contexts_gone(s->box, &y->gone))
 		take(s, c, v, y);
 	return true;
@@ -290,7 +228,7 @@ end(struct imap_session *s)
 {
 	sync_free(s->sync);
 	s->sync = NULL;
-	if (uidset_empty(&s->box->gone))
+	if (uidset_empty(&s->box->gone) && uidset_empty(&s->box->untold))
 		s->box->told_modseq = s->box->modseq;
 	s->box->own_modseq = 0;
 	uidset_fini(&s->box->own);
@@ -368,31 +306,29 @@ tell_changed(struct imap_session *s, struct sync *y)
 	return STEP_MORE;
 }
 
-/* Messages that changed or are new, as the client numbers them. */
-static void
-ask_contexts(struct imap_session *s, struct sync *y)
+/* Contexts, and data of new messages. */
+static enum step
+tell_news(struct imap_session *s, struct sync *y)
 {
-	struct selected *box = s->box;
-	uint32_t first = y->known_last < UINT32_MAX ? view_seq_from(&box->view, y->known_last + 1) : UINT32_MAX;
-	struct uidset seqs;
+	struct view *view = &s->box->view;
 
-	y->asked = true;
-	if (box->contexts == NULL)
-		return;
-	uidset_init(&seqs);
-	view_seqs(&box->view, &y->changed, &seqs);
-	if (first <= box->view.count)
-		uidset_add(&seqs, first, box->view.count);
-	contexts_ask(box, &seqs);
-	uidset_fini(&seqs);
+	if (y->news == NULL)
+		y->news = news_new(s, &y->changed,
+		    y->known_last < UINT32_MAX ? view_seq_from(view, y->known_last + 1) : UINT32_MAX);
+	return news_step(s, y->news);
 }
 
-static enum step
-tell_contexts(struct imap_session *s, struct sync *y)
+/* RFC 5465 3.1, 6.1: of the selected mailbox a client hears what it asks for. */
+static bool
+is_wanted(const struct imap_session *s, const struct command *c)
 {
-	if (!y->asked)
-		ask_contexts(s, y);
-	return contexts_step(s);
+	return notify_selected(s) != 0 || c->verb->flags & VERB_EXPUNGES;
+}
+
+bool
+sync_is_due(const struct imap_session *s, const struct command *c)
+{
+	return s->box != NULL && s->box->dirty && is_wanted(s, c);
 }
 
 enum step
@@ -400,7 +336,7 @@ sync_updates(struct imap_session *s, struct command *c)
 {
 	struct sync *y = s->sync;
 
-	if (s->box == NULL)
+	if (s->box == NULL || (y == NULL && !is_wanted(s, c)))
 		return STEP_DONE;
 	if (y == NULL)
 		return s->box->dirty || (may_expunge(c) && !uidset_empty(&s->box->gone)) ? begin_step(s, c) : STEP_DONE;
@@ -418,5 +354,5 @@ sync_updates(struct imap_session *s, struct command *c)
 	}
 	if (!y->told)
 		return tell_changed(s, y);
-	return tell_contexts(s, y) == STEP_MORE ? STEP_MORE : end(s);
+	return tell_news(s, y) == STEP_MORE ? STEP_MORE : end(s);
 }

@@ -8,6 +8,8 @@
  * number down, EXISTS and RECENT, FLAGS when there are new keywords, FETCH for changed flags. MORE until all is
  * told. */
 enum step sync_updates(struct imap_session *s, struct command *c);
+/* There is something to look at, and this command may tell it. */
+bool sync_is_due(const struct imap_session *s, const struct command *c);
 /* Forgets what is half told. */
 void sync_free(struct sync *y);
 

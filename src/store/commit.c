@@ -46,6 +46,7 @@ forget_mboxes(struct txn *t)
 
 		t->mboxes = o->next;
 		uidset_fini(&o->fresh);
+		free(o->old_name);
 		free(o);
 	}
 }
@@ -88,6 +89,12 @@ write_mboxes(struct txn *t)
 	return t->s.rc == 0;
 }
 
+static struct str
+keep(struct str text)
+{
+	return text.n > 0 ? str_from(memcpy(mem_new(text.n), text.p, text.n), text.n) : STR("");
+}
+
 void
 work_event(struct work *w, const struct store_event *event)
 {
@@ -98,9 +105,25 @@ work_event(struct work *w, const struct store_event *event)
 		l->p = mem_resize(l->p, l->cap * sizeof *l->p);
 	}
 	l->p[l->n] = *event;
-	if (event->entries.n > 0)
-		l->p[l->n].entries.p = memcpy(mem_new(event->entries.n), event->entries.p, event->entries.n);
+	l->p[l->n].entries = keep(event->entries);
+	l->p[l->n].name = keep(event->name);
+	l->p[l->n].old_name = keep(event->old_name);
 	l->n++;
+}
+
+static void
+note_event(struct work *w, const struct open_mbox *o)
+{
+	enum { NAMES = STORE_EVENT_CREATED | STORE_EVENT_DELETED | STORE_EVENT_RENAMED | STORE_EVENT_SUBSCRIBED };
+	bool with_parent = (o->kinds & NAMES) == STORE_EVENT_RENAMED && o->old_name == NULL;
+
+	work_event(w, &(struct store_event){ .mailbox = o->m.number,
+	    .kinds = o->kinds,
+	    .modseq = o->m.row.modseq,
+	    .before = o->before,
+	    .name = o->kinds & NAMES && !with_parent ? str_of(o->m.name) : STR(""),
+	    .old_name = str_of(o->old_name),
+	    .by = o->others ? NULL : o->by });
 }
 
 static void
@@ -112,9 +135,7 @@ note_events(struct txn *t)
 		if (o->gone)
 			seen_forget(&t->w->u->seen, o->m.number);
 		if (o->kinds != 0)
-			work_event(t->w, &(struct store_event){ .mailbox = o->m.number,
-			    .kinds = o->kinds,
-			    .modseq = o->m.row.modseq });
+			note_event(t->w, o);
 	}
 }
 

@@ -98,6 +98,7 @@ add_level(void *ctx, struct str name)
 	create_dir_name(name, dir);
 	parent = a->o != NULL ? a->o->m.number : 0;
 	a->o = txn_mbox_new(a->t, name, str_of(dir));
+	txn_by(a->o, a->r);
 	if (parent != 0)
 		acl_inherit(a->t, parent, a->o->m.number);
 	return true;

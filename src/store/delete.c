@@ -7,6 +7,7 @@ struct name_request {
 	struct store_request r;
 	struct named named;
 	bool on;
+	bool name_only; /* there is no mailbox of that name: the event is not its */
 };
 
 static bool
@@ -51,6 +52,7 @@ delete_apply(struct txn *t, struct store_request *r)
 	r->mailbox = o->m.number;
 	r->uidvalidity = o->m.row.uidvalidity;
 	txn_todo(t, TODO_PURGE, o->m.number, NULL, o->m.dir);
+	txn_by(o, r);
 	txn_mbox_drop(t, o);
 }
 
@@ -79,6 +81,7 @@ subscribe_apply(struct txn *t, struct store_request *r)
 	struct row_name row;
 	struct open_mbox *o;
 
+	q->name_only = false;
 	name_read(&t->s, buf_str(&q->named.name), &row);
 	if ((row.subscribed != 0) == q->on)
 		return;
@@ -89,15 +92,29 @@ subscribe_apply(struct txn *t, struct store_request *r)
 	row.subscribed = q->on;
 	name_write(&t->s, buf_str(&q->named.name), &row);
 	o = row.mailbox != 0 ? txn_mbox(t, row.mailbox) : NULL;
+	q->name_only = o == NULL;
 	if (o == NULL)
 		return;
+	txn_by(o, r);
 	o->m.row.subscribed = q->on;
 	o->dirty = true;
 	o->kinds |= STORE_EVENT_SUBSCRIBED;
 	txn_todo(t, TODO_SIDECAR, o->m.number, NULL, NULL);
 }
 
-static const struct request_kind subscribe_kind = { "subscribe", prepare, subscribe_apply, NULL, fini, false, NULL };
+static void
+subscribe_events(struct work *w, const struct store_request *r)
+{
+	const struct name_request *q = (const struct name_request *)r;
+
+	if (q->name_only)
+		work_event(w, &(struct store_event){ .kinds = STORE_EVENT_SUBSCRIBED,
+		    .name = buf_str(&q->named.name),
+		    .by = r->done.ctx });
+}
+
+static const struct request_kind subscribe_kind = { "subscribe", prepare, subscribe_apply, NULL, fini, false,
+	subscribe_events };
 
 struct store_request *
 store_subscribe(struct store_user *u, struct str name, bool on, struct store_done done)

@@ -121,3 +121,44 @@ store_find(struct store_view *v, struct str name)
 	buf_fini(&canonical);
 	return r.mailbox;
 }
+
+/* A name below it that is a mailbox; subscriptions stand between them. */
+static bool
+has_children(struct store_view *v, struct str name)
+{
+	MDB_cursor *c = snap_cursor(&v->s, T_NAME);
+	MDB_val key, value;
+	struct buf below;
+	struct row_name r;
+	bool found = false;
+
+	buf_init(&below, SIZE_MAX);
+	buf_add(&below, name);
+	buf_add_char(&below, '/');
+	key = str_val(buf_str(&below));
+	for (bool more = snap_step(&v->s, c, &key, &value, MDB_SET_RANGE);
+	     more && !found && str_starts(val_str(key), buf_str(&below));
+	     more = snap_step(&v->s, c, &key, &value, MDB_NEXT))
+		found = name_read(&v->s, val_str(key), &r) && r.mailbox != 0;
+	if (c != NULL)
+		mdb_cursor_close(c);
+	buf_fini(&below);
+	return found;
+}
+
+void
+store_look_up(struct store_view *v, struct str name, struct store_entry *e)
+{
+	struct row_name r = { 0 };
+	struct mbox *m;
+
+	*e = (struct store_entry){ .name = name };
+	name_read(&v->s, name, &r);
+	e->subscribed = r.subscribed != 0;
+	e->children = has_children(v, name);
+	m = r.mailbox != 0 ? view_mbox(v, r.mailbox) : NULL;
+	if (m == NULL)
+		return;
+	e->mailbox = r.mailbox;
+	e->use = (enum store_use)m->row.use;
+}

@@ -136,7 +136,7 @@ prepare(struct work *w, struct store_request *r)
 }
 
 static void
-rename_one(struct txn *t, const struct renaming *p)
+rename_one(struct txn *t, const struct store_request *r, const struct renaming *p, bool itself)
 {
 	struct row_name old, fresh;
 	struct open_mbox *o;
@@ -155,6 +155,9 @@ rename_one(struct txn *t, const struct renaming *p)
 	o->m.row.subscribed = fresh.subscribed;
 	o->dirty = true;
 	o->kinds |= STORE_EVENT_RENAMED;
+	txn_by(o, r);
+	if (itself && o->old_name == NULL)
+		o->old_name = mem_cstr(str_of(p->from));
 	txn_todo(t, TODO_RENAME, o->m.number, NULL, dir);
 	txn_todo(t, TODO_SIDECAR, o->m.number, NULL, NULL);
 }
@@ -194,7 +197,7 @@ apply(struct txn *t, struct store_request *r)
 	if (parent.n < q->to.name.n && create_apply(t, r, parent) == NULL)
 		return;
 	for (size_t i = 0; i < q->n; i++)
-		rename_one(t, &q->p[i]);
+		rename_one(t, r, &q->p[i], str_eq(str_of(q->p[i].from), buf_str(&q->from.name)));
 	if (name_read(&t->s, buf_str(&q->to.name), &row))
 		r->mailbox = row.mailbox;
 }

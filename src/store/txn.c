@@ -33,6 +33,7 @@ txn_mbox(struct txn *t, uint32_t number)
 		return NULL;
 	o = open_new(t);
 	o->m = m;
+	o->before = m.row.modseq;
 	return o;
 }
 
@@ -91,6 +92,13 @@ txn_mbox_drop(struct txn *t, struct open_mbox *o)
 	o->gone = true;
 	o->dirty = o->sidecar = false;
 	o->kinds = STORE_EVENT_DELETED;
+}
+
+void
+txn_by(struct open_mbox *o, const struct store_request *r)
+{
+	o->others |= o->by != NULL && o->by != r->done.ctx;
+	o->by = r->done.ctx;
 }
 
 uint64_t

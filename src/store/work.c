@@ -159,6 +159,21 @@ take_results(struct work *w)
 }
 
 static void
+free_str(struct str s)
+{
+	if (s.n > 0)
+		free((void *)(uintptr_t)s.p);
+}
+
+static void
+free_event(const struct store_event *event)
+{
+	free_str(event->entries);
+	free_str(event->name);
+	free_str(event->old_name);
+}
+
+static void
 free_work(struct work *w)
 {
 	looks_free(w);
@@ -170,7 +185,7 @@ free_work(struct work *w)
 		free(want);
 	}
 	for (size_t i = 0; i < w->events.n; i++)
-		free((void *)(uintptr_t)w->events.p[i].entries.p);
+		free_event(&w->events.p[i]);
 	free(w->events.p);
 	free(w->gram);
 	free(w);

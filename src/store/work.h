@@ -21,7 +21,11 @@ struct open_mbox {
 	bool dirty;
 	bool sidecar; /* the sidecar file must be written before the commit */
 	bool gone;
-	unsigned kinds; /* events to tell */
+	unsigned kinds; /* events to tell, … */
+	uint64_t before; /* … see struct store_event */
+	char *old_name; /* it was renamed itself, not with its parent */
+	const void *by;
+	bool others;    /* more than one have been at it */
 	struct uidset fresh; /* UIDs that want a cache row */
 };
 
@@ -128,6 +132,8 @@ bool request_refuse_errno(struct store_request *r, const char *what);
 struct open_mbox *txn_mbox(struct txn *t, uint32_t number);
 struct open_mbox *txn_mbox_new(struct txn *t, struct str name, struct str dir);
 void txn_mbox_drop(struct txn *t, struct open_mbox *o);
+/* This request makes, drops or renames it, or changes its subscription. */
+void txn_by(struct open_mbox *o, const struct store_request *r);
 /* One step up; the changes that follow carry the result. */
 uint64_t txn_bump(struct open_mbox *o);
 /* The next UID; raises the ceiling in the sidecar when it is reached. */

@@ -1,4 +1,4 @@
-/* imap_contexts.c - contexts of RFC 5267 under random work: sessions, deliveries, flags, expunges.
+/* imap_contexts.c - contexts of RFC 5267 under random work: sessions (one with NOTIFY), deliveries, flags, expunges.
  *
  * Each client keeps the results of its contexts by what it is told: the first answer, ADDTO, REMOVEFROM, and, where results
  * are sequence numbers, EXPUNGE. Whenever all is told they must be what the same search finds anew, in the same order.
@@ -417,6 +417,8 @@ main(int argc, char **argv)
 		if (!world_login(&world, i, STR("alice")))
 			log_panic("login");
 		world_feed(&world, i, STR("s SELECT INBOX\r\n"));
+		if (i == CLIENTS) /* hears at any time */
+			world_feed(&world, i, STR("n NOTIFY SET (selected (MessageNew (UID FLAGS) MessageExpunge FlagChange))\r\n"));
 		listen_to(&clients[i]);
 	}
 	for (unsigned i = 0; i < rounds; i++) {

@@ -309,6 +309,17 @@ code_metadata(struct say *s)
 		say_want(s, "NOPRIVATE");
 }
 
+/* RFC 5465 8: unsupported-events-code */
+static void
+code_events(struct say *s)
+{
+	say_want(s, " (");
+	do
+		say_atom(s);
+	while (cur_take(&s->c, " "));
+	say_want(s, ")");
+}
+
 static void
 code_quoted(struct say *s)
 {
@@ -373,6 +384,8 @@ static const struct {
 	{ "UIDNEXT", code_number }, { "UIDNOTSTICKY", nothing }, { "UIDREQUIRED", nothing }, { "UIDVALIDITY", code_number },
 	{ "UNAVAILABLE", nothing },
 	{ "NOUPDATE", code_quoted },
+	{ "NOTIFICATIONOVERFLOW", nothing },
+	{ "BADEVENT", code_events },
 	{ "UNKNOWN-CTE", nothing }, { "UNSEEN", code_unseen }, { "USEATTR", nothing },
 };
 

@@ -63,6 +63,9 @@ struct store_entry {
 /* All names in order, INBOX first, parents that do not exist themselves included; memory of the arena. */
 size_t store_list(struct store_view *v, struct arena *a, struct store_entry **entries);
 
+/* The line of one name, whether or not there is anything of that name; e->name is what was given. */
+void store_look_up(struct store_view *v, struct str name, struct store_entry *e);
+
 /* The header of a mailbox: what SELECT and STATUS tell. */
 struct store_mailbox {
 	uint32_t number;

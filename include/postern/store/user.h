@@ -43,8 +43,13 @@ struct store_event {
 	uint32_t mailbox;
 	unsigned kinds; /* enum store_event_kind, ORed */
 	uint64_t modseq; /* HIGHESTMODSEQ after the commit; 0 with METADATA and RIGHTS, which do not touch it */
+	uint64_t before; /* HIGHESTMODSEQ before the commit: one less when it holds one change */
 	struct str entries; /* METADATA: their names, each with a NUL behind it; lives during the call */
-	const void *by;  /* METADATA, RIGHTS: the ctx of the request that did it */
+	/* CREATED, DELETED, RENAMED, SUBSCRIBED: of the mailbox, after the commit; empty when it was renamed with its parent. */
+	struct str name;
+	struct str old_name; /* RENAMED: before it */
+	/* What was done but to messages: the ctx of the request that did it; NULL: nobody's, or several have. */
+	const void *by;
 };
 
 /* Calls fn in the loop thread after each commit that concerns the mailbox (0: any mailbox of the user). While somebody
