@@ -1,87 +1,47 @@
-/* boxmem.c - remembered views, the latest used first. A mailbox is known by its id (RFC 8474), which no other ever has. */
+/* boxmem.c - remembered views. A mailbox is known by its id (RFC 8474), which no other ever has. */
 #include "boxmem.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include <postern/core/map.h>
 #include <postern/core/mem.h>
 
+#include "memo.h"
+
 struct memory {
-	struct memory *newer;
-	struct memory *older;
-	struct id id;
 	uint32_t uidvalidity;
-	uint64_t modseq;
 	uint32_t unseen;
+	uint64_t modseq;
 	uint32_t count;
-	size_t n;
 	struct view_run run[];
 };
 
-static struct {
-	struct map by_id;
-	struct memory *newest;
-	struct memory *oldest;
-	size_t bytes;
-} all;
+static struct memo boxes = { .max = BOXMEM_BYTES_MAX };
 
 static struct str
-key_of(const struct id *id)
+key_of(const struct store_mailbox *box)
 {
-	return str_from(id->b, sizeof(id->b));
-}
-
-static size_t
-size_of(const struct memory *m)
-{
-	return sizeof(*m) + m->n * sizeof(*m->run);
-}
-
-static void
-forget(struct memory *m)
-{
-	*(m->newer != NULL ? &m->newer->older : &all.newest) = m->older;
-	*(m->older != NULL ? &m->older->newer : &all.oldest) = m->newer;
-	all.bytes -= size_of(m);
-	map_del(&all.by_id, key_of(&m->id));
-	free(m);
-}
-
-static void
-remember(struct memory *m)
-{
-	m->older = all.newest;
-	*(all.newest != NULL ? &all.newest->newer : &all.oldest) = m;
-	all.newest = m;
-	all.bytes += size_of(m);
-	map_put(&all.by_id, key_of(&m->id), m);
-	while (all.bytes > BOXMEM_BYTES_MAX)
-		forget(all.oldest);
+	return str_from(box->id.b, sizeof(box->id.b));
 }
 
 void
 boxmem_keep(const struct store_mailbox *box, uint64_t modseq, const struct view *view, uint32_t unseen)
 {
-	struct memory *m = map_get(&all.by_id, key_of(&box->id));
 	size_t runs = view->n * sizeof(*view->run);
+	struct memory *m = memo_put(&boxes, key_of(box), sizeof(*m) + runs);
 
-	if (m != NULL)
-		forget(m);
-	m = mem_new(sizeof(*m) + runs);
-	*m = (struct memory){ .id = box->id, .uidvalidity = box->uidvalidity, .modseq = modseq, .unseen = unseen,
-		.count = view->count, .n = view->n };
+	if (m == NULL)
+		return;
+	*m = (struct memory){ .uidvalidity = box->uidvalidity, .unseen = unseen, .modseq = modseq, .count = view->count };
 	if (runs > 0)
 		memcpy(m->run, view->run, runs);
-	remember(m);
 }
 
 static void
-copy_runs(const struct memory *m, struct view *view)
+copy_runs(const struct memory *m, size_t n, struct view *view)
 {
-	*view = (struct view){ .run = mem_array(m->n + 1, sizeof(*view->run)), .n = m->n, .cap = m->n + 1, .count = m->count };
-	if (m->n > 0)
-		memcpy(view->run, m->run, m->n * sizeof(*m->run));
+	*view = (struct view){ .run = mem_array(n + 1, sizeof(*view->run)), .n = n, .cap = n + 1, .count = m->count };
+	if (n > 0)
+		memcpy(view->run, m->run, n * sizeof(*m->run));
 }
 
 /* New messages are behind the last one that was there. */
@@ -151,7 +111,6 @@ recall(struct store_view *v, const struct store_mailbox *box, const struct memor
 	uidset_init(&c.gone);
 	ok = store_changes(v, box->number, m->modseq, &c);
 	if (ok) {
-		copy_runs(m, view);
 		take_changes(view, &c, view_next_uid(view));
 		*unseen = first_unseen(v, box, m->unseen, &c);
 	}
@@ -164,27 +123,27 @@ recall(struct store_view *v, const struct store_mailbox *box, const struct memor
 bool
 boxmem_recall(struct store_view *v, const struct store_mailbox *box, struct view *view, uint32_t *unseen)
 {
-	const struct memory *m = map_get(&all.by_id, key_of(&box->id));
+	size_t size;
+	const struct memory *m = memo_get(&boxes, key_of(box), &size);
 
 	if (m == NULL || m->uidvalidity != box->uidvalidity || m->modseq > box->highestmodseq)
 		return false;
+	copy_runs(m, (size - sizeof(*m)) / sizeof(*m->run), view);
 	if (recall(v, box, m, view, unseen) && view->count == box->messages)
 		return true;
 	view_fini(view);
+	*unseen = BOXMEM_UNKNOWN;
 	return false;
 }
 
 size_t
 boxmem_bytes(void)
 {
-	return all.bytes;
+	return boxes.bytes;
 }
 
 void
 boxmem_forget(void)
 {
-	while (all.newest != NULL)
-		forget(all.newest);
-	map_fini(&all.by_id);
-	map_init(&all.by_id);
+	memo_clear(&boxes);
 }

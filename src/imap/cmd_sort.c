@@ -1,6 +1,7 @@
 /* cmd_sort.c - SORT and UID SORT (RFC 5256 3; RETURN: RFC 5267 3): a SEARCH whose results are put in order.
  *
  *   search  cmd_search.c finds them
+ *   recall  the order is known (sortmem.h), or:
  *   each    search_each.c gives each with its keys; its values are kept
  *   order   sorting, in steps (sort_key.c)
  *   take    the order becomes numbers
@@ -9,8 +10,11 @@
 
 #include <stdlib.h>
 
+#include <postern/core/mem.h>
+
 #include "commands.h"
 #include "context.h"
+#include "sortmem.h"
 
 enum {
 	COMPARISONS_PER_STEP = 20000,
@@ -58,6 +62,7 @@ args_fini(struct command *c)
 
 	search_fini(&o->search);
 	sort_forget(o);
+	free(o->uids);
 }
 
 /* SP [search-return-opts SP] "(" criteria ")" SP charset 1*(SP search-key) */
@@ -113,23 +118,103 @@ ends_step(struct imap_session *s, struct command *c)
 	return STEP_MORE;
 }
 
+static void
+take(struct command *c, uint32_t seq, uint32_t uid)
+{
+	struct search *q = c->args;
+	uint32_t number = c->uid ? uid : seq;
+
+	numbers_add(&q->seqs, seq, seq);
+	numbers_add(&q->told, number, number);
+}
+
+static enum step
+taken(struct command *c)
+{
+	struct sort *o = c->args;
+
+	o->search.ordered = true;
+	c->step = o->search.modseq && o->n > 0 ? ends_step : search_tell_step;
+	return STEP_MORE;
+}
+
+/* All messages were sorted: that is worth remembering. */
+static void
+remember(struct imap_session *s, struct sort *o)
+{
+	struct err e;
+	struct store_view *v = o->uids != NULL ? store_view_open(s->setup.user, &e) : NULL;
+
+	if (v != NULL)
+		sortmem_keep(o, v);
+	store_view_close(v);
+}
+
 static enum step
 take_step(struct imap_session *s, struct command *c)
 {
 	struct sort *o = c->args;
-	struct search *q = &o->search;
 
 	for (unsigned n = 0; n < NUMBERS_PER_STEP && o->at < o->n; n++, o->at++) {
 		uint32_t seq = o->seq[o->order.p[o->at]];
-		uint32_t number = c->uid ? view_uid(&s->box->view, seq) : seq;
+		uint32_t uid = view_uid(&s->box->view, seq);
 
-		numbers_add(&q->seqs, seq, seq);
-		numbers_add(&q->told, number, number);
+		take(c, seq, uid);
+		if (o->uids != NULL)
+			o->uids[o->at] = uid;
 	}
 	if (o->at < o->n)
 		return STEP_MORE;
-	q->ordered = true;
-	c->step = q->modseq && o->n > 0 ? ends_step : search_tell_step;
+	remember(s, o);
+	return taken(c);
+}
+
+/* The messages that were found, in the known order. A new one among them is not known: then all are sorted. */
+static enum step
+known_step(struct imap_session *s, struct command *c)
+{
+	struct sort *o = c->args;
+	struct search *q = &o->search;
+
+	for (unsigned n = 0; n < NUMBERS_PER_STEP && o->at < o->nuids; n++, o->at++) {
+		uint32_t uid = o->uids[o->at];
+		uint32_t seq = view_seq(&s->box->view, uid);
+
+		if (!uidset_has(&q->found, seq))
+			continue;
+		take(c, seq, uid);
+		o->n++;
+	}
+	if (o->at < o->nuids)
+		return STEP_MORE;
+	if (o->n == uidset_count(&q->found))
+		return taken(c);
+	numbers_fini(&q->seqs);
+	numbers_fini(&q->told);
+	free(o->uids);
+	o->uids = NULL;
+	o->n = o->at = 0;
+	c->step = search_each_step;
+	return STEP_MORE;
+}
+
+/* Who wants to be told of changes needs the keys of every message (context.h). */
+static enum step
+recall_step(struct imap_session *s, struct command *c)
+{
+	struct sort *o = c->args;
+	struct err e;
+	struct store_view *v;
+
+	c->step = search_each_step;
+	if (o->search.context != NULL)
+		return STEP_MORE;
+	v = store_view_open(s->setup.user, &e);
+	if (v == NULL)
+		return done_unreadable(s, c, &e);
+	if (sortmem_recall(o, v))
+		c->step = known_step;
+	store_view_close(v);
 	return STEP_MORE;
 }
 
@@ -149,9 +234,12 @@ begin_order_step(struct imap_session *s, struct command *c)
 {
 	struct sort *o = c->args;
 
-	(void)s;
 	if (o->texts.octets.over)
 		return done_no(c, "LIMIT", "too much to sort");
+	if (o->n == s->box->view.count) {
+		o->nuids = o->n;
+		o->uids = mem_array(o->n + 1, sizeof(*o->uids));
+	}
 	c->step = order_one_step;
 	return STEP_MORE;
 }
@@ -173,7 +261,7 @@ cmd_sort_run(struct imap_session *s, struct command *c)
 {
 	struct search *q = c->args;
 
-	q->then = search_each_step;
+	q->then = recall_step;
 	q->each = keep;
 	q->after_each = begin_order_step;
 	if (!context_begin(s, c))

@@ -32,6 +32,8 @@ struct sort {
 	struct order order;   /* by the last criterion first, then by the one before it … */
 	size_t sorting;       /* … this one is next, plus one */
 	size_t at;            /* results that are taken over */
+	uint32_t *uids;       /* all messages of the mailbox in order: recalled, or to be remembered (sortmem.h) */
+	size_t nuids;
 };
 
 /* A criterion is a row. */

@@ -22,6 +22,7 @@
 
 #include "compress.h"
 #include "boxmem.h"
+#include "sortmem.h"
 #include "recent.h"
 
 static const struct str mechs[] = { STR_INIT("PLAIN") };
@@ -491,5 +492,6 @@ world_fini(struct world *w)
 	buf_fini(&w->comment);
 	recent_forget();
 	boxmem_forget();
+	sortmem_forget();
 	clock_real();
 }
