@@ -37,7 +37,7 @@ def browser(cube, site, shots):
 def put(site, *messages, mailbox="INBOX"):
     with site.imap("alice") as client:
         for one in messages:
-            client.append(mailbox, "", None, one)
+            assert client.append(mailbox, "", None, one)[0] == "OK"
 
 
 def stored(site, mailbox, user="alice"):
@@ -55,7 +55,7 @@ def flags(site, subject, mailbox="INBOX"):
 
 
 def test_list_search_and_move(site, browser, tap):
-    put(site, *(message(f"letter {i}", f"words of {i} grüße\r\n") for i in range(12)), message("invoice äöü", "please pay\r\n"))
+    put(site, *(message(f"letter {i}", f"words of {i} grüße\r\n") for i in range(12)), message("=?utf-8?q?invoice_=C3=A4=C3=B6=C3=BC?=", "please pay\r\n"))
     browser.mailbox("INBOX")
     letters = [f"letter {i}" for i in range(12)]
     browser.wait_for_subjects(letters + ["invoice äöü"])

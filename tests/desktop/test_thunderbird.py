@@ -19,10 +19,10 @@ def tap(site):
 def test_a_mailbox_is_shown_and_followed(site, tap, tmp_path, shots):
     with site.imap("alice") as client:
         for i in range(8):
-            client.append("INBOX", r"(\Flagged)" if i == 2 else "", None, message(f"letter {i} grüße", f"words of {i}\r\n"))
+            assert client.append("INBOX", r"(\Flagged)" if i == 2 else "", None, message(f"letter {i}", f"grüße {i}\r\n"))[0] == "OK"
     bird = Thunderbird(site, tmp_path, shots, tap.port)
     try:
-        letters = [f"letter {i} grüße" for i in range(8)]
+        letters = [f"letter {i}" for i in range(8)]
         bird.open("Inbox")
         bird.wait("named('inbox').getNewMessages(null, null); return true", "asking for mail")
         bird.wait_for_subjects(letters)
@@ -35,18 +35,18 @@ def test_a_mailbox_is_shown_and_followed(site, tap, tmp_path, shots):
             client.store("1", "+FLAGS", r"(\Deleted)")
             client.store("2", "+FLAGS", r"(\Flagged)")
             client.expunge()
-        letters.remove("letter 0 grüße")
+        letters.remove("letter 0")
         bird.wait_for_subjects(letters + ["just came"])
         bird.wait("return [...named('inbox').messages].filter(m => m.isFlagged).length == 2", "the flag of the other session")
         bird.shot("list")
 
         bird.script("pane().gDBView.selection.select([...Array(pane().gDBView.rowCount).keys()].find(i => "
-                    "pane().gDBView.getMsgHdrAt(i).mime2DecodedSubject == arguments[0]))", "letter 5 grüße")
+                    "pane().gDBView.getMsgHdrAt(i).mime2DecodedSubject == arguments[0]))", "letter 5")
         bird.script("MailServices.copy.copyMessages(named('inbox'), pane().gDBView.getSelectedMsgHdrs(), named('archive'), true, null, null, false)")
-        letters.remove("letter 5 grüße")
+        letters.remove("letter 5")
         bird.wait_for_subjects(letters + ["just came"])
         bird.open("Archive")
-        bird.wait_for_subjects(["letter 5 grüße"])
+        bird.wait_for_subjects(["letter 5"])
         with site.imap("alice") as client:
             client.select("INBOX")
             assert flags_of(client, "letter 5") is None

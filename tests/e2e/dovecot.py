@@ -1,6 +1,9 @@
 """dovecot.py - Debian's Dovecot as another IMAP server: its imap program, already logged in, on a pipe (packages: unpacked.py)."""
 import os
+import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 from unpacked import Space
 
@@ -19,15 +22,13 @@ namespace inbox {{
 class Dovecot:
     """separator: of the levels of mailbox names; Dovecot's own is the dot."""
 
-    def __init__(self, directory, separator="."):
-        self.dir = directory / "dovecot"
-        self.dir.mkdir()
-        for path in (self.dir, *self.dir.parents[:-2]):
-            path.chmod(path.stat().st_mode | 0o011)
+    def __init__(self, separator="."):
+        self.dir = Path(tempfile.mkdtemp(prefix="dovecot-"))  # not pytest's, which nobody else may enter
+        self.dir.chmod(0o755)
         os.chown(self.dir, NOBODY, NOBODY)
         self.conf = self.dir / "dovecot.conf"
         self.conf.write_text(CONF.format(dir=self.dir, separator=separator))
-        self.space = Space("dovecot", directory / "space")
+        self.space = Space("dovecot", self.dir / "space")
 
     def session(self, user):
         """(bytes from it, bytes to it)"""
@@ -38,3 +39,4 @@ class Dovecot:
 
     def close(self):
         self.space.close()
+        shutil.rmtree(self.dir, ignore_errors=True)

@@ -16,22 +16,40 @@ def utf7(name):
     return re.sub(r"[^\x20-\x7e]+", run, name.replace("&", "&-")).encode()
 
 
+def from_utf7(wire):
+    def text(found):
+        return base64.b64decode(found[1].replace(",", "/") + "===").decode("utf-16-be") or "&"
+    return re.sub("&([^-]*)-", text, wire.decode())
+
+
 class Side(Connection):
-    """One of the two servers."""
+    """One of the two servers. Where UTF8=ACCEPT is offered it is enabled: else 8-bit header fields are refused (RFC 9755 4)."""
+
+    def __init__(self, *words):
+        super().__init__(*words)
+        self.utf8 = "UTF8=ACCEPT" in self.capabilities
+        if self.utf8:
+            self.command(b"ENABLE UTF8=ACCEPT")
+
+    def wire(self, name):
+        return quoted(name.encode() if self.utf8 else utf7(name))
+
+    def name(self, wire):
+        return wire.decode() if self.utf8 else from_utf7(wire)
 
     def mailboxes(self):
-        """{name as on the wire: separator} of what can be selected."""
+        """{name: separator} of what can be selected."""
         found = {}
         for _, flags, separator, name in (r for r in self.command(b'LIST "" "*"') if r[0] == b"LIST"):
             if not {b"\\noselect", b"\\nonexistent"} & {f.lower() for f in flags}:
-                found[name] = separator
+                found[self.name(name)] = separator.decode()
         return found
 
     def subscribed(self):
-        return {r[3] for r in self.command(b'LSUB "" "*"') if r[0] == b"LSUB"}
+        return {self.name(r[3]) for r in self.command(b'LSUB "" "*"') if r[0] == b"LSUB"}
 
     def select(self, mailbox, command=b"SELECT"):
-        said = self.command(command + b" " + quoted(mailbox))
+        said = self.command(command + b" " + self.wire(mailbox))
         return next(int(r[0]) for r in said if r[1:] == [b"EXISTS"])
 
     def messages(self, mailbox, body=b"BODY.PEEK[]"):
@@ -54,7 +72,7 @@ class Side(Connection):
         for flags, date, data in messages:
             mark = b"~" if b"\0" in data else b""
             parts.append(b'(%s) "%s" %s{%d+}\r\n%s' % (b" ".join(flags), date, mark, len(data), data))
-        self.command(b"APPEND " + quoted(mailbox) + b" " + b" ".join(parts))
+        self.command(b"APPEND " + self.wire(mailbox) + b" " + b" ".join(parts))
 
     def close(self):
         self.command(b"LOGOUT")
@@ -75,7 +93,7 @@ def instant(date):
 
 
 def renamed(name, old, new):
-    return name if name.upper() == b"INBOX" else name.replace(old, new)
+    return name if name.upper() == "INBOX" else name.replace(old, new)
 
 
 def copy(source, target):
@@ -85,16 +103,16 @@ def copy(source, target):
     for name, old in source.mailboxes().items():
         far = renamed(name, old, new)
         if far not in there:
-            target.command(b"CREATE " + quoted(far))
+            target.command(b"CREATE " + target.wire(far))
         for batch in source.messages(name):
             target.append(far, batch)
     wanted, had = {renamed(name, old, new) for name in source.subscribed()}, target.subscribed()
     for command, names in ((b"SUBSCRIBE ", wanted - had), (b"UNSUBSCRIBE ", had - wanted)):
         for name in names:
-            target.command(command + quoted(name))
+            target.command(command + target.wire(name))
 
 
-def picture(side, separator=b"/"):
+def picture(side, separator="/"):
     """{mailbox: [(flags, instant, bytes)]} of what is not empty, and the subscriptions, with one separator for all servers."""
     boxes = side.mailboxes()
     content = {}

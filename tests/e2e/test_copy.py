@@ -6,8 +6,7 @@ import pytest
 import unpacked
 from dovecot import Dovecot
 from mail import lines, message
-from imapwire import quoted
-from mailcopy import Side, copy, picture, utf7
+from mailcopy import Side, copy, picture
 
 pytestmark = pytest.mark.skipif(unpacked.missing("dovecot") is not None, reason=str(unpacked.missing("dovecot")))
 
@@ -53,12 +52,12 @@ def fill(far):
     rng = random.Random(4)
     for name in NAMES:
         if name != "INBOX":
-            far.command(b"CREATE " + quoted(utf7(name)))
+            far.command(b"CREATE " + far.wire(name))
         if rng.random() < 0.7:
-            far.command(b"SUBSCRIBE " + quoted(utf7(name)))
+            far.command(b"SUBSCRIBE " + far.wire(name))
         messages = list(some_messages(rng, len(BODIES) + 30 if name == "INBOX" else 0 if name == "Empty" else rng.randrange(1, 45)))
         for i in range(0, len(messages), 17):
-            far.append(utf7(name), messages[i:i + 17])
+            far.append(name, messages[i:i + 17])
 
 
 def here(site, user):
@@ -67,8 +66,8 @@ def here(site, user):
 
 
 @pytest.fixture
-def dovecot(tmp_path):
-    server = Dovecot(tmp_path)
+def dovecot():
+    server = Dovecot()
     yield server
     server.close()
 
@@ -83,7 +82,7 @@ def test_an_account_moves_here_and_back(make_site, dovecot):
     was = picture(old)
     assert len(was[0]) == len(NAMES) - 1 and sum(map(len, was[0].values())) > 400
     assert picture(postern) == was
-    assert {utf7(name).replace(b".", b"/") for name in NAMES} <= set(postern.mailboxes())
+    assert {name.replace(".", "/") for name in NAMES} <= set(postern.mailboxes())
     copy(postern, new)
     assert picture(new) == was
     for side in (old, new, postern):
@@ -96,12 +95,12 @@ def test_nul_moves_from_account_to_account(make_site):
     sent = [b"Subject: nul\r\n\r\n\0", b"\0", b"\r\n\r\n" + (b"\0" + PNG) * 50,
             b"MIME-Version: 1.0\r\nContent-Transfer-Encoding: binary\r\nSubject: binary\r\n\r\n" + bytes(1000) + b"\r\n"]
     alice, bob = here(site, "alice"), here(site, "bob")
-    alice.append(b"INBOX", [([], DATES[0], data) for data in sent])
-    for data, (_, _, shown) in zip(sent, sum(alice.messages(b"INBOX"), [])):
+    alice.append("INBOX", [([], DATES[0], data) for data in sent])
+    for data, (_, _, shown) in zip(sent, sum(alice.messages("INBOX"), [])):
         assert shown == data.replace(b"\0", b"\x80")
-    for batch in alice.messages(b"INBOX", b"BINARY.PEEK[]"):
-        bob.append(b"INBOX", batch)
-    assert [data for _, _, data in sum(bob.messages(b"INBOX", b"BINARY.PEEK[]"), [])] == sent
+    for batch in alice.messages("INBOX", b"BINARY.PEEK[]"):
+        bob.append("INBOX", batch)
+    assert [data for _, _, data in sum(bob.messages("INBOX", b"BINARY.PEEK[]"), [])] == sent
     files = [p.read_bytes() for p in (site.state / "mail/example.test/bob/Maildir").glob("*/*") if ",S=" in p.name]
     assert sorted(files) == sorted(sent)
     for side in (alice, bob):
