@@ -154,6 +154,8 @@ const struct conf_key conf_keys[] = {
 	{ "imap", "accept_8bit", &type_bool, "yes", .roles = CONF_STORE, AT(imap.accept_8bit), .rfc = "9755",
 	    .help = "Let clients that did not say ENABLE UTF8=ACCEPT append messages with 8-bit header fields. The RFC wants them "
 		    "refused, but then old mail with such fields could not be moved here." },
+	{ "imap", "unauthenticate", &type_bool, "yes", .roles = CONF_STORE, AT(imap.unauthenticate), .rfc = "8437",
+	    .help = "Offer UNAUTHENTICATE: a client may log in as somebody else on the same connection." },
 	{ "imap", "comment", &type_string, "", .high = 1000, .roles = CONF_STORE, AT(imap.comment), .rfc = "5464",
 	    .help = "What every user finds as /shared/comment of the server, by IMAP's METADATA." },
 	{ "imap", "search_index", &type_bool, "yes", .roles = CONF_STORE, .restart = RESTART, AT(imap.search_index),

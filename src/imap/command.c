@@ -148,6 +148,10 @@ answer(struct imap_session *s, struct command *c)
 	frame_reset(&s->frame);
 	if (s->begin_compress)
 		session_compress(s);
+	if (s->leaving) {
+		session_leave(s);
+		return;
+	}
 	if (s->state == IN_END)
 		session_end(s);
 	else if (s->bad >= IMAP_BAD_MAX)

@@ -13,6 +13,7 @@ static const struct verb verbs[] = {
 	{ STR_INIT("ID"), IN_BOTH, 0, cmd_id_parse, cmd_id_run, "ID", "RFC 2971 3.1" },
 	{ STR_INIT("ENABLE"), IN_BOTH, 0, cmd_enable_parse, cmd_enable_run, "ENABLE", "RFC 9051 6.3.1" },
 	{ STR_INIT("COMPRESS"), IN_BOTH, 0, cmd_compress_parse, cmd_compress_run, NULL, "RFC 4978 3" },
+	{ STR_INIT("UNAUTHENTICATE"), IN_BOTH, VERB_NO_UPDATES, parse_nothing, cmd_unauthenticate_run, NULL, "RFC 8437 3" },
 	{ STR_INIT("SELECT"), IN_BOTH, 0, cmd_select_parse, cmd_select_run, NULL, "RFC 9051 6.3.2" },
 	{ STR_INIT("EXAMINE"), IN_BOTH, 0, cmd_select_parse, cmd_examine_run, NULL, "RFC 9051 6.3.3" },
 	{ STR_INIT("CREATE"), IN_BOTH, 0, cmd_create_parse, cmd_create_run, "CREATE-SPECIAL-USE", "RFC 9051 6.3.4" },
@@ -134,6 +135,8 @@ commands_write_capabilities(const struct imap_session *s, struct buf *out)
 	append_capabilities(&names);
 	if (s->setup.compress && s->compress == NULL)
 		commands_add_capability(&names, "COMPRESS=DEFLATE");
+	if (s->setup.unauthenticate)
+		commands_add_capability(&names, "UNAUTHENTICATE");
 	progress_capabilities(&names);
 	write_appendlimit(s, &names);
 	limit_capabilities(s, &names);

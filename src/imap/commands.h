@@ -49,6 +49,7 @@ VERB(deleteacl);
 enum step cmd_getacl_run(struct imap_session *s, struct command *c);
 VERB(listrights);
 enum step cmd_myrights_run(struct imap_session *s, struct command *c);
+enum step cmd_unauthenticate_run(struct imap_session *s, struct command *c);
 VERB(getmetadata);
 VERB(setmetadata);
 VERB(getquota);

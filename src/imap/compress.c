@@ -15,6 +15,8 @@ enum {
 	WINDOW_OUT = -13,  /* raw DEFLATE (RFC 4978 4), 8 KiB: 64 KiB of memory with MEMORY_OUT */
 	MEMORY_OUT = 6,
 	WINDOW_IN = -15,   /* a client may use 32 KiB */
+	BLOCK_ENDED = 128, /* z_stream.data_type behind a Z_BLOCK */
+	LAST_BLOCK_ENDED = 128 | 64,
 };
 
 struct compress {
@@ -25,6 +27,8 @@ struct compress {
 	size_t at;                  /* used of plain */
 	size_t n;
 	bool more;                  /* plain was filled: zlib may hold more without input */
+	bool ended;                 /* the client's stream */
+	unsigned quiet;             /* blocks that ended since the last octet came out */
 };
 
 static void *
@@ -68,8 +72,8 @@ compress_free(struct compress *z)
 
 /* --- out --- */
 
-void
-compress_deflate(struct compress *z, struct str plain, struct buf *out)
+static void
+deflate_all(struct compress *z, struct str plain, int flush, struct buf *out)
 {
 	z->out.next_in = (const Bytef *)plain.p;
 	z->out.avail_in = (uInt)plain.n;
@@ -79,9 +83,21 @@ compress_deflate(struct compress *z, struct str plain, struct buf *out)
 
 		z->out.next_out = (Bytef *)p;
 		z->out.avail_out = (uInt)room;
-		deflate(&z->out, Z_SYNC_FLUSH);
+		deflate(&z->out, flush);
 		out->n += room - z->out.avail_out;
 	} while (z->out.avail_out == 0);
+}
+
+void
+compress_deflate(struct compress *z, struct str plain, struct buf *out)
+{
+	deflate_all(z, plain, Z_SYNC_FLUSH, out);
+}
+
+void
+compress_deflate_last(struct compress *z, struct str plain, struct buf *out)
+{
+	deflate_all(z, plain, Z_FINISH, out);
 }
 
 /* --- in --- */
@@ -96,6 +112,7 @@ compress_take(struct compress *z, struct str bytes)
 	return n;
 }
 
+/* Up to the end of a block: behind the last one of a stream nothing is taken that may be plain. */
 static bool
 inflate_some(struct compress *z)
 {
@@ -105,12 +122,17 @@ inflate_some(struct compress *z)
 	z->in.avail_in = (uInt)z->input.n;
 	z->in.next_out = (Bytef *)z->plain;
 	z->in.avail_out = COMPRESS_PIECE;
-	rc = inflate(&z->in, Z_SYNC_FLUSH);
+	rc = inflate(&z->in, Z_BLOCK);
 	buf_drop(&z->input, z->input.n - z->in.avail_in);
 	z->at = 0;
 	z->n = COMPRESS_PIECE - z->in.avail_out;
 	z->more = z->in.avail_out == 0;
-	return rc == Z_OK || rc == Z_BUF_ERROR;
+	z->ended = rc == Z_STREAM_END || (z->in.data_type & LAST_BLOCK_ENDED) == LAST_BLOCK_ENDED;
+	if (z->n > 0)
+		z->quiet = 0;
+	if (z->in.data_type & BLOCK_ENDED)
+		z->quiet++;
+	return rc == Z_OK || rc == Z_BUF_ERROR || z->ended;
 }
 
 struct str
@@ -118,7 +140,7 @@ compress_plain(struct compress *z, bool *ok)
 {
 	*ok = true;
 	if (z->at == z->n && compress_has_input(z))
-		*ok = inflate_some(z);
+		*ok = !z->ended && inflate_some(z);
 	return str_from(z->plain + z->at, *ok ? z->n - z->at : 0);
 }
 
@@ -132,4 +154,39 @@ bool
 compress_has_input(const struct compress *z)
 {
 	return z->at < z->n || z->more || z->input.n > 0;
+}
+
+bool
+compress_ended(const struct compress *z)
+{
+	return z->ended;
+}
+
+/* The block of the last octets and the empty one of a flush are behind us, or the stream's end. A client may flush and then
+ * end the stream: an empty last block, which no command begins with. */
+static bool
+is_at_end(struct compress *z)
+{
+	static const char last_block[] = { 3, 0 };
+
+	if (z->ended)
+		return true;
+	if (z->quiet < 2)
+		return false;
+	if (z->input.n >= sizeof(last_block) && memcmp(z->input.p, last_block, sizeof(last_block)) == 0)
+		buf_drop(&z->input, sizeof(last_block));
+	return true;
+}
+
+enum compress_end
+compress_find_end(struct compress *z, struct str *rest)
+{
+	while (z->at == z->n && !is_at_end(z)) {
+		if (z->input.n == 0)
+			return COMPRESS_WAIT;
+		if (!inflate_some(z))
+			return COMPRESS_BROKEN;
+	}
+	*rest = buf_str(&z->input);
+	return z->at == z->n ? COMPRESS_FOUND : COMPRESS_BROKEN;
 }

@@ -283,7 +283,8 @@ imap_front_new(const struct imap_front_setup *setup, const struct imap_front_ops
 	buf_init(&f->mech, FIELD_MAX);
 	buf_init(&f->user, FIELD_MAX);
 	buf_init(&f->ticket, FIELD_MAX);
-	greet(f);
+	if (!setup->again)
+		greet(f);
 	return f;
 }
 

@@ -37,6 +37,7 @@ enum session_state {
 	IN_SELECTED = 1 << 1,
 	IN_BOTH = IN_AUTH | IN_SELECTED,
 	IN_END = 1 << 2,      /* BYE is said */
+	IN_NOBODY = 1 << 3,   /* UNAUTHENTICATE is answered */
 };
 
 enum verb_flag {
@@ -150,6 +151,8 @@ struct imap_session {
 	struct notify *notify;   /* NULL: NOTIFY has not been used (notify.h) */
 	struct compress *compress; /* NULL: the stream is plain (RFC 4978) */
 	bool begin_compress;     /* behind the tagged answer */
+	bool ended_compress;     /* to the client; what comes from him may not have ended */
+	bool leaving;            /* UNAUTHENTICATE: the connection is given back behind the tagged answer */
 	struct metadata_news *metadata; /* NULL: not enabled (RFC 5464 4.1) */
 	unsigned bad;            /* bad commands in a row */
 	uint64_t commands;
@@ -197,6 +200,8 @@ session_names(const struct imap_session *s)
 }
 /* From here on the stream is compressed: what was written before goes out as it is. */
 void session_compress(struct imap_session *s);
+/* Says what is to be said and gives the connection back; a compressed one when the end of the client's stream is found. */
+void session_leave(struct imap_session *s);
 /* Writes out everything and closes. */
 void session_end(struct imap_session *s);
 void session_bye(struct imap_session *s, const char *code, const char *text);

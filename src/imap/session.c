@@ -44,7 +44,7 @@ static void
 write_some(struct imap_session *s, size_t n)
 {
 	s->bytes_out += n;
-	if (s->compress != NULL)
+	if (s->compress != NULL && !s->ended_compress)
 		write_compressed(s, str_sub(buf_str(&s->out), 0, n));
 	else
 		s->ops->write(s->ctx, str_sub(buf_str(&s->out), 0, n));
@@ -137,6 +137,56 @@ session_abort(struct imap_session *s, const char *why)
 {
 	session_log_bad(s, why);
 	session_end(s);
+}
+
+/* --- UNAUTHENTICATE --- */
+
+static void
+release(struct imap_session *s, struct str rest)
+{
+	s->closed = true;
+	s->ops->release(s->ctx, rest);
+}
+
+/* What is plain again has to be found in the client's stream, which may not have come to its end (RFC 8437 4.1). */
+static void
+find_end(struct imap_session *s)
+{
+	struct str rest = { 0 };
+	enum compress_end end = compress_find_end(s->compress, &rest);
+
+	if (end == COMPRESS_FOUND)
+		release(s, rest);
+	else if (end == COMPRESS_BROKEN)
+		session_bye(s, "", "commands behind UNAUTHENTICATE are not compressed");
+}
+
+static void
+write_last_compressed(struct imap_session *s)
+{
+	struct buf z;
+
+	buf_init(&z, SIZE_MAX);
+	compress_deflate_last(s->compress, buf_str(&s->out), &z);
+	s->ended_compress = true;
+	s->bytes_out += s->out.n;
+	s->ops->write(s->ctx, buf_str(&z));
+	buf_fini(&z);
+	buf_fini(&s->out);
+}
+
+/* With compression the octets of this turn have to be used up first. */
+void
+session_leave(struct imap_session *s)
+{
+	select_close(s);
+	if (s->compress != NULL)
+		write_last_compressed(s);
+	else
+		write_some(s, s->out.n);
+	s->state = IN_NOBODY;
+	if (s->compress == NULL)
+		release(s, STR(""));
 }
 
 /* --- literals --- */
@@ -286,7 +336,7 @@ feed_inflated(struct imap_session *s)
 	size_t budget = IMAP_INFLATE_MAX;
 	bool ok = true;
 
-	while (s->compress != NULL && takes_bytes(s) && compress_has_input(s->compress) && budget > 0) {
+	while (s->state != IN_NOBODY && s->compress != NULL && takes_bytes(s) && compress_has_input(s->compress) && budget > 0) {
 		struct str plain = compress_plain(s->compress, &ok);
 
 		if (!ok) {
@@ -300,7 +350,9 @@ feed_inflated(struct imap_session *s)
 		compress_use(s->compress, plain.n);
 		budget -= plain.n;
 	}
-	if (budget == 0)
+	if (s->state == IN_NOBODY && !s->closed)
+		find_end(s);
+	else if (budget == 0)
 		session_again(s);
 }
 

@@ -19,6 +19,7 @@ struct pump {
 	bool blocked; /* the process took less than there was: the conn is paused */
 	bool conn_eof; /* the client will send nothing more, and the process knows */
 	bool gone; /* the process sends nothing more */
+	bool taking_back; /* nothing more is sent to it */
 };
 
 static void
@@ -40,14 +41,21 @@ process_gone(struct pump *p)
 	p->gone = true;
 	p->blocked = false;
 	loop_io_watch(&p->io, 0);
-	conn_close(p->conn);
+	if (p->taking_back)
+		p->ops->on_back(p->ctx, p->conn_eof);
+	else
+		conn_close(p->conn);
 }
 
 static size_t
 on_data(void *ctx, struct str bytes)
 {
 	struct pump *p = ctx;
-	ssize_t n = send(p->fd, bytes.p, bytes.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n;
+
+	if (p->taking_back)
+		return 0;
+	n = send(p->fd, bytes.p, bytes.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n == -1 && errno != EAGAIN && errno != EINTR) {
 		process_gone(p);
@@ -110,12 +118,12 @@ from_process(struct pump *p)
 	static char bytes[PUMP_BYTES]; /* shared by all pumps: conn_write copies */
 	ssize_t n = recv(p->fd, bytes, sizeof bytes, MSG_DONTWAIT);
 
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0)
-		process_gone(p);
-	else
+	if (n > 0)
 		conn_write(p->conn, str_from(bytes, (size_t)n));
+	if (n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR)))
+		watch(p);
+	else
+		process_gone(p);
 }
 
 static void
@@ -123,13 +131,13 @@ on_ready(void *ctx, int ready)
 {
 	struct pump *p = ctx;
 
-	if (ready & LOOP_READ)
-		from_process(p);
 	if (ready & LOOP_WRITE && p->blocked) {
 		p->blocked = false;
 		conn_resume(p->conn);
 	}
-	if (!p->gone)
+	if (ready & LOOP_READ)
+		from_process(p); /* which may be the end of the pump */
+	else
 		watch(p);
 }
 
@@ -145,6 +153,16 @@ pump_new(struct loop *l, struct conn *c, int fd, const struct pump_ops *ops, voi
 	conn_resume(c);
 	watch(p);
 	return p;
+}
+
+void
+pump_take_back(struct pump *p)
+{
+	p->taking_back = true;
+	p->blocked = false;
+	conn_pause(p->conn);
+	shutdown(p->fd, SHUT_WR);
+	watch(p);
 }
 
 void

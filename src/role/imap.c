@@ -24,9 +24,11 @@ imap_client_free(struct client *c)
 		imap_front_free(c->front);
 	imap_login_withdraw(c);
 	ipc_cancel(c->opening);
+	ipc_cancel(c->taking);
 	if (c->pump != NULL)
 		pump_free(c->pump);
 	io_close(&c->stream);
+	buf_wipe(&c->rest);
 	free(c->user);
 	session_over(&c->session);
 	free(c);
@@ -40,7 +42,7 @@ on_data(void *ctx, struct str bytes)
 	struct client *c = ctx;
 	size_t used;
 
-	if (c->front == NULL || c->opening != NULL || c->stream != -1)
+	if (c->front == NULL || c->opening != NULL || c->stream != -1 || !imap_back_feed(c))
 		return c->session.closing ? bytes.n : 0;
 	used = imap_front_input(c->front, bytes);
 	return c->session.closing ? bytes.n : used;
@@ -76,8 +78,8 @@ on_end(void *ctx, enum conn_end why)
 	imap_client_free(c);
 }
 
-static void
-begin(struct client *c, bool tls)
+void
+imap_client_begin(struct client *c, bool tls, bool again)
 {
 	struct imap_front_setup setup = { .hostname = c->session.conf->hostname,
 		.sid = str_of(c->session.sid),
@@ -85,7 +87,8 @@ begin(struct client *c, bool tls)
 		.mechs = c->mechs,
 		.nmechs = front_mechanisms(c->session.conf, c->mechs),
 		.tls = tls,
-		.starttls = !tls };
+		.starttls = !tls,
+		.again = again };
 
 	c->front = imap_front_new(&setup, &imap_login_ops, c);
 }
@@ -98,12 +101,12 @@ on_secure(void *ctx)
 	tls_facts_log((enum tls_service)c->session.service, str_of(c->session.sid), str_of(c->session.client),
 	    conn_ssl(c->session.conn));
 	if (c->front == NULL)
-		begin(c, true);
+		imap_client_begin(c, true, false);
 	else
 		imap_front_tls(c->front);
 }
 
-static const struct conn_ops conn_callbacks = {
+const struct conn_ops imap_client_ops = {
 	.on_data = on_data, .on_secure = on_secure, .on_eof = on_eof, .on_wait = on_wait, .on_end = on_end
 };
 
@@ -114,7 +117,8 @@ new_client(struct imap_role *r, int fd, enum conf_service service, const struct 
 
 	c->role = r;
 	c->stream = -1;
-	session_begin(&r->all, &c->session, fd, service, peer, &conn_callbacks, c);
+	buf_init(&c->rest, SIZE_MAX);
+	session_begin(&r->all, &c->session, fd, service, peer, &imap_client_ops, c);
 	conn_wait(c->session.conn, CONN_WAIT_TOTAL, c->session.conf->limits.login_ms);
 	return c;
 }
@@ -123,7 +127,7 @@ static void
 on_accept_imap(void *ctx, int fd, const struct addr *peer, const struct addr *local)
 {
 	(void)local;
-	begin(new_client(ctx, fd, SERVICE_IMAP, peer), false);
+	imap_client_begin(new_client(ctx, fd, SERVICE_IMAP, peer), false, false);
 }
 
 static void
@@ -238,6 +242,7 @@ static const struct ipc_handlers handlers = {
 	.certificate = front_on_certificate,
 	.certificates_end = front_on_certificates_end,
 	.ticket_key = front_on_ticket_key,
+	.unauthenticated = imap_on_unauthenticated,
 };
 
 const struct role_ops imap_ops = {

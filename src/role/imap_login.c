@@ -86,6 +86,7 @@ login_answered(struct asked *asked, uint64_t exchange, unsigned verdict, const s
 	if (ticket != NULL)
 		c->ticket = *ticket;
 	imap_front_answer(c->front, answer);
+	imap_back_feed(c);
 	if (!c->session.closing && c->front != NULL)
 		conn_resume(c->session.conn);
 }
@@ -180,7 +181,7 @@ on_pump_end(void *ctx, enum conn_end why, bool gone)
 	imap_client_free(ctx);
 }
 
-static const struct pump_ops pump_callbacks = { .on_end = on_pump_end };
+static const struct pump_ops pump_callbacks = { .on_end = on_pump_end, .on_back = imap_back_ended };
 
 /* Not event=login: the password was right, and nobody is to be locked out for this. */
 static void
@@ -199,6 +200,17 @@ refuse_login(struct client *c, const char *why)
 	imap_client_close(c);
 }
 
+/* What came back from the last user's session is the first of this one's. */
+static bool
+send_rest(struct client *c)
+{
+	ssize_t n = c->rest.n > 0 ? send(c->stream, c->rest.p, c->rest.n, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
+	bool all = n >= 0 && (size_t)n == c->rest.n;
+
+	buf_wipe(&c->rest);
+	return all;
+}
+
 static void
 on_opened(void *ctx, const struct open_mail_answer *a)
 {
@@ -212,6 +224,10 @@ on_opened(void *ctx, const struct open_mail_answer *a)
 
 		snprintf(why, sizeof why, "%.*s", STR_ARG(a == NULL ? STR("it is not there") : a->words));
 		refuse_login(c, why);
+		return;
+	}
+	if (!send_rest(c)) {
+		refuse_login(c, "what came behind the login has no room");
 		return;
 	}
 	c->role->logins++;

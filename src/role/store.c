@@ -101,6 +101,7 @@ static const struct ipc_handlers handlers = {
 	.settle = store_on_settle,
 	.ticket = store_on_ticket,
 	.open_mail = store_on_open_mail,
+	.take_back = store_on_take_back,
 	.close_mail = store_on_close_mail,
 };
 

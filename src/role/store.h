@@ -37,6 +37,9 @@ void store_on_open_mail(void *env, struct ipc_question *q, const struct open_mai
 void store_on_close_mail(void *env, struct ipc_chan *from, const struct close_mail_ask *said);
 void store_mail_shutdown(struct store_role *r, const char *why);
 
+/* store_leave.c: UNAUTHENTICATE. */
+void store_on_take_back(void *env, struct ipc_question *q, const struct take_back_ask *ask);
+
 /* admin_store.c */
 extern const struct control_verb store_verbs[];
 

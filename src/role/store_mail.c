@@ -14,41 +14,14 @@
 #include <postern/store/request.h>
 #include <postern/store/user.h>
 
-#include "store.h"
+#include "store_mail.h"
 
 enum {
-	SID_MAX = 32,
-	CLIENT_MAX = 80,
-	TAG_MAX = 256,
 	TICKET_WAIT_MS = 1000, /* a ticket comes on another channel than the login it is for, and may be read after it */
 	WAITING_MAX = 100,     /* logins that wait so */
 };
 
 static const char NO_LOGIN[] = "no such login";
-
-struct mail_session {
-	LIST_ENTRY(mail_session) link;
-	struct store_role *role;
-	const struct conf *conf; /* the one it began with */
-	struct ipc_question *question; /* until the user is open */
-	unsigned front;                /* which imap process it came from */
-	char *user_name;
-	char sid[SID_MAX];
-	char client[CLIENT_MAX];
-	char tag[TAG_MAX];
-	struct id ticket;
-	bool waiting; /* for its ticket */
-	uint64_t quota;
-	int fd; /* until conn has it */
-	struct store_user *user;
-	struct conn *conn;
-	struct imap_session *imap;
-	struct loop_timer again;
-	struct loop_timer later;
-	struct loop_timer idle;
-	bool closing;
-	bool over; /* shut down before the user was open */
-};
 
 static void
 free_session(struct mail_session *m)
@@ -56,6 +29,8 @@ free_session(struct mail_session *m)
 	LIST_REMOVE(m, link);
 	m->role->nsessions--;
 	m->role->nwaiting -= m->waiting;
+	if (m->taker != NULL)
+		answer_take_back(m->taker, &(struct take_back_answer){ .ok = 0 });
 	if (m->imap != NULL)
 		imap_session_free(m->imap);
 	if (m->conn != NULL)
@@ -67,6 +42,7 @@ free_session(struct mail_session *m)
 	loop_timer_fini(&m->idle);
 	io_close(&m->fd);
 	conf_unref(m->conf);
+	buf_wipe(&m->rest);
 	free(m->user_name);
 	free(m);
 }
@@ -104,11 +80,9 @@ op_later(void *ctx, int64_t ms)
 	loop_timer_start(&((struct mail_session *)ctx)->later, ms);
 }
 
-static void
-op_close(void *ctx)
+void
+mail_session_close(struct mail_session *m)
 {
-	struct mail_session *m = ctx;
-
 	m->closing = true;
 	loop_timer_stop(&m->again);
 	loop_timer_stop(&m->later);
@@ -116,8 +90,20 @@ op_close(void *ctx)
 	conn_close(m->conn);
 }
 
+static void
+op_close(void *ctx)
+{
+	mail_session_close(ctx);
+}
+
+static void
+op_release(void *ctx, struct str rest)
+{
+	store_leave(ctx, rest);
+}
+
 static const struct imap_session_ops session_ops = {
-	.write = op_write, .pending = op_pending, .again = op_again, .later = op_later, .close = op_close
+	.write = op_write, .pending = op_pending, .again = op_again, .later = op_later, .close = op_close, .release = op_release
 };
 
 /* --- the stream --- */
@@ -125,7 +111,7 @@ static const struct imap_session_ops session_ops = {
 static void
 go_on_reading(struct mail_session *m)
 {
-	if (!m->closing && imap_session_wants(m->imap))
+	if (!m->closing && !m->leaving && imap_session_wants(m->imap))
 		conn_resume(m->conn);
 }
 
@@ -145,6 +131,8 @@ on_idle(void *ctx)
 
 	if (m->waiting)
 		give_up(m, NO_LOGIN);
+	else if (m->leaving)
+		mail_session_close(m); /* imap did not take it back */
 	else if (!imap_session_timeout(m->imap))
 		loop_timer_start(&m->idle, m->conf->limits.imap_ms);
 }
@@ -157,9 +145,13 @@ on_data(void *ctx, struct str bytes)
 
 	if (m->closing || m->imap == NULL)
 		return m->closing ? bytes.n : 0;
+	if (m->leaving) {
+		store_leave_more(m, bytes);
+		return bytes.n;
+	}
 	loop_timer_start(&m->idle, m->conf->limits.imap_ms);
 	used = imap_session_input(m->imap, bytes);
-	if (!m->closing && used < bytes.n && !imap_session_wants(m->imap))
+	if (!m->closing && !m->leaving && used < bytes.n && !imap_session_wants(m->imap))
 		conn_pause(m->conn);
 	return m->closing ? bytes.n : used;
 }
@@ -169,10 +161,23 @@ on_drained(void *ctx)
 {
 	struct mail_session *m = ctx;
 
-	if (m->imap == NULL || m->closing)
+	if (m->imap == NULL || m->closing || m->leaving)
 		return;
 	imap_session_drained(m->imap);
 	go_on_reading(m);
+}
+
+/* imap sends nothing more: the client is gone, or what follows is for imap itself. */
+static void
+on_eof(void *ctx)
+{
+	struct mail_session *m = ctx;
+
+	m->ended = true;
+	if (m->leaving)
+		store_leave_ended(m);
+	else
+		mail_session_close(m);
 }
 
 static void
@@ -182,7 +187,7 @@ on_end(void *ctx, enum conn_end why)
 	free_session(ctx);
 }
 
-static const struct conn_ops conn_callbacks = { .on_data = on_data, .on_drained = on_drained, .on_end = on_end };
+static const struct conn_ops conn_callbacks = { .on_data = on_data, .on_drained = on_drained, .on_eof = on_eof, .on_end = on_end };
 
 /* --- opening --- */
 
@@ -197,6 +202,7 @@ begin(struct mail_session *m)
 		.quota = m->quota,
 		.compress = m->conf->imap.compress,
 		.accept_8bit = m->conf->imap.accept_8bit,
+		.unauthenticate = m->conf->imap.unauthenticate,
 		.comment = m->conf->imap.comment,
 		.message_limit = m->conf->imap.message_limit,
 		.save_limit = m->conf->imap.save_limit };
@@ -341,6 +347,7 @@ session_new(struct env *env, struct ipc_question *q, const struct open_mail_ask 
 	copy(m->sid, sizeof m->sid, ask->sid);
 	copy(m->client, sizeof m->client, ask->client);
 	copy(m->tag, sizeof m->tag, ask->tag);
+	buf_init(&m->rest, STORE_REST_MAX);
 	loop_timer_init(&m->again, env->loop, on_again, m);
 	loop_timer_init(&m->later, env->loop, on_again, m);
 	loop_timer_init(&m->idle, env->loop, on_idle, m);

@@ -44,6 +44,8 @@ struct imap_conn {
 	bool opening;
 	struct buf tag;
 	struct grammar grammar;
+	bool released;           /* by the session, after UNAUTHENTICATE, … */
+	struct buf rest;         /* … with these octets */
 	struct compress *deflate; /* the client's side of the compressed stream; NULL: plain */
 };
 

@@ -15,6 +15,8 @@
  *   limit N · save_limit N     messages of one command · of COPY and APPEND
  *   deflate [CONN]             the client compresses and inflates from here on
  *   tick MS                    a session finds it so much later at each step; 0: the clock stands still again
+ *   leave HOW TEXT             "u UNAUTHENTICATE" in the compressed stream, which ends so: flush, finish, both; then TEXT, plain,
+ *                              in the same write; slow-…: octet by octet
  *   stall CONN · read CONN     the client stops reading · reads all and goes on
  *   timeout CONN               the role's idle time is over · busy CONN: it is, but a command is under way
  *   expect asked N             so many questions to auth
@@ -212,6 +214,40 @@ word_deflate(struct world *w, struct str rest, struct buf *why)
 	return TALK_DONE;
 }
 
+static void
+end_stream(struct compress *z, struct str how, struct str line, struct buf *out)
+{
+	if (!str_eq(how, STR("finish")))
+		compress_deflate(z, line, out);
+	if (!str_eq(how, STR("flush")))
+		compress_deflate_last(z, str_eq(how, STR("both")) ? STR("") : line, out);
+}
+
+static enum talk_word
+word_leave(struct world *w, struct str rest, struct buf *why)
+{
+	struct imap_conn *c = &w->conns[1];
+	struct str how = { 0 };
+	struct buf bytes;
+	bool slow;
+
+	str_cut(&rest, ' ', &how);
+	slow = str_starts(how, STR("slow-"));
+	buf_init(&bytes, SIZE_MAX);
+	end_stream(c->deflate, slow ? str_sub(how, 5, how.n) : how, STR("u UNAUTHENTICATE\r\n"), &bytes);
+	if (!talk_expand(&bytes, rest))
+		buf_add_cstr(why, "escapes");
+	for (size_t i = 0; i < bytes.n && slow; i++) {
+		buf_add_char(&c->inbox, bytes.p[i]);
+		world_drive(w);
+	}
+	if (!slow)
+		buf_add(&c->inbox, buf_str(&bytes));
+	world_drive(w);
+	buf_fini(&bytes);
+	return why->n == 0 ? TALK_DONE : TALK_FAILED;
+}
+
 static enum talk_word
 word_stall(struct world *w, struct str rest, struct buf *why)
 {
@@ -301,6 +337,7 @@ static const struct {
 	{ "limit", word_limit }, { "save_limit", word_save_limit },
 	{ "tick", word_tick },
 	{ "compress", word_compress }, { "refuse_8bit", word_refuse_8bit }, { "comment", word_comment }, { "no_index", word_no_index }, { "deflate", word_deflate },
+	{ "leave", word_leave },
 	{ "timeout", word_timeout }, { "busy", word_busy }, { "expect", word_expect },
 };
 

@@ -92,12 +92,26 @@ hear(struct imap_conn *c, struct str bytes)
 		log_panic("%s", buf_cstr(&c->grammar.why));
 }
 
+/* The server has ended its stream (RFC 8437 4.1): what follows is plain, and so is the client. */
+static void
+hear_plain_again(struct imap_conn *c, struct str bytes)
+{
+	struct str rest = { 0 };
+
+	if (compress_find_end(c->deflate, &rest) != COMPRESS_FOUND)
+		log_panic("octets of the server behind its last block");
+	hear(c, rest);
+	hear(c, bytes);
+	compress_free(c->deflate);
+	c->deflate = NULL;
+}
+
 static void
 hear_compressed(struct imap_conn *c, struct str bytes)
 {
 	bool ok = true;
 
-	while (ok && (bytes.n > 0 || compress_has_input(c->deflate))) {
+	while (ok && !compress_ended(c->deflate) && (bytes.n > 0 || compress_has_input(c->deflate))) {
 		struct str plain;
 
 		bytes = str_sub(bytes, compress_take(c->deflate, bytes), bytes.n);
@@ -107,6 +121,8 @@ hear_compressed(struct imap_conn *c, struct str bytes)
 	}
 	if (!ok)
 		log_panic("the server's compressed stream is broken");
+	if (compress_ended(c->deflate))
+		hear_plain_again(c, bytes);
 }
 
 static void
@@ -175,7 +191,18 @@ session_later(void *ctx, int64_t ms)
 	c->later = c->world->tick_ms > 0;
 }
 
-static const struct imap_session_ops session_ops = { conn_write, session_pending, session_again, session_later, conn_close };
+/* What was pipelined behind UNAUTHENTICATE is the front's. */
+static void
+session_release(void *ctx, struct str rest)
+{
+	struct imap_conn *c = ctx;
+
+	c->released = true;
+	buf_add(&c->rest, rest);
+}
+
+static const struct imap_session_ops session_ops = { conn_write, session_pending, session_again, session_later, conn_close,
+	session_release };
 
 static void
 on_user(void *ctx, struct store_user *u, const struct err *e)
@@ -190,6 +217,7 @@ on_user(void *ctx, struct store_user *u, const struct err *e)
 		.quota = c->world->quota,
 		.compress = c->world->compress,
 		.accept_8bit = !c->world->refuse_8bit,
+		.unauthenticate = true,
 		.comment = buf_str(&c->world->comment),
 		.message_limit = c->world->message_limit,
 		.save_limit = c->world->save_limit,
@@ -237,6 +265,39 @@ drive_front(struct imap_conn *c)
 	return n > 0;
 }
 
+static void
+open_front(struct imap_conn *c, bool tls, bool again)
+{
+	const struct imap_front_setup setup = {
+		.hostname = STR("mx.example.test"),
+		.sid = STR("sid0123456789"),
+		.client = STR("192.0.2.7"),
+		.mechs = mechs,
+		.nmechs = 1,
+		.tls = tls,
+		.starttls = !tls,
+		.again = again,
+	};
+
+	grammar_fini(&c->grammar);
+	grammar_init(&c->grammar);
+	c->front = imap_front_new(&setup, &front_ops, c);
+}
+
+/* The session is over; what it did not take stands behind what it gives back. */
+static void
+return_to_front(struct imap_conn *c)
+{
+	c->released = false;
+	imap_session_free(c->session);
+	c->session = NULL;
+	buf_add(&c->rest, buf_str(&c->inbox));
+	buf_clear(&c->inbox);
+	buf_add(&c->inbox, buf_str(&c->rest));
+	buf_clear(&c->rest);
+	open_front(c, true, true);
+}
+
 static bool
 drive_session(struct imap_conn *c)
 {
@@ -249,9 +310,9 @@ drive_session(struct imap_conn *c)
 		c->pending = 0;
 	if (ran)
 		imap_session_run(c->session);
-	if (!c->stalled)
+	if (!c->stalled && !c->released)
 		imap_session_drained(c->session);
-	if (!c->closed && c->inbox.n > 0 && imap_session_wants(c->session)) {
+	if (!c->closed && !c->released && c->inbox.n > 0 && imap_session_wants(c->session)) {
 		n = imap_session_input(c->session, buf_str(&c->inbox));
 		buf_drop(&c->inbox, n);
 	}
@@ -267,6 +328,10 @@ drive_one(struct imap_conn *c)
 {
 	if (c->closed)
 		return false;
+	if (c->released) {
+		return_to_front(c);
+		return true;
+	}
 	if (c->front != NULL)
 		return drive_front(c);
 	return c->session != NULL && drive_session(c);
@@ -291,22 +356,11 @@ void
 world_connect(struct world *w, unsigned conn)
 {
 	struct imap_conn *c = &w->conns[conn];
-	const struct imap_front_setup setup = {
-		.hostname = STR("mx.example.test"),
-		.sid = STR("sid0123456789"),
-		.client = STR("192.0.2.7"),
-		.mechs = mechs,
-		.nmechs = 1,
-		.tls = w->imaps,
-		.starttls = !w->imaps,
-	};
 
 	c->open = true;
 	c->closed = false;
 	c->pending_max = 0;
-	grammar_fini(&c->grammar);
-	grammar_init(&c->grammar);
-	c->front = imap_front_new(&setup, &front_ops, c);
+	open_front(c, w->imaps, false);
 	world_drive(w);
 }
 
@@ -445,6 +499,7 @@ world_init(struct world *w)
 		buf_init(&c->inbox, SIZE_MAX);
 		buf_init(&c->answer_user, SIZE_MAX);
 		buf_init(&c->tag, SIZE_MAX);
+		buf_init(&c->rest, SIZE_MAX);
 		grammar_init(&c->grammar);
 	}
 }
@@ -475,6 +530,7 @@ conn_fini(struct imap_conn *c)
 	buf_fini(&c->inbox);
 	buf_fini(&c->answer_user);
 	buf_fini(&c->tag);
+	buf_fini(&c->rest);
 	compress_free(c->deflate);
 	grammar_fini(&c->grammar);
 }

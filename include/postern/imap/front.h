@@ -31,6 +31,7 @@ struct imap_front_setup {
 	size_t nmechs;
 	bool tls;                 /* the connection began inside TLS (port 993) */
 	bool starttls;            /* a plain port whose role can start TLS */
+	bool again;               /* after UNAUTHENTICATE: the greeting has been said (RFC 8437 5) */
 };
 
 enum imap_auth_verdict {
@@ -83,7 +84,7 @@ struct imap_front_ops {
 
 struct imap_front;
 
-/* ops, ctx and what setup points to must outlive the front. The greeting is written at once. */
+/* ops, ctx and what setup points to must outlive the front. The greeting is written at once, the first time. */
 struct imap_front *imap_front_new(const struct imap_front_setup *setup, const struct imap_front_ops *ops, void *ctx);
 /* Cancels an open question and wipes what may hold secrets. Writes nothing. */
 void imap_front_free(struct imap_front *f);

@@ -38,6 +38,7 @@ struct imap_session_setup {
 	uint64_t quota;          /* bytes the user may have; 0: no limit */
 	bool compress;           /* COMPRESS=DEFLATE is offered (RFC 4978) */
 	bool accept_8bit;        /* header fields with 8-bit octets in APPEND, of any client; else as RFC 9755 4 has it */
+	bool unauthenticate;     /* UNAUTHENTICATE is offered (RFC 8437) */
 	struct str comment;      /* /shared/comment of the server (RFC 5464 3.2.1.1); empty: none; outlives the session */
 	uint64_t message_limit;  /* messages that one command may be about (RFC 9738); 0: any number */
 	uint64_t save_limit;     /* the same for COPY and APPEND only */
@@ -54,6 +55,9 @@ struct imap_session_ops {
 	void (*later)(void *ctx, int64_t ms);
 	/* Ends the connection after what was written is out. Nothing else is called afterwards. */
 	void (*close)(void *ctx);
+	/* UNAUTHENTICATE is answered: the connection belongs to a front again (imap/front.h). rest, and behind it what input()
+	 * did not take, are the first bytes for it. Nothing else is called afterwards. */
+	void (*release)(void *ctx, struct str rest);
 };
 
 struct imap_session;

@@ -19,11 +19,17 @@ struct pump_ops {
 	void (*on_end)(void *ctx, enum conn_end why, bool gone);
 	/* A deadline of the connection passed (conn_wait); NULL: it ends. */
 	void (*on_wait)(void *ctx, enum conn_wait what);
+	/* After pump_take_back: the process has said its last. The connection goes on without it, paused, with what it holds
+	 * unconsumed; eof: the client will send nothing more than that. The owner calls pump_free and conn_set_ops. NULL where
+	 * pump_take_back is never called. */
+	void (*on_back)(void *ctx, bool eof);
 };
 
 /* Takes over c's callbacks and fd (a connected stream socket, closed by pump_free). Bytes that c holds unconsumed
  * go first. */
 struct pump *pump_new(struct loop *l, struct conn *c, int fd, const struct pump_ops *ops, void *ctx);
+/* Nothing more goes to the process, which sees the end of what was sent; what it still says is delivered. */
+void pump_take_back(struct pump *p);
 /* Does not touch the conn beyond its callbacks: call conn_free first, or right after. */
 void pump_free(struct pump *p);
 

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <postern/core/buf.h>
 #include <postern/net/pump.h>
 
 struct scene {
@@ -21,6 +22,8 @@ struct scene {
 	bool ended;
 	bool gone;
 	enum conn_end why;
+	bool back;
+	struct buf behind; /* what the conn gives after that */
 };
 
 static size_t
@@ -52,7 +55,29 @@ on_end(void *ctx, enum conn_end why, bool gone)
 	conn_free(s->conn);
 }
 
-static const struct pump_ops ops = { .on_end = on_end };
+static size_t
+after_login(void *ctx, struct str bytes)
+{
+	buf_add(&((struct scene *)ctx)->behind, bytes);
+	return bytes.n;
+}
+
+static const struct conn_ops front_again = { .on_data = after_login, .on_end = conn_ended };
+
+static void
+on_back(void *ctx, bool eof)
+{
+	struct scene *s = ctx;
+
+	assert_false(eof);
+	s->back = true;
+	pump_free(s->pump);
+	s->pump = NULL;
+	conn_set_ops(s->conn, &front_again, s);
+	conn_resume(s->conn);
+}
+
+static const struct pump_ops ops = { .on_end = on_end, .on_back = on_back };
 
 static void
 turns(struct scene *s, int n)
@@ -67,6 +92,7 @@ open_scene(struct scene *s)
 	int c[2], p[2];
 
 	*s = (struct scene){ .loop = loop_new() };
+	buf_init(&s->behind, SIZE_MAX);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, c), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p), 0);
 	s->client = c[1];
@@ -82,9 +108,11 @@ static void
 close_scene(struct scene *s)
 {
 	if (!s->ended) {
-		pump_free(s->pump);
+		if (s->pump != NULL)
+			pump_free(s->pump);
 		conn_free(s->conn);
 	}
+	buf_fini(&s->behind);
 	turns(s, 3);
 	close(s->client);
 	close(s->process);
@@ -220,6 +248,36 @@ both_ways_are_bounded(void **state)
 	close_scene(&s);
 }
 
+/* What the process says to its end reaches the client; what the client sends from then on stays with the conn. */
+static void
+the_connection_comes_back(void **state)
+{
+	struct scene s;
+	char got[8];
+
+	(void)state;
+	open_scene(&s);
+	assert_reads(s.process, "SELECT");
+	pump_take_back(s.pump);
+	assert_int_equal(write(s.client, "a LOGIN\r\n", 9), 9);
+	turns(&s, 3);
+	assert_int_equal(recv(s.process, got, sizeof got, MSG_DONTWAIT), 0);
+	assert_int_equal(write(s.process, "u OK\r\n", 6), 6);
+	turns(&s, 3);
+	assert_reads(s.client, "u OK\r\n");
+	assert_false(s.back);
+	close(s.process);
+	s.process = -1;
+	turns(&s, 4);
+	assert_true(s.back);
+	assert_string_equal(buf_cstr(&s.behind), "a LOGIN\r\n");
+	conn_write(s.conn, STR("a OK\r\n"));
+	turns(&s, 2);
+	assert_reads(s.client, "a OK\r\n");
+	assert_false(s.ended);
+	close_scene(&s);
+}
+
 int
 main(void)
 {
@@ -228,6 +286,7 @@ main(void)
 		cmocka_unit_test(the_process_ends_first),
 		cmocka_unit_test(the_client_closes_his_half),
 		cmocka_unit_test(both_ways_are_bounded),
+		cmocka_unit_test(the_connection_comes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
