@@ -15,7 +15,12 @@
 #include "name.h"
 #include "path.h"
 
-enum { UIDLIST_MAX = 256 << 20, KEYWORDS_FILE_MAX = 65536, CEILING_STEP = 10000 };
+enum {
+	UIDLIST_MAX = 256 << 20,
+	KEYWORDS_FILE_MAX = 65536,
+	CEILING_STEP = 10000,
+	ADOPTED_UID_MAX = INT32_MAX, /* half of them all: nobody lives to use up the other half */
+};
 
 static int
 dir_fd(struct work *w, const struct look *l)
@@ -216,6 +221,30 @@ read_annotations(int dirfd, struct look *l)
 	buf_fini(&b);
 }
 
+static uint32_t
+first_free_uid(const struct look *l)
+{
+	uint32_t next = l->has_sidecar ? l->side.ceiling : l->uidnext;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (!l->found[i].lost && l->found[i].uid >= next)
+			next = l->found[i].uid + 1;
+	return next > 0 ? next : 1;
+}
+
+/* UIDs that leave no room above them would end in a circle: all get new ones, under another UIDVALIDITY. Files may claim any. */
+static void
+renumber_if_full(struct look *l)
+{
+	if (first_free_uid(l) <= ADOPTED_UID_MAX)
+		return;
+	for (size_t i = 0; i < l->n; i++)
+		l->found[i].uid = 0;
+	l->side.uidvalidity = 0;
+	l->side.ceiling = 0;
+	l->uidnext = 0;
+}
+
 bool
 adopt_prepare(struct work *w, struct look *l, struct mdir *d)
 {
@@ -237,20 +266,10 @@ adopt_prepare(struct work *w, struct look *l, struct mdir *d)
 	read_annotations(fd, l);
 	take_own_uids(l);
 	drop_double_uids(l);
+	renumber_if_full(l);
 	inspect_all(w, l, d);
 	io_close(&fd);
 	return look_sync(w, l, d);
-}
-
-static uint32_t
-first_free_uid(const struct look *l)
-{
-	uint32_t next = l->has_sidecar ? l->side.ceiling : l->uidnext;
-
-	for (size_t i = 0; i < l->n; i++)
-		if (!l->found[i].lost && l->found[i].uid >= next)
-			next = l->found[i].uid + 1;
-	return next > 0 ? next : 1;
 }
 
 /* MODSEQ goes on above anything a client can have seen: nobody makes a change per microsecond. */

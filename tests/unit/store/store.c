@@ -721,6 +721,37 @@ dovecot_adopted(void **state)
 	site_check(t);
 }
 
+/* Attacks I07: there is no UID behind the last one, so that all are numbered anew under another UIDVALIDITY. */
+static void
+uids_at_their_end(void **state)
+{
+	struct site *t = *state;
+	char command[900];
+	uint32_t inbox;
+
+	site_close(t);
+	snprintf(command, sizeof command, "rm -rf %s; mkdir -p %s/Maildir/cur %s/Maildir/new %s/Maildir/tmp", site_path(t, ""),
+	    site_path(t, ""), site_path(t, ""), site_path(t, ""));
+	assert_int_equal(system(command), 0);
+	site_put_file(t, "Maildir/dovecot-uidlist", "3 V1275660208 N4294967295 G3085f01b7f11094c501100008c4a11c1\n"
+	    "7 :1.a.b:2,\n4294967294 :2.a.b:2,\n");
+	site_put_file(t, "Maildir/cur/1.a.b:2,", "one\r\n");
+	site_put_file(t, "Maildir/cur/2.a.b:2,", "two\r\n");
+	site_open(t);
+	assert_true(site_user(t, USER));
+	inbox = site_find(t, "INBOX");
+	assert_string_equal(site_uids(t, inbox), "1:2");
+	assert_int_not_equal(site_mailbox(t, inbox).uidvalidity, 1275660208);
+	for (int i = 0; i < 3; i++)
+		site_append(t, inbox, "m\r\n", 0, NULL);
+	site_deliver(t, id_new(), USER, "delivered\r\n");
+	site_refresh(t, inbox);
+	assert_string_equal(site_uids(t, inbox), "1:6");
+	assert_int_equal(site_mailbox(t, inbox).uidnext, 7);
+	store_settle(t->store);
+	site_check(t);
+}
+
 static void
 changes_since(void **state)
 {
@@ -1010,6 +1041,7 @@ main(void)
 		WITH_SITE(other_programs),
 		WITH_SITE(three_way_merge),
 		WITH_SITE(dovecot_adopted),
+		WITH_SITE(uids_at_their_end),
 		WITH_SITE(changes_since),
 		WITH_SITE(watchers_are_told),
 		WITH_SITE(cache_rows),
