@@ -185,18 +185,25 @@ static const struct pump_ops pump_callbacks = { .on_end = on_pump_end, .on_back 
 
 /* Not event=login: the password was right, and nobody is to be locked out for this. */
 static void
-refuse_login(struct client *c, const char *why)
+refuse_login(struct client *c, enum mail_verdict verdict, const char *why)
 {
+	static const char *const replies[] = {
+		[MAIL_REFUSED] = "[UNAVAILABLE] the mail store is not available, please try again",
+		[MAIL_LIMIT] = "[LIMIT] too many sessions of this user", /* RFC 5530 3 */
+	};
+	const char *reply = replies[verdict == MAIL_LIMIT ? MAIL_LIMIT : MAIL_REFUSED];
 	struct log_line l;
 
 	log_begin(&l, LEVEL_WARN, "refuse");
 	log_cstr(&l, "sid", c->session.sid);
 	log_cstr(&l, "client", c->session.client);
 	log_cstr(&l, "user", c->user != NULL ? c->user : "");
-	log_cstr(&l, "reply", "the mail store is not available, please try again");
+	log_cstr(&l, "reply", reply);
 	log_cstr(&l, "why", why);
 	log_end(&l);
-	conn_write(c->session.conn, STR("* BYE [UNAVAILABLE] the mail store is not available, please try again\r\n"));
+	conn_write(c->session.conn, STR("* BYE "));
+	conn_write(c->session.conn, str_of(reply));
+	conn_write(c->session.conn, STR("\r\n"));
 	imap_client_close(c);
 }
 
@@ -219,15 +226,15 @@ on_opened(void *ctx, const struct open_mail_answer *a)
 	c->opening = NULL;
 	imap_front_free(c->front);
 	c->front = NULL;
-	if (a == NULL || a->verdict != 0) {
+	if (a == NULL || a->verdict != MAIL_OPENED) {
 		char why[128];
 
 		snprintf(why, sizeof why, "%.*s", STR_ARG(a == NULL ? STR("it is not there") : a->words));
-		refuse_login(c, why);
+		refuse_login(c, a == NULL ? MAIL_REFUSED : (enum mail_verdict)a->verdict, why);
 		return;
 	}
 	if (!send_rest(c)) {
-		refuse_login(c, "what came behind the login has no room");
+		refuse_login(c, MAIL_REFUSED, "what came behind the login has no room");
 		return;
 	}
 	c->role->logins++;
@@ -248,7 +255,7 @@ op_handover(void *ctx, const struct imap_login *login)
 	conn_pause(c->session.conn);
 	c->user = mem_cstr(login->user);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == -1) {
-		refuse_login(c, strerror(errno));
+		refuse_login(c, MAIL_REFUSED, strerror(errno));
 		return;
 	}
 	c->stream = pair[0];

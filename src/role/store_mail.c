@@ -48,10 +48,16 @@ free_session(struct mail_session *m)
 }
 
 static void
+refuse(struct mail_session *m, enum mail_verdict verdict, const char *words)
+{
+	answer_open_mail(m->question, &(struct open_mail_answer){ .verdict = (uint8_t)verdict, .words = str_of(words) });
+	free_session(m);
+}
+
+static void
 give_up(struct mail_session *m, const char *words)
 {
-	answer_open_mail(m->question, &(struct open_mail_answer){ .verdict = 1, .words = str_of(words) });
-	free_session(m);
+	refuse(m, MAIL_REFUSED, words);
 }
 
 /* --- what the session value asks for --- */
@@ -207,7 +213,7 @@ begin(struct mail_session *m)
 		.message_limit = m->conf->imap.message_limit,
 		.save_limit = m->conf->imap.save_limit };
 
-	answer_open_mail(m->question, &(struct open_mail_answer){ .verdict = 0 });
+	answer_open_mail(m->question, &(struct open_mail_answer){ .verdict = MAIL_OPENED });
 	m->question = NULL;
 	m->role->logins++;
 	m->conn = conn_new(m->role->env->loop, m->fd, &conn_callbacks, m);
@@ -272,7 +278,7 @@ open_user(struct mail_session *m)
 	if (m->over)
 		give_up(m, "the server stops");
 	else if (sessions_of(m->role, str_of(m->user_name)) > m->conf->limits.sessions_per_user)
-		give_up(m, "too many sessions of this user");
+		refuse(m, MAIL_LIMIT, "too many sessions of this user");
 	else
 		store_user_open(m->role->store, str_of(m->user_name), on_user_open, m);
 }
@@ -367,7 +373,7 @@ store_on_open_mail(void *ctx, struct ipc_question *q, const struct open_mail_ask
 		int fd = ask->stream;
 
 		io_close(&fd);
-		answer_open_mail(q, &(struct open_mail_answer){ .verdict = 1, .words = str_of(why) });
+		answer_open_mail(q, &(struct open_mail_answer){ .verdict = MAIL_REFUSED, .words = str_of(why) });
 		return;
 	}
 	m = session_new(env, q, ask);

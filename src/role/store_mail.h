@@ -4,6 +4,7 @@
 
 #include <postern/imap/session.h>
 #include <postern/net/conn.h>
+#include <postern/role/owner.h>
 #include <postern/store/user.h>
 
 #include "store.h"

@@ -483,7 +483,7 @@ def test_sessions_of_one_user(make_site):
     held = [site.imap("alice"), site.imap("alice")]
     with Wire(site, "imaps") as wire:
         wire.line()
-        assert wire.imap(f'LOGIN alice@example.test "{site.password("alice")}"')[1][-1].startswith("* BYE ")
+        assert wire.imap(f'LOGIN alice@example.test "{site.password("alice")}"')[1][-1].startswith("* BYE [LIMIT] ")
     site.imap("bob").logout()
     (line,) = site.events("refuse", user="alice@example.test", client="127.0.0.1")
     assert line["sid"] and "sessions" in line["why"]

@@ -16,4 +16,11 @@ owner_of(struct str user, unsigned n)
 	return n > 1 ? (unsigned)(h % n) : 0;
 }
 
+/* What store says to OPEN_MAIL: the session begins, or why not. */
+enum mail_verdict {
+	MAIL_OPENED,
+	MAIL_REFUSED, /* the words are for the log */
+	MAIL_LIMIT,   /* the user has too many sessions */
+};
+
 #endif
