@@ -39,6 +39,10 @@ end_session(struct imap_conn *c)
 {
 	imap_session_free(c->session);
 	c->session = NULL;
+	imap_front_free(c->front); /* after UNAUTHENTICATE */
+	c->front = NULL;
+	c->released = false;
+	buf_clear(&c->rest);
 	buf_clear(&c->inbox);
 	buf_clear(&c->said);
 	compress_free(c->deflate);
