@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "names.h"
+#include "rows.h"
 #include "uidonly.h"
 
 static struct append_part *
@@ -90,10 +91,10 @@ static const struct {
 enum { DATA_WORDS = sizeof(data_words) / sizeof(*data_words) };
 
 void
-append_capabilities(struct buf *out)
+append_rows(const struct rows *r)
 {
 	for (size_t i = 0; i < DATA_WORDS; i++)
-		commands_add_capability(out, data_words[i].capability);
+		rows_show(r, "APPEND data", str_of(data_words[i].word), data_words[i].capability, data_words[i].rfc);
 }
 
 static bool

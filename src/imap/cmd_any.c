@@ -5,6 +5,7 @@
 #include "context.h"
 #include "id.h"
 #include "metadata.h"
+#include "rows.h"
 
 bool
 parse_nothing(struct lex *l, struct command *c)
@@ -110,10 +111,10 @@ static const struct {
 enum { EXTENSIONS = sizeof(extensions) / sizeof(*extensions) };
 
 void
-enable_capabilities(struct buf *out)
+enable_rows(const struct rows *r)
 {
 	for (size_t i = 0; i < EXTENSIONS; i++)
-		commands_add_capability(out, extensions[i].capability);
+		rows_show(r, "ENABLE", str_of(extensions[i].name), extensions[i].capability, extensions[i].rfc);
 }
 
 static unsigned

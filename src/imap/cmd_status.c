@@ -6,6 +6,7 @@
 #include "quota.h"
 #include "recent.h"
 #include "rights.h"
+#include "rows.h"
 
 /* What an item is computed from. */
 struct status_of {
@@ -117,10 +118,10 @@ static const struct {
 enum { ITEMS = sizeof(items) / sizeof(*items) };
 
 void
-status_capabilities(struct buf *out)
+status_rows(const struct rows *r)
 {
 	for (size_t i = 0; i < ITEMS; i++)
-		commands_add_capability(out, items[i].capability);
+		rows_show(r, "STATUS item", str_of(items[i].name), items[i].capability, items[i].rfc);
 }
 
 unsigned

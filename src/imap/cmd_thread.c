@@ -1,5 +1,6 @@
 /* cmd_thread.c - THREAD and UID THREAD (RFC 5256 3): a SEARCH whose results become threads (thread.h), step by step. */
 #include "commands.h"
+#include "rows.h"
 #include "search.h"
 #include "thread.h"
 
@@ -25,10 +26,10 @@ static const struct {
 enum { ALGORITHMS = sizeof(algorithms) / sizeof(*algorithms) };
 
 void
-thread_capabilities(struct buf *out)
+thread_rows(const struct rows *r)
 {
 	for (size_t i = 0; i < ALGORITHMS; i++)
-		commands_add_capability(out, algorithms[i].capability);
+		rows_show(r, "THREAD algorithm", str_of(algorithms[i].name), algorithms[i].capability, algorithms[i].rfc);
 }
 
 static void

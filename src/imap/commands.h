@@ -62,17 +62,4 @@ VERB(sort);
 VERB(thread);
 VERB(uidbatches);
 
-/* " NAME" unless out has it already; NULL is nothing. */
-void commands_add_capability(struct buf *out, const char *name);
-/* Other tables whose rows name capabilities. */
-void append_capabilities(struct buf *out);
-void enable_capabilities(struct buf *out);
-void fetch_capabilities(struct buf *out);
-void list_capabilities(struct buf *out);
-void status_capabilities(struct buf *out);
-void search_capabilities(struct buf *out);
-void sort_capabilities(struct buf *out);
-void thread_capabilities(struct buf *out);
-void progress_capabilities(struct buf *out);
-
 #endif

@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "out.h"
+#include "rows.h"
 #include "threadid.h"
 
 static enum fetch_went
@@ -181,10 +182,10 @@ fetch_find(struct str name, bool section)
 }
 
 void
-fetch_capabilities(struct buf *out)
+fetch_rows(const struct rows *r)
 {
 	for (size_t i = 0; i < ROWS; i++)
-		commands_add_capability(out, rows[i].capability);
+		rows_show(r, "FETCH item", rows[i].name, rows[i].capability, rows[i].rfc);
 }
 
 const char *const *

@@ -3,6 +3,7 @@
 
 #include "capability.h"
 #include "id.h"
+#include "rows.h"
 
 void
 imap_front_write_capabilities(const struct imap_front *f, struct buf *out)
@@ -111,4 +112,11 @@ imap_front_find_verb(struct str name)
 		if (str_eq_nocase(verbs[i].name, name))
 			return &verbs[i];
 	return NULL;
+}
+
+void
+front_rows(const struct rows *r)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+		rows_show(r, "command before login", verbs[i].name, NULL, verbs[i].rfc);
 }

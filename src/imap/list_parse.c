@@ -3,6 +3,7 @@
 
 #include "commands.h"
 #include "names.h"
+#include "rows.h"
 #include "status.h"
 
 struct list_row {
@@ -13,15 +14,15 @@ struct list_row {
 };
 
 static const struct list_row select_rows[] = {
-	{ "SUBSCRIBED", LIST_SELECT_SUBSCRIBED | LIST_RETURN_SUBSCRIBED, "LIST-EXTENDED", "RFC 9051 6.3.9.1" },
-	{ "REMOTE", LIST_REMOTE, "LIST-EXTENDED", "RFC 9051 6.3.9.1" },
-	{ "RECURSIVEMATCH", LIST_RECURSIVE, "LIST-EXTENDED", "RFC 9051 6.3.9.1" },
+	{ "SUBSCRIBED", LIST_SELECT_SUBSCRIBED | LIST_RETURN_SUBSCRIBED, "LIST-EXTENDED", "RFC 9051 6.3.9.1, RFC 5258 3.1" },
+	{ "REMOTE", LIST_REMOTE, "LIST-EXTENDED", "RFC 9051 6.3.9.1, RFC 5258 3.1" },
+	{ "RECURSIVEMATCH", LIST_RECURSIVE, "LIST-EXTENDED", "RFC 9051 6.3.9.1, RFC 5258 3.1" },
 	{ "SPECIAL-USE", LIST_SELECT_USE | LIST_RETURN_USE, "SPECIAL-USE", "RFC 6154 2" },
 };
 
 static const struct list_row return_rows[] = {
-	{ "SUBSCRIBED", LIST_RETURN_SUBSCRIBED, "LIST-EXTENDED", "RFC 9051 6.3.9.2" },
-	{ "CHILDREN", LIST_RETURN_CHILDREN, "CHILDREN", "RFC 9051 6.3.9.5" },
+	{ "SUBSCRIBED", LIST_RETURN_SUBSCRIBED, "LIST-EXTENDED", "RFC 9051 6.3.9.2, RFC 5258 3.2" },
+	{ "CHILDREN", LIST_RETURN_CHILDREN, "CHILDREN", "RFC 9051 6.3.9.5, RFC 3348 3" },
 	{ "SPECIAL-USE", LIST_RETURN_USE, "SPECIAL-USE", "RFC 6154 2" },
 	{ "STATUS", LIST_RETURN_STATUS, "LIST-STATUS", "RFC 5819 2" },
 	{ "MYRIGHTS", LIST_RETURN_MYRIGHTS, "LIST-MYRIGHTS", "RFC 8440 3" },
@@ -31,12 +32,12 @@ static const struct list_row return_rows[] = {
 #define ROWS(table) (sizeof(table) / sizeof(*(table)))
 
 void
-list_capabilities(struct buf *out)
+list_rows(const struct rows *r)
 {
 	for (size_t i = 0; i < ROWS(select_rows); i++)
-		commands_add_capability(out, select_rows[i].capability);
+		rows_show(r, "LIST selection option", str_of(select_rows[i].name), select_rows[i].capability, select_rows[i].rfc);
 	for (size_t i = 0; i < ROWS(return_rows); i++)
-		commands_add_capability(out, return_rows[i].capability);
+		rows_show(r, "LIST return option", str_of(return_rows[i].name), return_rows[i].capability, return_rows[i].rfc);
 }
 
 static unsigned

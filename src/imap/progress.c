@@ -7,12 +7,6 @@
 
 /* RFC 9585 3. */
 void
-progress_capabilities(struct buf *out)
-{
-	commands_add_capability(out, "INPROGRESS");
-}
-
-void
 progress_begin(struct command *c)
 {
 	c->progress_due = mono_add_ms(mono_now(), PROGRESS_MS);

@@ -239,7 +239,6 @@ enum step search_tell_step(struct imap_session *s, struct command *c);
 enum step search_finish(struct command *c);
 
 /* search_key.c */
-void search_key_capabilities(struct buf *out);
 const struct search_row *search_find(struct str name);
 /* The row of "(…)" and of a bare sequence set, which have no name. */
 const struct search_row *search_list_row(void);

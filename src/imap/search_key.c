@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "out.h"
+#include "rows.h"
 #include "threadid.h"
 
 enum {
@@ -431,10 +432,10 @@ static const struct search_row list_row = KEY("(", search_parse_list, match_list
 static const struct search_row set_row = KEY("*", search_parse_set, match_set, LEVEL_RECORD);
 
 void
-search_key_capabilities(struct buf *out)
+search_key_rows(const struct rows *r)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		commands_add_capability(out, rows[i].capability);
+		rows_show(r, "SEARCH key", rows[i].name, rows[i].capability, rows[i].rfc);
 }
 
 const struct search_row *

@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "context.h"
 #include "fetch.h"
+#include "rows.h"
 
 static const struct {
 	const char *name;
@@ -23,11 +24,11 @@ static const struct {
 enum { RETURNS = sizeof(returns) / sizeof(*returns) };
 
 void
-search_capabilities(struct buf *out)
+search_rows(const struct rows *r)
 {
 	for (size_t i = 0; i < RETURNS; i++)
-		commands_add_capability(out, returns[i].capability);
-	search_key_capabilities(out);
+		rows_show(r, "SEARCH return option", str_of(returns[i].name), returns[i].capability, returns[i].rfc);
+	search_key_rows(r);
 }
 
 static unsigned

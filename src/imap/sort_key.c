@@ -5,6 +5,7 @@
 #include <postern/core/mem.h>
 
 #include "commands.h"
+#include "rows.h"
 
 static int64_t
 arrival(const struct store_message *m, const struct mailkeys *k)
@@ -52,15 +53,11 @@ sort_find(struct str name)
 	return NULL;
 }
 
-/* What SORT promises besides its criteria: collation without case (RFC 5255 4.3), RETURN options (RFC 5267 3.1). */
 void
-sort_capabilities(struct buf *out)
+sort_rows(const struct rows *r)
 {
 	for (size_t i = 0; i < ROWS; i++)
-		commands_add_capability(out, rows[i].capability);
-	commands_add_capability(out, "ESORT");
-	commands_add_capability(out, "CONTEXT=SORT");
-	commands_add_capability(out, "I18NLEVEL=1");
+		rows_show(r, "SORT criterion", rows[i].name, rows[i].capability, rows[i].rfc);
 }
 
 /* --- values --- */

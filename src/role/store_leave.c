@@ -20,6 +20,7 @@ store_leave(struct mail_session *m, struct str rest)
 {
 	m->leaving = true;
 	loop_timer_stop(&m->again);
+	loop_timer_stop(&m->later);
 	loop_timer_start(&m->idle, m->conf->limits.login_ms);
 	store_leave_more(m, rest);
 	conn_resume(m->conn);
