@@ -327,7 +327,7 @@ step(void *ctx)
 	for (unsigned i = 0; i < n; i++)
 		deliver(l, &l->slots[i]);
 	if (roll(4) == 0)
-		store_grams_follow(l->u, l->boxes[roll(l->nboxes)]);
+		store_grams_follow(l->u, l->boxes[roll((unsigned)l->nboxes)]);
 	one_request(l);
 	finished(l);
 }
