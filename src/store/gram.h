@@ -152,7 +152,9 @@ struct gram_run {
 	struct mono until;
 };
 bool gram_run_late(const struct gram_run *r);
-/* Takes in messages of the block that are missing. False: time is up. */
+/* True when messages of the block are missing that were not tried yet. */
+bool gram_misses_any(const struct gram_run *r);
+/* Takes in messages of the block that are missing, until many wait. False: time is up. */
 bool gram_take_missing(struct gram_run *r);
 
 /* Collects the grams of a message of r->m; false when it cannot be read. */

@@ -3,6 +3,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,7 +31,7 @@ open_tables(struct gram_env *f, bool make)
 int
 gram_file_open(struct gram_env *f, const char *path, uint64_t max, bool make)
 {
-	int rc = make || access(path, F_OK) == 0 ? 0 : errno; /* LMDB would make it */
+	int rc = make || faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno; /* LMDB would make it */
 
 	if (rc == 0)
 		rc = index_env_open(&f->env, path, max, GRAM_TABLES, MDB_NOMETASYNC);

@@ -10,8 +10,8 @@
 #include "gram.h"
 
 enum {
-	PAIRS_MAX = 200000, /* a gram of a message, in one slice */
-	CHUNKS_MAX = 100,   /* rows that are rewritten in one slice */
+	PAIRS_MAX = 100000, /* a gram of a message, in one slice */
+	CHUNKS_MAX = 50,   /* rows that are rewritten in one slice */
 	DOC_BITS = 12,
 };
 _Static_assert(1 << DOC_BITS == STORE_GRAM_BLOCK, "a message of a block is so many bits");

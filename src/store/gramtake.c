@@ -5,7 +5,10 @@
 #include "path.h"
 #include "work.h"
 
-enum { SET_ROW_MAX = STORE_GRAMS_OF_MESSAGE * 4 + 16 };
+enum {
+	SET_ROW_MAX = STORE_GRAMS_OF_MESSAGE * 4 + 16,
+	ENOUGH = 2, /* times search_wait: so many wait before the rest of a block comes */
+};
 
 static bool
 is_known(const struct row_gram_block *b, unsigned i)
@@ -61,37 +64,47 @@ keep(struct gram_run *r, uint32_t uid, struct gram_set *set)
 	buf_fini(&row);
 }
 
-static bool
-take_all(struct gram_run *r, const struct mdir *d)
+static unsigned
+room(const struct gram_run *r)
 {
-	unsigned i = gram_bits_next(&r->live, r->task->tried);
-	struct gram_set set;
+	unsigned waiting = gram_bits_count(&r->block.waiting), enough = ENOUGH * r->w->store->config.search_wait;
 
-	gram_set_init(&set);
-	while (i < STORE_GRAM_BLOCK && r->t.rc == 0) {
-		uint32_t uid = r->task->block * STORE_GRAM_BLOCK + i;
-
-		gram_set_clear(&set);
-		if (!is_known(&r->block, i) && gram_collect(r, d, uid, &set))
-			keep(r, uid, &set);
-		i = gram_bits_next(&r->live, i + 1);
-		if (gram_run_late(r))
-			break; /* one at least is done in each slice */
-	}
-	gram_set_fini(&set);
-	r->task->tried = i;
-	return i == STORE_GRAM_BLOCK;
+	return waiting < enough ? enough - waiting : 0;
 }
 
 static bool
-misses_any(const struct gram_run *r)
+take_some(struct gram_run *r, const struct mdir *d)
+{
+	unsigned i = gram_bits_next(&r->live, r->task->tried), left = room(r);
+	struct gram_set set;
+	bool late = false;
+
+	gram_set_init(&set);
+	while (i < STORE_GRAM_BLOCK && left > 0 && !late && r->t.rc == 0) {
+		uint32_t uid = r->task->block * STORE_GRAM_BLOCK + i;
+
+		gram_set_clear(&set);
+		if (!is_known(&r->block, i) && gram_collect(r, d, uid, &set)) {
+			keep(r, uid, &set);
+			left--;
+		}
+		i = gram_bits_next(&r->live, i + 1);
+		late = gram_run_late(r); /* one at least is done in each slice */
+	}
+	gram_set_fini(&set);
+	r->task->tried = i;
+	return i == STORE_GRAM_BLOCK || left == 0;
+}
+
+bool
+gram_misses_any(const struct gram_run *r)
 {
 	const struct row_gram_block *b = &r->block;
 	uint64_t missing = 0;
 
 	for (size_t i = 0; i < GRAM_WORDS; i++)
 		missing |= r->live.w[i] & ~(b->listed.w[i] | b->waiting.w[i] | b->full.w[i]);
-	return missing != 0;
+	return missing != 0 && r->task->tried < STORE_GRAM_BLOCK;
 }
 
 /* What cannot be read stays out, and may hold anything. */
@@ -101,9 +114,13 @@ gram_take_missing(struct gram_run *r)
 	struct mdir d;
 	bool all;
 
-	if (!misses_any(r) || r->task->tried == STORE_GRAM_BLOCK || !mdir_open(r->w->u, r->m->dir, &d))
+	if (!gram_misses_any(r))
 		return true;
-	all = take_all(r, &d);
+	if (!mdir_open(r->w->u, r->m->dir, &d)) {
+		r->task->tried = STORE_GRAM_BLOCK;
+		return true;
+	}
+	all = take_some(r, &d);
 	mdir_close(&d);
 	return all;
 }

@@ -185,7 +185,10 @@ do_block(struct gram_run *r)
 	forget_gone(r);
 	if (r->task->gram == 0 && !gram_take_missing(r))
 		return false;
-	return !wants_merge(r) || gram_merge_slice(r);
+	if (wants_merge(r) && !gram_merge_slice(r))
+		return false;
+	r->task->gram = 0;
+	return !gram_misses_any(r);
 }
 
 static void

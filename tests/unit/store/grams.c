@@ -352,19 +352,22 @@ spoil(struct site *t, enum gram_table table)
 {
 	struct gram_env f;
 	struct gram_txn x;
+	struct key keys[20];
 	MDB_val key, value;
 	MDB_cursor *c;
+	size_t n = 0;
 
 	open_file(t, &f);
 	assert_true(gram_txn_begin(&x, &f, true));
 	c = gram_cursor(&x, table);
-	while (gram_step(&x, c, &key, &value, MDB_NEXT)) {
-		struct str nonsense = STR("\xff\xff\xff\xff\xff");
-		MDB_val bad = str_val(nonsense);
-
-		assert_int_equal(mdb_cursor_put(c, &key, &bad, MDB_CURRENT), 0);
+	while (gram_step(&x, c, &key, &value, MDB_NEXT) && n < 20) {
+		keys[n].n = key.mv_size;
+		memcpy(keys[n++].b, key.mv_data, key.mv_size);
 	}
 	mdb_cursor_close(c);
+	assert_true(n > 0);
+	for (size_t i = 0; i < n; i++)
+		gram_put(&x, table, keys[i], STR("\xff\xff\xff\xff\xff"));
 	assert_true(gram_txn_commit(&x));
 	gram_file_close(&f);
 }
@@ -379,35 +382,45 @@ check_is(struct site *t, const char *words)
 		assert_non_null(strstr(t->report_text, words));
 }
 
+/* Who meets the damage first, a search or the work on it, drops the file; it is made anew, and right. */
 static void
-damaged_rows(void **state)
+damaged_table(enum gram_table table)
 {
-	static const enum gram_table tables[] = { G_LIST, G_SET, G_BLOCK };
+	struct store_needle n[NEEDLES] = { 0 };
+	struct store_may may[NEEDLES];
 	struct site *t = NEW(struct site);
 	uint32_t inbox;
 
-	(void)state;
 	begin(t, 4);
 	inbox = site_find(t, "INBOX");
-	fill(t, inbox, 6); /* four in the lists, then two that wait */
-	fill(t, inbox, 2);
+	fill(t, inbox, 6); /* they go into the lists … */
+	fill(t, inbox, 2); /* … and these wait */
 	check_is(t, NULL);
-	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-		site_close(t);
-		spoil(t, tables[i]);
-		site_open(t);
-		assert_true(site_user(t, USER));
-		check_is(t, "search index: ");
-		store_grams_follow(t->u, inbox);
-		store_settle(t->store);
-		site_reopen(t);
-		fill(t, inbox, 1); /* reading may have found it first */
-		site_reopen(t);
+	site_close(t);
+	spoil(t, table);
+	site_open(t);
+	assert_true(site_user(t, USER));
+	check_is(t, "search index: ");
+	for (unsigned k = 0; k < NEEDLES; k++)
+		store_needle_init(&n[k], STR("WORD"));
+	for (int i = 0; i < 3; i++) {
+		find(t, inbox, 2, n, may);
 		fill(t, inbox, 1);
-		assert_true(holds(t, inbox, 2, "WORD"));
 	}
+	check_is(t, NULL);
+	assert_true(holds(t, inbox, 2, "WORD"));
+	assert_false(holds(t, inbox, 2, "WORK"));
 	site_fini(t);
 	free(t);
+}
+
+static void
+damaged_rows(void **state)
+{
+	(void)state;
+	damaged_table(G_LIST);
+	damaged_table(G_SET);
+	damaged_table(G_BLOCK);
 }
 
 static void
