@@ -23,33 +23,21 @@ def from_utf7(wire):
 
 
 class Side(Connection):
-    """One of the two servers. Where UTF8=ACCEPT is offered it is enabled: else 8-bit header fields are refused (RFC 9755 4)."""
-
-    def __init__(self, *words):
-        super().__init__(*words)
-        self.utf8 = "UTF8=ACCEPT" in self.capabilities
-        if self.utf8:
-            self.command(b"ENABLE UTF8=ACCEPT")
-
-    def wire(self, name):
-        return quoted(name.encode() if self.utf8 else utf7(name))
-
-    def name(self, wire):
-        return wire.decode() if self.utf8 else from_utf7(wire)
+    """One of the two servers. Nothing is enabled, as with most programs that copy."""
 
     def mailboxes(self):
         """{name: separator} of what can be selected."""
         found = {}
         for _, flags, separator, name in (r for r in self.command(b'LIST "" "*"') if r[0] == b"LIST"):
             if not {b"\\noselect", b"\\nonexistent"} & {f.lower() for f in flags}:
-                found[self.name(name)] = separator.decode()
+                found[from_utf7(name)] = separator.decode()
         return found
 
     def subscribed(self):
-        return {self.name(r[3]) for r in self.command(b'LSUB "" "*"') if r[0] == b"LSUB"}
+        return {from_utf7(r[3]) for r in self.command(b'LSUB "" "*"') if r[0] == b"LSUB"}
 
     def select(self, mailbox, command=b"SELECT"):
-        said = self.command(command + b" " + self.wire(mailbox))
+        said = self.command(command + b" " + quoted(utf7(mailbox)))
         return next(int(r[0]) for r in said if r[1:] == [b"EXISTS"])
 
     def messages(self, mailbox, body=b"BODY.PEEK[]"):
@@ -72,7 +60,7 @@ class Side(Connection):
         for flags, date, data in messages:
             mark = b"~" if b"\0" in data else b""
             parts.append(b'(%s) "%s" %s{%d+}\r\n%s' % (b" ".join(flags), date, mark, len(data), data))
-        self.command(b"APPEND " + self.wire(mailbox) + b" " + b" ".join(parts))
+        self.command(b"APPEND " + quoted(utf7(mailbox)) + b" " + b" ".join(parts))
 
     def close(self):
         self.command(b"LOGOUT")
