@@ -25,6 +25,10 @@ def from_utf7(wire):
 class Side(Connection):
     """One of the two servers. Nothing is enabled, as with most programs that copy."""
 
+    @staticmethod
+    def wire(name):
+        return quoted(utf7(name))
+
     def mailboxes(self):
         """{name: separator} of what can be selected."""
         found = {}
@@ -37,7 +41,7 @@ class Side(Connection):
         return {from_utf7(r[3]) for r in self.command(b'LSUB "" "*"') if r[0] == b"LSUB"}
 
     def select(self, mailbox, command=b"SELECT"):
-        said = self.command(command + b" " + quoted(utf7(mailbox)))
+        said = self.command(command + b" " + self.wire(mailbox))
         return next(int(r[0]) for r in said if r[1:] == [b"EXISTS"])
 
     def messages(self, mailbox, body=b"BODY.PEEK[]"):
@@ -60,7 +64,7 @@ class Side(Connection):
         for flags, date, data in messages:
             mark = b"~" if b"\0" in data else b""
             parts.append(b'(%s) "%s" %s{%d+}\r\n%s' % (b" ".join(flags), date, mark, len(data), data))
-        self.command(b"APPEND " + quoted(utf7(mailbox)) + b" " + b" ".join(parts))
+        self.command(b"APPEND " + self.wire(mailbox) + b" " + b" ".join(parts))
 
     def close(self):
         self.command(b"LOGOUT")

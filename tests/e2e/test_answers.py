@@ -168,9 +168,10 @@ QUESTIONS = [
 
 
 def test_every_question_of_the_table_is_here():
-    """But those of the parent and of the command line."""
+    """But those of the parent and of the command line; relay signs by the same code, only for those who ask for it; a session that
+    leaves may be held or ended by its store as any other."""
     asked = {(sender, row.name) for row in played.ROWS.values() if row.is_call for sender in row.senders} - {
-        ("parent", "counters"), ("cli", "admin"), ("relay", "sign")}  # relay signs by the same code, only for those who ask for it
+        ("parent", "counters"), ("cli", "admin"), ("relay", "sign"), ("imap", "take_back")}
     assert asked == {(role, name) for role, name, *_ in QUESTIONS}
 
 
