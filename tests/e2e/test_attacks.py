@@ -1,5 +1,6 @@
 """What an enemy does to a whole server: strangers on the wire, processes that die at the wrong moment, a process that was taken over."""
 import base64
+import contextlib
 import fcntl
 import imaplib
 import itertools
@@ -329,8 +330,9 @@ def test_a_neighbour_that_was_taken_over(role, enemy, question, values):
         site.close()
 
 
-def test_a_stream_that_is_none():
-    """imap with a good ticket hands over something that is no connection: refused, and not kept."""
+@contextlib.contextmanager
+def lone_store():
+    """A store process alone, and what we are to it: imap and auth. It must have ended well."""
     site = attack.site()
     try:
         conf = (f'hostname = "mx.example.test"\ndomains = {{ "example.test" }}\nstate = "{site.state}"\n'
@@ -338,6 +340,16 @@ def test_a_stream_that_is_none():
         store = taken.Role(str(attack.program()), "store", conf, site.log_path)
         imap, auth = store.peer("imap"), store.peer("auth")
         store.start()
+        yield store, imap, auth
+        store.end()
+        attack.assert_sound(site)
+    finally:
+        site.close()
+
+
+def test_a_stream_that_is_none():
+    """imap with a good ticket hands over something that is no connection: refused, and not kept."""
+    with lone_store() as (store, imap, auth):
         before = store.settle()
         rng = random.Random(1)
         for n in range(60):
@@ -349,21 +361,11 @@ def test_a_stream_that_is_none():
             assert stat.S_ISSOCK(os.fstat(stream).st_mode) or answer[0] == 1
             os.close(stream)
         assert store.settle(10) <= before + 8  # the mailbox itself stays open for a while
-        store.end()
-        attack.assert_sound(site)
-    finally:
-        site.close()
 
 
 def test_a_ticket_that_comes_after_its_login():
     """Two channels have no order between them: the login waits a moment for its ticket, and for no other one."""
-    site = attack.site()
-    try:
-        conf = (f'hostname = "mx.example.test"\ndomains = {{ "example.test" }}\nstate = "{site.state}"\n'
-                f"{attack.CHEAP}store {{ processes = 1 }}\n")
-        store = taken.Role(str(attack.program()), "store", conf, site.log_path)
-        imap, auth = store.peer("imap"), store.peer("auth")
-        store.start()
+    with lone_store() as (store, imap, auth):
         for n, (ticket, user, verdict) in enumerate(((b"t" * 16, b"alice@example.test", 0), (b"u" * 16, b"alice@example.test", 1),
                                                      (b"t" * 16, b"bob@example.test", 1))):
             ours, stream = socket.socketpair()
@@ -385,10 +387,6 @@ def test_a_ticket_that_comes_after_its_login():
         assert taken.answered(imap, store.rows["open_mail"], 1099)[0] == 1
         for sock in itertools.chain(*pairs):
             sock.close()
-        store.end()
-        attack.assert_sound(site)
-    finally:
-        site.close()
 
 
 # --- in the middle of everything
