@@ -9,17 +9,7 @@ import time
 import pytest
 
 from command import POSTERN, postern
-from postern_site import NOWHERE, deadline
-
-SERVICES = ("smtp", "submission", "submissions", "imap", "imaps")
-
-
-def free_ports(n):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
+from postern_site import NOWHERE, SERVICES, deadline, free_ports
 
 
 def wait_for(condition, what, seconds=20):

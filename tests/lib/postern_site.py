@@ -3,8 +3,10 @@
 Used by tests/e2e, tests/crash and bench. As root the site runs like in production: own users, closed roots.
 """
 import imaplib
+import itertools
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -48,16 +50,42 @@ def environment():
     return env
 
 
-def free_ports(n):
-    """Ports that nobody uses now; all are held open until the last is found, so that they differ."""
-    held = [socket.socket() for _ in range(n)]
+def unborrowed_ports():
+    """The ports from 10000 up that the kernel never gives to an outgoing connection or to whoever asks for any port."""
+    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    return [port for port in range(10000, 65000) if not low <= port <= high]
+
+
+RESERVED = {}  # port → the abstract socket that says it is of this process
+
+
+def reserve(port):
+    """Takes the port for this process until it ends or gives it back, against all other tests of this machine. False: another has it."""
+    mark = socket.socket(socket.AF_UNIX)
     try:
-        for s in held:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in held]
-    finally:
-        for s in held:
-            s.close()
+        mark.bind(f"\0postern-test-port-{port}")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        mark.close()
+        return False
+    RESERVED[port] = mark
+    return True
+
+
+def free_ports(n):
+    """Ports that nobody uses and nobody is given later: a server may start on them at any time, and again."""
+    ports = unborrowed_ports()
+    random.shuffle(ports)
+    found = list(itertools.islice((port for port in ports if reserve(port)), n))
+    assert len(found) == n, "no free ports"
+    return found
+
+
+def give_back_ports(ports):
+    for port in ports:
+        if port in RESERVED:
+            RESERVED.pop(port).close()
 
 
 class LogLine(dict):
@@ -343,6 +371,7 @@ class Site:
                     os.killpg(self.process.pid, signal.SIGKILL)
                     self.process.wait()
             self.process = None
+        give_back_ports(self.ports.values())
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def __enter__(self):
