@@ -45,7 +45,7 @@ replaced_size(struct imap_session *s, struct command *c)
 {
 	uint32_t uid = c->verb->run == cmd_replace_run ? replace_find(s, c) : 0;
 	struct err e;
-	struct store_view *v = uid != 0 ? store_view_open(s->setup.user, &e) : NULL;
+	struct store_view *v = uid != 0 ? session_look(s, s->box->user, &e) : NULL;
 	struct store_message m = { 0 };
 
 	if (v == NULL)
@@ -58,9 +58,9 @@ replaced_size(struct imap_session *s, struct command *c)
 static bool
 fits_quota(struct imap_session *s, struct command *c, uint64_t size)
 {
-	uint64_t quota = s->setup.quota;
+	uint64_t quota = s->append->to.quota;
 
-	return quota == 0 || (size <= quota && store_user_bytes(s->setup.user) <= quota - size + replaced_size(s, c));
+	return quota == 0 || (size <= quota && store_user_bytes(s->append->to.user) <= quota - size + replaced_size(s, c));
 }
 
 bool
@@ -89,9 +89,7 @@ has_no_mailbox(struct imap_session *s, struct command *c)
 {
 	const struct append_args *a = c->args;
 
-	if (s->append->mailbox == 0)
-		s->append->mailbox = rights_find(s, c, a->mailbox, STORE_RIGHT_INSERT, REFUSED_TARGET);
-	return s->append->mailbox == 0;
+	return s->append->to.mailbox == 0 && !rights_find(s, c, a->mailbox, STORE_RIGHT_INSERT, REFUSED_TARGET, &s->append->to);
 }
 
 /* Why the command is not wanted, whatever comes: fills c->reply and returns true. */
@@ -134,7 +132,7 @@ append_begin_part(struct imap_session *s, const struct append_part *p, uint64_t 
 	struct append *a = s->append;
 
 	if (p->message == a->n) {
-		a->stages[a->n++] = store_stage_new(s->setup.user);
+		a->stages[a->n++] = store_stage_new(s->append->to.user);
 		a->message_size = 0;
 		a->look = (struct header_look){ 0 };
 	}
@@ -164,7 +162,7 @@ ask_for_text(struct imap_session *s, struct command *c)
 	const struct append_args *args = c->args;
 	const struct append_part *p = &args->parts[s->append->parts];
 
-	if (is_bad_text(s, c, p) || has_no_mailbox(s, c)) {
+	if (has_no_mailbox(s, c) || is_bad_text(s, c, p)) {
 		refuse(s, c);
 		return;
 	}

@@ -7,6 +7,7 @@
 #define IMAP_APPEND_H
 
 #include "flags.h"
+#include "place.h"
 #include "seqset.h"
 #include "sess.h"
 
@@ -70,7 +71,7 @@ struct append {
 	size_t parts;           /* parts that are there, or are coming */
 	uint64_t size;          /* of all messages, as announced */
 	uint64_t message_size;  /* of the last one */
-	uint32_t mailbox;
+	struct place to;
 	bool binary;            /* the text that is coming may hold NUL */
 	struct header_look look;
 	struct url_copy *copy;  /* catenate.c: a URL under way */
@@ -100,7 +101,7 @@ bool append_rights(struct imap_session *s, struct command *c, unsigned *rights);
 /* Takes message i and its stage for the store, with the flags that the rights cover. */
 void append_fill(struct store_new *to, const struct append_args *a, struct append *from, size_t i, unsigned rights);
 /* "APPENDUID validity uids" */
-struct str append_uid_code(struct imap_session *s, struct command *c, const struct store_result *r);
+struct str append_uid_code(const struct imap_session *s, struct command *c, const struct place *to, const struct store_result *r);
 /* REPLACE: may a message go? False with c->reply set. */
 bool replace_may(struct imap_session *s, struct command *c);
 /* REPLACE: the UID of the message that goes; 0 with c->reply set. */

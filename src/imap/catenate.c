@@ -67,13 +67,13 @@ refuse_file(struct command *c)
 static uint32_t
 beside_selected(struct imap_session *s, struct command *c, struct store_view *v, const struct url *u)
 {
-	struct str base = s->box != NULL ? store_mailbox_name(v, s->box->mailbox, &c->arena) : STR("");
+	struct str base = store_mailbox_name(v, s->box->mailbox, &c->arena);
 	size_t slash = str_rfind(base, '/');
 	struct buf name;
 	uint32_t mailbox;
 
 	if (u->mailbox.n == 0)
-		return s->box != NULL ? s->box->mailbox : 0;
+		return s->box->mailbox;
 	buf_init(&name, SIZE_MAX);
 	if (slash < base.n)
 		buf_add(&name, str_sub(base, 0, slash + 1));
@@ -84,9 +84,9 @@ beside_selected(struct imap_session *s, struct command *c, struct store_view *v,
 }
 
 static bool
-find_message(struct imap_session *s, struct command *c, struct store_view *v, const struct url *u)
+find_message(struct imap_session *s, struct command *c, struct store_view *v, const struct place *p, const struct url *u)
 {
-	uint32_t number = u->absolute ? store_find(v, u->mailbox) : beside_selected(s, c, v, u);
+	uint32_t number = u->absolute ? p->mailbox : beside_selected(s, c, v, u);
 	struct store_mailbox header;
 	struct store_message m;
 
@@ -95,7 +95,7 @@ find_message(struct imap_session *s, struct command *c, struct store_view *v, co
 	if (!store_mailbox(v, number, &header) || !store_message(v, number, u->uid, &m)
 	    || (u->uidvalidity != 0 && u->uidvalidity != header.uidvalidity))
 		return false;
-	letter_begin(&s->append->copy->letter, number, &m);
+	letter_begin(&s->append->copy->letter, p->user, number, &m);
 	return true;
 }
 
@@ -121,13 +121,29 @@ needs_tree(const struct url_copy *u)
 	return u->item.section.depth > 0 || u->item.section.what != MIME_WHOLE;
 }
 
+/* A view of the account that it means. */
+static struct store_view *
+look_into(struct imap_session *s, struct command *c, const struct url *u, struct place *p)
+{
+	struct store_view *v;
+	struct err e;
+
+	if (u->absolute)
+		return place_look(s, c, u->mailbox, p);
+	*p = (struct place){ .user = s->box->user };
+	v = session_look(s, p->user, &e);
+	if (v == NULL)
+		done_unreadable(s, c, &e);
+	return v;
+}
+
 static enum append_copied
 open_url(struct imap_session *s, struct command *c)
 {
 	struct url_copy *u = NEW(struct url_copy);
 	struct store_view *v;
 	struct url url;
-	struct err e;
+	struct place place;
 	enum append_copied result = APPEND_COPYING;
 
 	letter_init(&u->letter);
@@ -135,12 +151,12 @@ open_url(struct imap_session *s, struct command *c)
 	s->append->copy = u;
 	if (!url_parse(part_of(s, c)->url, &c->arena, &url) || !parse_section(c, &url, &u->item))
 		return refuse_url(s, c);
-	v = store_view_open(s->setup.user, &e);
-	if (v == NULL) {
-		done_unreadable(s, c, &e);
+	if (!url.absolute && s->box == NULL)
+		return refuse_url(s, c);
+	v = look_into(s, c, &url, &place);
+	if (v == NULL)
 		return APPEND_REFUSED;
-	}
-	if (!find_message(s, c, v, &url))
+	if (!find_message(s, c, v, &place, &url))
 		result = refuse_url(s, c);
 	else if (!letter_open(&u->letter, s, v))
 		result = refuse_file(c);

@@ -78,7 +78,7 @@ on_set(void *ctx, const struct store_result *r)
 
 /* True when the identifier can be one and the user may look at the list. */
 static bool
-may_administer(struct imap_session *s, struct command *c, uint32_t *mailbox)
+may_administer(struct imap_session *s, struct command *c, struct place *p)
 {
 	struct acl_args *a = c->args;
 
@@ -86,8 +86,7 @@ may_administer(struct imap_session *s, struct command *c, uint32_t *mailbox)
 		done_bad(c, "no such identifier can be");
 		return false;
 	}
-	*mailbox = rights_find(s, c, a->mailbox, STORE_RIGHT_ADMIN, REFUSED_HERE);
-	return *mailbox != 0;
+	return rights_find(s, c, a->mailbox, STORE_RIGHT_ADMIN, REFUSED_HERE, p);
 }
 
 enum step
@@ -95,12 +94,12 @@ cmd_setacl_run(struct imap_session *s, struct command *c)
 {
 	const struct acl_args *a = c->args;
 	struct store_ace ace;
-	uint32_t mailbox;
+	struct place p;
 
-	if (!may_administer(s, c, &mailbox))
+	if (!may_administer(s, c, &p))
 		return STEP_DONE;
 	ace = (struct store_ace){ a->identifier, a->rights };
-	return command_wait(c, store_set_rights(s->setup.user, mailbox, &ace, a->mode, (struct store_done){ on_set, s }));
+	return command_wait(c, store_set_rights(p.user, p.mailbox, &ace, a->mode, (struct store_done){ on_set, s }));
 }
 
 enum step
@@ -136,19 +135,19 @@ enum step
 cmd_getacl_run(struct imap_session *s, struct command *c)
 {
 	const struct str *name = c->args;
-	uint32_t mailbox = rights_find(s, c, *name, STORE_RIGHT_ADMIN, REFUSED_HERE);
+	struct place p;
 	struct store_ace *all;
 	struct err e;
 	struct store_view *v;
 	size_t n;
 
-	if (mailbox == 0)
+	if (!rights_find(s, c, *name, STORE_RIGHT_ADMIN, REFUSED_HERE, &p))
 		return STEP_DONE;
-	v = store_view_open(s->setup.user, &e);
+	v = session_look(s, p.user, &e);
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
-	begin_response(s, "ACL", store_mailbox_name(v, mailbox, &c->arena));
-	n = store_acl(v, mailbox, &c->arena, &all);
+	begin_response(s, "ACL", place_name(s, v, p.mailbox, &c->arena));
+	n = store_acl(v, p.mailbox, &c->arena, &all);
 	for (size_t i = 0; i < n; i++) {
 		buf_add_char(&s->out, ' ');
 		out_identifier(&s->out, all[i].identifier);
@@ -172,13 +171,13 @@ enum step
 cmd_listrights_run(struct imap_session *s, struct command *c)
 {
 	const struct acl_args *a = c->args;
-	uint32_t mailbox;
+	struct place p;
 	unsigned always;
 	struct buf letters;
 
-	if (!may_administer(s, c, &mailbox))
+	if (!may_administer(s, c, &p))
 		return STEP_DONE;
-	always = str_eq(a->identifier, store_user_address(s->setup.user)) ? STORE_RIGHTS_OWNER : 0;
+	always = str_eq(a->identifier, store_user_address(p.user)) ? STORE_RIGHTS_OWNER : 0;
 	begin_response(s, "LISTRIGHTS", a->mailbox);
 	buf_add_char(&s->out, ' ');
 	out_identifier(&s->out, a->written);
@@ -197,16 +196,16 @@ enum step
 cmd_myrights_run(struct imap_session *s, struct command *c)
 {
 	const struct str *name = c->args;
-	uint32_t mailbox = rights_find(s, c, *name, 0, REFUSED_HERE);
+	struct place p;
 	struct err e;
 	struct store_view *v;
 
-	if (mailbox == 0)
+	if (!rights_find(s, c, *name, 0, REFUSED_HERE, &p))
 		return STEP_DONE;
-	v = store_view_open(s->setup.user, &e);
+	v = session_look(s, p.user, &e);
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
-	rights_write(s, store_mailbox_name(v, mailbox, &c->arena), rights_of(s, v, mailbox));
+	rights_write(s, place_name(s, v, p.mailbox, &c->arena), rights_of(s, v, p.mailbox));
 	store_view_close(v);
 	return done_ok(c, "done");
 }

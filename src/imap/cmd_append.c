@@ -8,12 +8,12 @@
 
 /* RFC 3502: as many UIDs as messages. */
 struct str
-append_uid_code(struct imap_session *s, struct command *c, const struct store_result *r)
+append_uid_code(const struct imap_session *s, struct command *c, const struct place *to, const struct store_result *r)
 {
 	struct buf code;
 	struct str text;
 
-	if (!rights_tell_uids(s, r->mailbox))
+	if (!rights_tell_uids(s, to))
 		return STR("");
 	buf_init(&code, SIZE_MAX);
 	buf_addf(&code, "APPENDUID %u ", r->uidvalidity);
@@ -29,11 +29,11 @@ on_appended(void *ctx, const struct store_result *r)
 	struct imap_session *s = ctx;
 	struct command *c = command_answered(s);
 
-	notify_own(s, r);
+	notify_own(s, s->append->to.user, r);
 	if (r->code != STORE_OK)
 		done_refused(c, r, REFUSED_TARGET);
 	else
-		done_ok_code(c, append_uid_code(s, c, r), "done");
+		done_ok_code(c, append_uid_code(s, c, &s->append->to, r), "done");
 	if (s->box != NULL)
 		s->box->dirty = true;
 	command_finish(s);
@@ -43,15 +43,15 @@ bool
 append_rights(struct imap_session *s, struct command *c, unsigned *rights)
 {
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, s->append->to.user, &e);
 	bool ok;
 
 	if (v == NULL) {
 		done_unreadable(s, c, &e);
 		return false;
 	}
-	*rights = rights_of(s, v, s->append->mailbox);
-	ok = rights_have(s, c, v, s->append->mailbox, STORE_RIGHT_INSERT);
+	*rights = rights_of(s, v, s->append->to.mailbox);
+	ok = rights_have(s, c, v, s->append->to.mailbox, STORE_RIGHT_INSERT);
 	store_view_close(v);
 	return ok;
 }
@@ -84,6 +84,6 @@ cmd_append_run(struct imap_session *s, struct command *c)
 	for (size_t i = 0; i < args->n; i++)
 		append_fill(&messages[i], args, s->append, i, rights);
 	s->append->n = 0; /* the stages are the store's */
-	return command_wait(c, store_append(s->setup.user, s->append->mailbox, messages, args->n, s->setup.quota,
+	return command_wait(c, store_append(s->append->to.user, s->append->to.mailbox, messages, args->n, s->append->to.quota,
 	    (struct store_done){ on_appended, s }));
 }

@@ -9,6 +9,7 @@
 struct copy_args {
 	struct seq_set set;
 	struct str target;
+	struct place to;
 };
 
 bool
@@ -28,10 +29,11 @@ cmd_copy_parse(struct lex *l, struct command *c)
 static struct str
 copyuid(struct imap_session *s, struct command *c, const struct store_result *r)
 {
+	const struct copy_args *a = c->args;
 	struct buf code;
 	struct str text;
 
-	if (!rights_tell_uids(s, r->mailbox))
+	if (!rights_tell_uids(s, &a->to))
 		return STR("");
 	buf_init(&code, SIZE_MAX);
 	buf_addf(&code, "COPYUID %u ", r->uidvalidity);
@@ -55,7 +57,7 @@ on_copied(void *ctx, const struct store_result *r)
 	struct imap_session *s = ctx;
 	struct command *c = command_answered(s);
 
-	notify_own(s, r);
+	notify_own(s, ((const struct copy_args *)c->args)->to.user, r);
 	s->box->dirty = true;
 	if (r->code != STORE_OK)
 		done_refused(c, r, REFUSED_TARGET);
@@ -75,7 +77,7 @@ on_moved(void *ctx, const struct store_result *r)
 	struct command *c = command_answered(s);
 	struct reply told = { REPLY_OK, { 0 }, STR_INIT("moved") };
 
-	notify_own(s, r);
+	notify_own(s, ((const struct copy_args *)c->args)->to.user, r);
 	s->box->dirty = true;
 	if (r->code != STORE_OK) {
 		done_refused(c, r, REFUSED_TARGET);
@@ -88,27 +90,19 @@ on_moved(void *ctx, const struct store_result *r)
 	command_finish(s);
 }
 
-/* The number of the target, or 0 with the reply set. */
-static uint32_t
-find_target(struct imap_session *s, struct command *c)
-{
-	const struct copy_args *a = c->args;
-
-	return rights_find(s, c, a->target, STORE_RIGHT_INSERT, REFUSED_TARGET);
-}
-
 enum copy_how { COPY_KEEPS, COPY_MOVES };
 
 static void
-submit(struct imap_session *s, struct command *c, enum copy_how how, const struct uidset *uids, uint32_t target)
+submit(struct imap_session *s, struct command *c, enum copy_how how, const struct uidset *uids)
 {
-	uint32_t from = s->box->mailbox;
+	const struct copy_args *a = c->args;
+	const struct selected *box = s->box;
 
 	if (how == COPY_KEEPS)
-		command_wait(c, store_copy(s->setup.user, from, uids, target, s->setup.quota,
+		command_wait(c, store_copy(box->user, box->mailbox, uids, a->to.mailbox, a->to.quota,
 		    (struct store_done){ on_copied, s }));
 	else
-		command_wait(c, store_move(s->setup.user, from, uids, target, (struct store_done){ on_moved, s }));
+		command_wait(c, store_move(box->user, box->mailbox, uids, a->to.mailbox, (struct store_done){ on_moved, s }));
 }
 
 /* RFC 9738 3.1: COPY is all or nothing, MOVE begins with the last messages. */
@@ -124,11 +118,10 @@ limit_copy(struct imap_session *s, struct command *c, enum copy_how how, struct 
 static enum step
 copy_or_move(struct imap_session *s, struct command *c, enum copy_how how)
 {
-	const struct copy_args *a = c->args;
+	struct copy_args *a = c->args;
 	struct selected *box = s->box;
 	struct uidset seqs;
 	struct uidset uids;
-	uint32_t target;
 	enum step step = STEP_WAIT;
 
 	if (how == COPY_MOVES && !rights_selected(s, c, STORE_RIGHT_DELETE | STORE_RIGHT_EXPUNGE))
@@ -137,7 +130,7 @@ copy_or_move(struct imap_session *s, struct command *c, enum copy_how how)
 	uidset_init(&uids);
 	if (!view_apply(&box->view, &a->set, c->uid ? SEQ_UIDS : SEQ_NUMBERS, &box->saved, &seqs)) {
 		step = done_bad(c, "no such message");
-	} else if ((target = find_target(s, c)) == 0) {
+	} else if (!rights_find(s, c, a->target, STORE_RIGHT_INSERT, REFUSED_TARGET, &a->to)) {
 		step = STEP_DONE;
 	} else if (uidset_empty(&seqs)) {
 		step = done_ok(c, "no such message, nothing copied");
@@ -145,7 +138,7 @@ copy_or_move(struct imap_session *s, struct command *c, enum copy_how how)
 		step = STEP_DONE;
 	} else {
 		view_uids(&box->view, &seqs, &uids);
-		submit(s, c, how, &uids, target);
+		submit(s, c, how, &uids);
 	}
 	uidset_fini(&seqs);
 	uidset_fini(&uids);

@@ -121,7 +121,7 @@ write_correlator(struct imap_session *s, struct command *c, struct store_view *v
 	arena_init(&arena);
 	buf_clear(&a->correlator);
 	buf_add_cstr(&a->correlator, " MAILBOX ");
-	out_mailbox(&a->correlator, store_mailbox_name(v, box->mailbox, &arena), session_names(s));
+	out_mailbox(&a->correlator, place_name(s, v, box->mailbox, &arena), session_names(s));
 	buf_addf(&a->correlator, " UIDVALIDITY %u", box->uidvalidity);
 	a->search.correlator = buf_str(&a->correlator);
 	arena_fini(&arena);
@@ -132,7 +132,7 @@ fill_step(struct imap_session *s, struct command *c)
 {
 	struct multisearch *a = c->args;
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, a->other->user, &e);
 	bool filled;
 
 	if (v == NULL)
@@ -143,11 +143,11 @@ fill_step(struct imap_session *s, struct command *c)
 }
 
 static void
-begin_other(struct command *c, const struct store_mailbox *header)
+begin_other(struct command *c, struct store_user *user, const struct store_mailbox *header)
 {
 	struct multisearch *a = c->args;
 
-	a->other = selected_new(header->number);
+	a->other = selected_new(user, header->number);
 	a->other->uidvalidity = header->uidvalidity;
 	c->step = fill_step;
 }
@@ -162,8 +162,8 @@ open_mailbox(struct imap_session *s, struct command *c, struct store_view *v, ui
 
 	if (!store_mailbox(v, mailbox, &header) || (rights_of(s, v, mailbox) & wanted) != wanted)
 		return next_mailbox(c);
-	if (s->box == NULL || s->box->mailbox != mailbox)
-		begin_other(c, &header);
+	if (!place_is_selected(s, s->setup.user, mailbox))
+		begin_other(c, s->setup.user, &header);
 	write_correlator(s, c, v, a->other != NULL ? a->other : s->box);
 	return STEP_MORE;
 }
@@ -173,7 +173,7 @@ open_step(struct imap_session *s, struct command *c)
 {
 	struct multisearch *a = c->args;
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, s->setup.user, &e);
 	uint32_t mailbox = a->mailboxes[a->at++];
 	enum step step;
 
@@ -181,7 +181,7 @@ open_step(struct imap_session *s, struct command *c)
 		return done_unreadable(s, c, &e);
 	step = open_mailbox(s, c, v, mailbox);
 	store_view_close(v);
-	if (step == STEP_DONE || a->other != NULL || s->box == NULL || s->box->mailbox != mailbox)
+	if (step == STEP_DONE || a->other != NULL || !place_is_selected(s, s->setup.user, mailbox))
 		return step;
 	return search_begin_in(s, c, s->box);
 }
@@ -193,7 +193,7 @@ is_meant(const struct imap_session *s, const struct multisearch *a, const struct
 {
 	if (e->mailbox == 0)
 		return false;
-	if (a->sources & FILTER_SELECTED && s->box->mailbox == e->mailbox)
+	if (a->sources & FILTER_SELECTED && place_is_selected(s, s->setup.user, e->mailbox))
 		return true;
 	for (size_t i = 0; i < a->n; i++)
 		if (filter_has(&a->filter[i], e->name, e->subscribed))
@@ -224,7 +224,7 @@ choose_step(struct imap_session *s, struct command *c)
 
 		if (!is_meant(s, a, e))
 			continue;
-		if (s->box != NULL && s->box->mailbox == e->mailbox)
+		if (place_is_selected(s, s->setup.user, e->mailbox))
 			a->selected = true;
 		else
 			a->mailboxes[a->nmailboxes++] = e->mailbox;
@@ -237,7 +237,7 @@ list_step(struct imap_session *s, struct command *c)
 {
 	struct multisearch *a = c->args;
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, s->setup.user, &e);
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);

@@ -59,7 +59,7 @@ submit(struct imap_session *s, struct command *c)
 
 	uidset_init(&uids);
 	view_uids(&s->box->view, &a->seqs, &uids);
-	command_wait(c, store_expunge(s->setup.user, s->box->mailbox, &uids, (struct store_done){ on_expunged, s }));
+	command_wait(c, store_expunge(s->box->user, s->box->mailbox, &uids, (struct store_done){ on_expunged, s }));
 	uidset_fini(&uids);
 	return STEP_WAIT;
 }
@@ -71,7 +71,7 @@ deleted_step(struct imap_session *s, struct command *c)
 	struct expunge_args *a = c->args;
 	struct store_message m;
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, s->box->user, &e);
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
@@ -108,5 +108,5 @@ cmd_expunge_run(struct imap_session *s, struct command *c)
 {
 	if (!rights_selected(s, c, STORE_RIGHT_EXPUNGE))
 		return STEP_DONE;
-	return command_wait(c, store_expunge(s->setup.user, s->box->mailbox, NULL, (struct store_done){ on_expunged, s }));
+	return command_wait(c, store_expunge(s->box->user, s->box->mailbox, NULL, (struct store_done){ on_expunged, s }));
 }

@@ -179,7 +179,7 @@ next_message(struct imap_session *s, struct fetch *f, struct store_scan *scan)
 		return true;
 	if (!store_scan_find(scan, uid, &f->m))
 		return false;
-	letter_begin(&f->letter, s->box->mailbox, &f->m);
+	letter_begin(&f->letter, s->box->user, s->box->mailbox, &f->m);
 	return true;
 }
 
@@ -258,7 +258,7 @@ fetch_walk_step(struct imap_session *s, struct command *c)
 
 	if (f->next == 0)
 		return finish(c);
-	v = store_view_open(s->setup.user, &e);
+	v = session_look(s, s->box->user, &e);
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
 	walk(s, c, v);
@@ -301,7 +301,7 @@ mark_step(struct imap_session *s, struct command *c)
 
 	if (sync_updates(s, c) == STEP_MORE)
 		return STEP_MORE;
-	return command_wait(c, store_flags(s->setup.user, &flags, (struct store_done){ on_marked, s }));
+	return command_wait(c, store_flags(s->box->user, &flags, (struct store_done){ on_marked, s }));
 }
 
 /* Collects the UIDs of messages without \Seen, some at a time. */
@@ -310,7 +310,7 @@ unseen_step(struct imap_session *s, struct command *c)
 {
 	struct fetch *f = c->args;
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, s->box->user, &e);
 	struct store_message m;
 	unsigned n = 0;
 
@@ -359,7 +359,7 @@ look_step(struct imap_session *s, struct command *c)
 {
 	struct fetch *f = c->args;
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, s->box->user, &e);
 	struct uidset uids;
 
 	if (v == NULL)

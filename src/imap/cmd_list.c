@@ -213,7 +213,7 @@ write_step(struct imap_session *s, struct command *c)
 	struct list_args *a = c->args;
 	struct listing *g = &a->listing;
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, s->setup.user, &e);
 	size_t begin = s->out.n;
 
 	if (v == NULL)
@@ -249,7 +249,7 @@ collect_step(struct imap_session *s, struct command *c)
 	struct list_args *a = c->args;
 	struct listing *g = &a->listing;
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, s->setup.user, &e);
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);

@@ -9,6 +9,7 @@ enum {
 
 struct create_args {
 	struct str name;
+	struct place place;
 	enum store_use use;
 	bool bad_use; /* attributes that no mailbox can be given */
 };
@@ -37,8 +38,9 @@ on_done(void *ctx, const struct store_result *r)
 static struct str
 mailbox_id_code(struct imap_session *s, struct command *c, uint32_t mailbox)
 {
+	const struct create_args *a = c->args;
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, a->place.user, &e);
 	struct store_mailbox header;
 	struct buf code;
 	struct str text;
@@ -158,15 +160,15 @@ cmd_create_parse(struct lex *l, struct command *c)
 enum step
 cmd_create_run(struct imap_session *s, struct command *c)
 {
-	const struct create_args *a = c->args;
+	struct create_args *a = c->args;
 
 	if (!is_name(c, a->name))
 		return STEP_DONE;
 	if (a->bad_use)
 		return done_no(c, "USEATTR", "a mailbox cannot be given this use");
-	if (!rights_create(s, c, a->name))
+	if (!rights_create(s, c, a->name, &a->place))
 		return STEP_DONE;
-	return command_wait(c, store_create(s->setup.user, a->name, a->use,
+	return command_wait(c, store_create(a->place.user, a->place.name, a->use,
 	    (struct store_done){ on_created, s }));
 }
 
@@ -176,8 +178,9 @@ static void
 on_deleted(void *ctx, const struct store_result *r)
 {
 	struct imap_session *s = ctx;
+	const struct place *p = s->command->args;
 
-	if (r->code == STORE_OK && s->box != NULL && s->box->mailbox == r->mailbox)
+	if (r->code == STORE_OK && place_is_selected(s, p->user, r->mailbox))
 		s->box->deleted = true;
 	on_done(ctx, r);
 }
@@ -185,11 +188,13 @@ on_deleted(void *ctx, const struct store_result *r)
 enum step
 cmd_delete_run(struct imap_session *s, struct command *c)
 {
-	struct str *name = c->args;
+	const struct str *name = c->args;
+	struct place *p = ARENA_NEW(&c->arena, struct place);
 
-	if (rights_find(s, c, *name, STORE_RIGHT_DELETE_BOX, REFUSED_HERE) == 0)
+	if (!rights_find(s, c, *name, STORE_RIGHT_DELETE_BOX, REFUSED_HERE, p))
 		return STEP_DONE;
-	return command_wait(c, store_delete(s->setup.user, *name, (struct store_done){ on_deleted, s }));
+	c->args = p;
+	return command_wait(c, store_delete(p->user, p->name, (struct store_done){ on_deleted, s }));
 }
 
 bool
@@ -209,12 +214,13 @@ enum step
 cmd_rename_run(struct imap_session *s, struct command *c)
 {
 	const struct rename_args *a = c->args;
+	struct place from, to;
 
 	if (a->from.n == 0)
 		return done_no(c, "NONEXISTENT", "no such mailbox");
-	if (!is_name(c, a->to) || !rights_rename(s, c, a->from, a->to))
+	if (!is_name(c, a->to) || !rights_rename(s, c, a->from, a->to, &from, &to))
 		return STEP_DONE;
-	return command_wait(c, store_rename(s->setup.user, a->from, a->to, done_here(s)));
+	return command_wait(c, store_rename(from.user, from.name, to.name, done_here(s)));
 }
 
 /* --- subscriptions --- */

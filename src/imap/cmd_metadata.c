@@ -8,6 +8,7 @@
 struct metadata_place {
 	struct str name;
 	bool server;
+	struct place found; /* mailbox 0: the server */
 };
 
 static void
@@ -22,19 +23,28 @@ lex_place(struct lex *l, struct command *c, struct metadata_place *p)
 	p->name = lex_mailbox(l, c);
 }
 
-/* The mailbox's number, 0 for the server. False with the reply set. */
 static bool
-find_place(const struct imap_session *s, struct store_view *v, struct command *c, const struct metadata_place *p, uint32_t *mailbox)
+may_annotate(const struct imap_session *s, struct store_view *v, struct command *c, const struct metadata_place *p)
 {
-	*mailbox = 0;
 	if (p->server)
 		return true;
-	*mailbox = p->name.n > 0 ? store_find(v, p->name) : 0;
-	if (*mailbox == 0) {
+	if (p->found.mailbox == 0) {
 		done_no(c, "NONEXISTENT", "no such mailbox");
 		return false;
 	}
-	return rights_annotate(s, c, v, *mailbox);
+	return rights_annotate(s, c, v, p->found.mailbox);
+}
+
+/* A view of its owner's index; NULL with the reply set. */
+static struct store_view *
+find_place(struct imap_session *s, struct command *c, struct metadata_place *p)
+{
+	struct store_view *v = place_look(s, c, p->name, &p->found);
+
+	if (v == NULL || may_annotate(s, v, c, p))
+		return v;
+	store_view_close(v);
+	return NULL;
 }
 
 /* --- GETMETADATA --- */
@@ -119,19 +129,15 @@ enum step
 cmd_getmetadata_run(struct imap_session *s, struct command *c)
 {
 	struct get_args *a = c->args;
-	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
-	uint32_t mailbox;
+	struct store_view *v = find_place(s, c, &a->place);
+	uint32_t mailbox = a->place.found.mailbox;
 
 	if (v == NULL)
-		return done_unreadable(s, c, &e);
-	if (find_place(s, v, c, &a->place, &mailbox)) {
-		metadata_write(s, v, mailbox, mailbox != 0 ? store_mailbox_name(v, mailbox, &c->arena) : STR(""), &a->ask,
-		    &c->arena);
-		done_ok(c, "done");
-		if (a->ask.longest > 0)
-			c->reply.code = arena_strf(&c->arena, "METADATA LONGENTRIES %llu", (unsigned long long)a->ask.longest);
-	}
+		return STEP_DONE;
+	metadata_write(s, v, mailbox, mailbox != 0 ? place_name(s, v, mailbox, &c->arena) : STR(""), &a->ask, &c->arena);
+	done_ok(c, "done");
+	if (a->ask.longest > 0)
+		c->reply.code = arena_strf(&c->arena, "METADATA LONGENTRIES %llu", (unsigned long long)a->ask.longest);
 	store_view_close(v);
 	return STEP_DONE;
 }
@@ -276,19 +282,18 @@ enum step
 cmd_setmetadata_run(struct imap_session *s, struct command *c)
 {
 	struct set_args *a = c->args;
-	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
-	uint32_t mailbox;
+	struct store_view *v = find_place(s, c, &a->place);
+	const struct place *p = &a->place.found;
 	bool ok;
 
 	if (v == NULL)
-		return done_unreadable(s, c, &e);
-	ok = find_place(s, v, c, &a->place, &mailbox) && !is_refused(c, a);
+		return STEP_DONE;
+	ok = !is_refused(c, a);
 	if (ok && a->sets_use)
-		find_losers(v, &c->arena, a, mailbox);
+		find_losers(v, &c->arena, a, p->mailbox);
 	store_view_close(v);
 	if (!ok)
 		return STEP_DONE;
-	return command_wait(c, store_set_metadata(s->setup.user, mailbox, a->all, a->n, a->sets_use ? &a->to_use : NULL,
+	return command_wait(c, store_set_metadata(p->user, p->mailbox, a->all, a->n, a->sets_use ? &a->to_use : NULL,
 	    (struct store_done){ on_set, s }));
 }

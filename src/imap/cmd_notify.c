@@ -223,7 +223,7 @@ look_at(struct imap_session *s, struct store_view *v, const struct store_entry *
 
 	if (wanted != 0 && !(rights_of(s, v, e->mailbox) & STORE_RIGHT_READ))
 		write_no_access(s, e->name);
-	else if (set->status && wanted & NOTIFY_MESSAGES && (s->box == NULL || s->box->mailbox != e->mailbox))
+	else if (set->status && wanted & NOTIFY_MESSAGES && !place_is_selected(s, s->setup.user, e->mailbox))
 		notify_write_status(s, v, e->mailbox, e->name, wanted, STATUS_AT_FIRST);
 }
 
@@ -232,7 +232,7 @@ look_step(struct imap_session *s, struct command *c)
 {
 	struct notify_args *a = c->args;
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, s->setup.user, &e);
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);

@@ -53,12 +53,12 @@ on_replaced(void *ctx, const struct store_result *r)
 	struct command *c = command_answered(s);
 	struct reply told = { REPLY_OK, { 0 }, STR_INIT("the replacement") };
 
-	notify_own(s, r);
+	notify_own(s, s->append->to.user, r);
 	s->box->dirty = true;
 	if (r->code != STORE_OK) {
 		done_refused(c, r, REFUSED_TARGET);
 	} else {
-		told.code = append_uid_code(s, c, r);
+		told.code = append_uid_code(s, c, &s->append->to, r);
 		if (told.code.n > 0)
 			reply_write(&s->out, STR("*"), &told);
 		done_ok_code(c, s->condstore ? condstore_code(c, r->modseq) : STR(""), "done");
@@ -83,6 +83,7 @@ cmd_replace_run(struct imap_session *s, struct command *c)
 		return STEP_DONE;
 	append_fill(&message, c->args, s->append, 0, rights);
 	s->append->n = 0; /* the stage is the store's */
-	return command_wait(c, store_replace(s->setup.user, s->append->mailbox, &message, s->box->mailbox, uid, s->setup.quota,
+	return command_wait(c, store_replace(s->box->user, s->append->to.mailbox, &message, s->box->mailbox, uid,
+	    s->append->to.quota,
 	    (struct store_done){ on_replaced, s }));
 }

@@ -142,7 +142,7 @@ deepen(struct search *q, struct command *c, struct store_view *v)
 {
 	bool cached;
 
-	letter_begin(&q->letter, q->box->mailbox, &q->m);
+	letter_begin(&q->letter, q->box->user, q->box->mailbox, &q->m);
 	cached = letter_cached(&q->letter, v);
 	if ((!cached || q->deepest > LEVEL_ENVELOPE) && !letter_open(&q->letter, q->s, v))
 		return give_up(q, c);
@@ -266,7 +266,7 @@ walk_step(struct imap_session *s, struct command *c)
 		c->step = q->then;
 		return STEP_MORE;
 	}
-	v = store_view_open(s->setup.user, &e);
+	v = session_look(s, q->box->user, &e);
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
 	step = walk(q, c, v);
@@ -340,7 +340,7 @@ search_again(struct imap_session *s, struct command *c, const struct uidset *seq
 	struct search *q = c->args;
 	struct str keywords[STORE_KEYWORDS_MAX];
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, q->box->user, &e);
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);

@@ -16,16 +16,19 @@
 #include "context.h"
 #include "idle.h"
 #include "names.h"
+#include "place.h"
 #include "qresync.h"
 #include "recent.h"
 #include "rights.h"
 #include "sync.h"
 
 struct selected *
-selected_new(uint32_t mailbox)
+selected_new(struct store_user *user, uint32_t mailbox)
 {
 	struct selected *box = NEW(struct selected);
 
+	store_user_ref(user);
+	box->user = user;
 	box->mailbox = mailbox;
 	return box;
 }
@@ -46,6 +49,7 @@ selected_free(struct selected *box)
 	uidset_fini(&box->saved);
 	uidset_fini(&box->own);
 	uidset_fini(&box->batches.told);
+	store_user_unref(box->user);
 	free(box);
 }
 
@@ -150,14 +154,14 @@ cmd_select_parse(struct lex *l, struct command *c)
 
 /* What SELECT writes from one snapshot, before the messages are counted. */
 static bool
-begin_box(struct imap_session *s, struct command *c, struct store_view *v, struct selected *box)
+begin_box(struct imap_session *s, struct command *c, struct store_view *v, const struct place *p)
 {
-	const struct select_args *a = c->args;
 	struct store_mailbox header;
+	struct selected *box;
 
-	box->mailbox = a->name.n > 0 ? store_find(v, a->name) : 0;
-	if (box->mailbox == 0 || !store_mailbox(v, box->mailbox, &header))
+	if (p->mailbox == 0 || !store_mailbox(v, p->mailbox, &header))
 		return false;
+	box = selected_new(p->user, p->mailbox);
 	box->rights = rights_of(s, v, box->mailbox);
 	box->examined = c->verb->run == cmd_examine_run;
 	box->readonly = box->examined || !(box->rights & RIGHTS_TO_CHANGE);
@@ -173,7 +177,7 @@ static void
 mark_recent(struct imap_session *s, uint32_t uidnext)
 {
 	struct selected *box = s->box;
-	struct str user = store_user_address(s->setup.user);
+	struct str user = store_user_address(box->user);
 	uint32_t floor = recent_floor(user, box->mailbox, uidnext);
 	struct uidset seqs;
 	uint32_t first = view_seq_from(&box->view, floor);
@@ -217,14 +221,14 @@ write_box(struct imap_session *s, struct command *c, struct store_view *v, const
 	buf_add_cstr(&s->out, "* LIST (");
 	buf_add(&s->out, use_attribute(header->use));
 	buf_add_cstr(&s->out, ") \"/\" ");
-	out_mailbox(&s->out, store_mailbox_name(v, s->box->mailbox, &c->arena), c->names);
+	out_mailbox(&s->out, place_name(s, v, s->box->mailbox, &c->arena), c->names);
 	buf_add_cstr(&s->out, "\r\n");
 }
 
 static enum step
 selected(struct imap_session *s, struct command *c)
 {
-	store_grams_refresh(s->setup.user, s->box->mailbox); /* what came while nobody was here */
+	store_grams_refresh(s->box->user, s->box->mailbox); /* what came while nobody was here */
 	return s->box->readonly ? done_ok_code(c, STR("READ-ONLY"), "done")
 				: done_ok_code(c, STR("READ-WRITE"), "done");
 }
@@ -239,7 +243,7 @@ resync_step(struct imap_session *s, struct command *c)
 
 	if (resync_tell_gone(&a->resync, s))
 		return STEP_MORE;
-	v = store_view_open(s->setup.user, &e);
+	v = session_look(s, s->box->user, &e);
 	if (v == NULL) {
 		select_close(s);
 		return done_unreadable(s, c, &e);
@@ -287,7 +291,7 @@ finish(struct imap_session *s, struct command *c, struct store_view *v)
 	mark_recent(s, header.uidnext);
 	write_box(s, c, v, &header);
 	boxmem_keep(&header, s->box->modseq, &s->box->view, a->unseen);
-	s->box->watch = store_watch_start(s->setup.user, s->box->mailbox, on_event, s);
+	s->box->watch = store_watch_start(s->box->user, s->box->mailbox, on_event, s);
 	s->state = IN_SELECTED;
 	return begin_resync(s, c, v);
 }
@@ -296,7 +300,7 @@ static enum step
 fill_step(struct imap_session *s, struct command *c)
 {
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, s->box->user, &e);
 	enum step step = STEP_MORE;
 
 	if (v == NULL) {
@@ -312,22 +316,19 @@ fill_step(struct imap_session *s, struct command *c)
 static enum step
 open_step(struct imap_session *s, struct command *c)
 {
-	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
 	struct select_args *a = c->args;
+	struct place place;
+	struct store_view *v = place_look(s, c, a->name, &place);
 	enum step step = STEP_MORE;
-	struct selected *box;
 
 	if (v == NULL)
-		return done_unreadable(s, c, &e);
-	box = NEW(struct selected);
-	if (!begin_box(s, c, v, box)) {
+		return STEP_DONE;
+	if (!begin_box(s, c, v, &place)) {
 		store_view_close(v);
-		free(box);
 		return done_no(c, "NONEXISTENT", "no such mailbox");
 	}
 	c->step = fill_step;
-	if (select_recall(box, v, &a->unseen))
+	if (select_recall(s->box, v, &a->unseen))
 		step = finish(s, c, v);
 	store_view_close(v);
 	return step;
@@ -348,17 +349,16 @@ enum step
 cmd_select_run(struct imap_session *s, struct command *c)
 {
 	const struct select_args *a = c->args;
-	uint32_t mailbox;
+	struct place place;
 
 	if (a->resyncs && !s->qresync)
 		return done_bad(c, "QRESYNC has not been enabled");
 	close_with_words(s);
 	if (a->condstore)
 		condstore_enable(s);
-	mailbox = rights_find(s, c, a->name, STORE_RIGHT_READ, REFUSED_HERE);
-	if (mailbox == 0)
+	if (!rights_find(s, c, a->name, STORE_RIGHT_READ, REFUSED_HERE, &place))
 		return STEP_DONE;
-	return command_wait(c, store_refresh(s->setup.user, mailbox, (struct store_done){ on_refreshed, s }));
+	return command_wait(c, store_refresh(place.user, place.mailbox, (struct store_done){ on_refreshed, s }));
 }
 
 enum step
@@ -398,5 +398,5 @@ cmd_close_run(struct imap_session *s, struct command *c)
 	if (s->box->readonly || !(s->box->rights & STORE_RIGHT_EXPUNGE))
 		return cmd_unselect_run(s, c);
 	return command_wait(c,
-	    store_expunge(s->setup.user, s->box->mailbox, NULL, (struct store_done){ on_expunged, s }));
+	    store_expunge(s->box->user, s->box->mailbox, NULL, (struct store_done){ on_expunged, s }));
 }

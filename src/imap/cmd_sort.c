@@ -108,7 +108,7 @@ static enum step
 ends_step(struct imap_session *s, struct command *c)
 {
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, s->box->user, &e);
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
@@ -143,7 +143,7 @@ static void
 remember(struct imap_session *s, struct sort *o)
 {
 	struct err e;
-	struct store_view *v = o->uids != NULL ? store_view_open(s->setup.user, &e) : NULL;
+	struct store_view *v = o->uids != NULL ? session_look(s, s->box->user, &e) : NULL;
 
 	if (v != NULL)
 		sortmem_keep(o, v);
@@ -209,7 +209,7 @@ recall_step(struct imap_session *s, struct command *c)
 	c->step = search_each_step;
 	if (o->search.context != NULL)
 		return STEP_MORE;
-	v = store_view_open(s->setup.user, &e);
+	v = session_look(s, s->box->user, &e);
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
 	if (sortmem_recall(o, v))

@@ -3,6 +3,7 @@
 
 #include "commands.h"
 #include "names.h"
+#include "place.h"
 #include "quota.h"
 #include "recent.h"
 #include "rights.h"
@@ -169,7 +170,7 @@ lex_status_items(struct lex *l)
 void
 status_write(struct imap_session *s, struct store_view *v, uint32_t mailbox, struct str name, unsigned mask)
 {
-	struct status_of of = { .view = v, .user = store_user_address(s->setup.user),
+	struct status_of of = { .view = v, .user = store_view_owner(v),
 		.message_max = s->setup.message_max };
 	const char *sep = "";
 
@@ -193,7 +194,7 @@ status_write(struct imap_session *s, struct store_view *v, uint32_t mailbox, str
 struct status_args {
 	struct str name;
 	unsigned items;
-	uint32_t mailbox;
+	struct place place;
 };
 
 bool
@@ -215,11 +216,11 @@ write_step(struct imap_session *s, struct command *c)
 {
 	const struct status_args *a = c->args;
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, a->place.user, &e);
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
-	status_write(s, v, a->mailbox, store_mailbox_name(v, a->mailbox, &c->arena), a->items);
+	status_write(s, v, a->place.mailbox, place_name(s, v, a->place.mailbox, &c->arena), a->items);
 	store_view_close(v);
 	return done_ok(c, "done");
 }
@@ -239,8 +240,7 @@ cmd_status_run(struct imap_session *s, struct command *c)
 {
 	struct status_args *a = c->args;
 
-	a->mailbox = rights_find(s, c, a->name, STORE_RIGHT_READ, REFUSED_HERE);
-	if (a->mailbox == 0)
+	if (!rights_find(s, c, a->name, STORE_RIGHT_READ, REFUSED_HERE, &a->place))
 		return STEP_DONE;
-	return command_wait(c, store_refresh(s->setup.user, a->mailbox, (struct store_done){ on_refreshed, s }));
+	return command_wait(c, store_refresh(a->place.user, a->place.mailbox, (struct store_done){ on_refreshed, s }));
 }

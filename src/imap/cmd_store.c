@@ -134,7 +134,7 @@ tell_step(struct imap_session *s, struct command *c)
 	struct store_args *a = c->args;
 	struct str keywords[STORE_KEYWORDS_MAX];
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, s->box->user, &e);
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
@@ -214,7 +214,7 @@ submit_step(struct imap_session *s, struct command *c)
 		return STEP_MORE;
 	if (!keep_allowed(s->box->rights, &flags))
 		return done_no(c, "NOPERM", "the access rights of the mailbox do not allow it");
-	return command_wait(c, store_flags(s->setup.user, &flags, (struct store_done){ on_stored, s }));
+	return command_wait(c, store_flags(s->box->user, &flags, (struct store_done){ on_stored, s }));
 }
 
 enum step

@@ -41,9 +41,10 @@ letter_fini(struct letter *t)
 }
 
 void
-letter_begin(struct letter *t, uint32_t mailbox, const struct store_message *m)
+letter_begin(struct letter *t, struct store_user *user, uint32_t mailbox, const struct store_message *m)
 {
 	letter_close(t);
+	t->user = user;
 	t->mailbox = mailbox;
 	t->uid = m->uid;
 	t->size = m->size;
@@ -111,7 +112,7 @@ letter_open(struct letter *t, struct imap_session *s, struct store_view *v)
 
 /* The structure is complete: it goes to the store's cache, too. */
 static enum step
-end_parse(struct letter *t, struct imap_session *s)
+end_parse(struct letter *t)
 {
 	struct store_made made;
 
@@ -123,7 +124,7 @@ end_parse(struct letter *t, struct imap_session *s)
 	cacherow_write(&made, t->tree, t->fd, t->file.lf);
 	t->has_row = false;
 	letter_take_row(t, buf_str(&made.row));
-	store_cache_put(s->setup.user, t->mailbox, t->uid, buf_str(&made.row), buf_str(&made.keys));
+	store_cache_put(t->user, t->mailbox, t->uid, buf_str(&made.row), buf_str(&made.keys));
 	buf_fini(&made.row);
 	buf_fini(&made.keys);
 	return STEP_DONE;
@@ -148,7 +149,7 @@ letter_parse(struct letter *t, struct imap_session *s)
 	if (n > 0)
 		return STEP_MORE;
 	if (n == 0)
-		return end_parse(t, s);
+		return end_parse(t);
 	log_failure(t, s, strerror(errno));
 	return STEP_DONE;
 }

@@ -18,6 +18,7 @@ struct letter {
 	const struct mime *tree; /* NULL: not known (yet) */
 	struct cacherow row;     /* what the cache keeps, … */
 	bool has_row;            /* … or would, of a message that was parsed */
+	struct store_user *user;
 	uint32_t mailbox;
 	uint32_t uid;
 	int fd;                  /* -1: not open */
@@ -33,8 +34,8 @@ void letter_fini(struct letter *t);
 /* Forgets the message. */
 void letter_close(struct letter *t);
 
-/* Begins with a message of this mailbox. */
-void letter_begin(struct letter *t, uint32_t mailbox, const struct store_message *m);
+/* Begins with a message of this mailbox of a user. */
+void letter_begin(struct letter *t, struct store_user *user, uint32_t mailbox, const struct store_message *m);
 /* Copies the cache row, unless there is one already; false when it cannot be used. */
 bool letter_take_row(struct letter *t, struct str row);
 /* The structure out of the row. */

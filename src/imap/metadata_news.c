@@ -143,7 +143,7 @@ metadata_tell(struct imap_session *s)
 
 	if (m == NULL || m->n == 0)
 		return;
-	v = store_view_open(s->setup.user, &e);
+	v = session_look(s, s->setup.user, &e);
 	if (v == NULL)
 		return;
 	for (size_t i = 0; i < m->n;)

@@ -8,6 +8,7 @@
 #include "fetch.h"
 #include "idle.h"
 #include "metadata.h"
+#include "place.h"
 
 enum {
 	MESSAGE_KINDS = STORE_EVENT_NEW | STORE_EVENT_GONE | STORE_EVENT_FLAGS,
@@ -118,14 +119,14 @@ notify_wants_metadata(const struct imap_session *s, struct store_view *v, uint32
 }
 
 void
-notify_own(struct imap_session *s, const struct store_result *r)
+notify_own(struct imap_session *s, const struct store_user *user, const struct store_result *r)
 {
 	if (s->notify == NULL || r->uids == NULL || uidset_empty(r->uids))
 		return;
-	if (s->box == NULL || s->box->mailbox != r->mailbox)
-		s->notify->own = r->mailbox;
-	else
+	if (place_is_selected(s, user, r->mailbox))
 		uidset_add_set(&s->box->mine, r->uids);
+	else if (user == s->setup.user)
+		s->notify->own = r->mailbox;
 }
 
 /* --- events --- */
@@ -184,7 +185,7 @@ take_messages(struct imap_session *s, const struct store_event *event)
 {
 	struct notify *n = s->notify;
 
-	if (is_own(n, event) || (s->box != NULL && s->box->mailbox == event->mailbox))
+	if (is_own(n, event) || place_is_selected(s, s->setup.user, event->mailbox))
 		return;
 	if (event->kinds & (STORE_EVENT_NEW | STORE_EVENT_GONE))
 		uidset_add(&n->arrived, event->mailbox, event->mailbox);

@@ -85,8 +85,8 @@ unsigned notify_set_events(const struct notify_set *set, struct str name, bool s
 unsigned notify_events(const struct imap_session *s, struct str name, bool subscribed);
 /* MailboxMetadataChange, ServerMetadataChange (mailbox 0). */
 bool notify_wants_metadata(const struct imap_session *s, struct store_view *v, uint32_t mailbox, struct str name);
-/* A command of this session has put messages into a mailbox: what it did is not told to itself (RFC 5465 5). */
-void notify_own(struct imap_session *s, const struct store_result *r);
+/* A command of this session has put messages into a mailbox of this user: what it did is not told to itself (RFC 5465 5). */
+void notify_own(struct imap_session *s, const struct store_user *user, const struct store_result *r);
 
 /* --- notify_tell.c --- */
 

@@ -65,7 +65,7 @@ tell_one_mailbox(struct imap_session *s, struct store_view *v)
 	uidset_remove(&n->flagged, mailbox, mailbox);
 	arena_init(&arena);
 	name = store_mailbox_name(v, mailbox, &arena);
-	if (name.n > 0 && (s->box == NULL || s->box->mailbox != mailbox))
+	if (name.n > 0 && !place_is_selected(s, s->setup.user, mailbox))
 		tell_mailbox(s, v, mailbox, name, happened);
 	arena_fini(&arena);
 }
@@ -159,7 +159,7 @@ notify_tell(struct imap_session *s)
 	}
 	if (n == NULL || !waits(n))
 		return STEP_DONE;
-	v = store_view_open(s->setup.user, &e);
+	v = session_look(s, s->setup.user, &e);
 	if (v == NULL)
 		return STEP_DONE;
 	for (unsigned i = 0; i < LINES_PER_STEP && tell_one(s, v); i++)

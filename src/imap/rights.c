@@ -40,24 +40,20 @@ rights_selected(const struct imap_session *s, struct command *c, unsigned want)
 	return !lacks(c, s->box->rights, want);
 }
 
-uint32_t
-rights_find(struct imap_session *s, struct command *c, struct str name, unsigned want, enum refused where)
+bool
+rights_find(struct imap_session *s, struct command *c, struct str name, unsigned want, enum refused where, struct place *p)
 {
-	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
-	uint32_t mailbox;
+	struct store_view *v = place_look(s, c, name, p);
+	bool ok = false;
 
-	if (v == NULL) {
-		done_unreadable(s, c, &e);
-		return 0;
-	}
-	mailbox = name.n > 0 ? store_find(v, name) : 0;
-	if (mailbox == 0)
+	if (v == NULL)
+		return false;
+	if (p->mailbox == 0)
 		done_no(c, where == REFUSED_TARGET ? "TRYCREATE" : "NONEXISTENT", "no such mailbox");
-	else if (!rights_have(s, c, v, mailbox, want))
-		mailbox = 0;
+	else
+		ok = rights_have(s, c, v, p->mailbox, want);
 	store_view_close(v);
-	return mailbox;
+	return ok;
 }
 
 /* The nearest mailbox above the name; 0: there is none. */
@@ -74,36 +70,38 @@ nearest_above(struct store_view *v, struct str name)
 }
 
 static bool
-may_create(const struct imap_session *s, struct command *c, struct store_view *v, struct str name)
+may_create(const struct imap_session *s, struct command *c, struct store_view *v, const struct place *p)
 {
-	uint32_t above = nearest_above(v, name);
+	uint32_t above = nearest_above(v, p->name);
 
 	return above == 0 || rights_have(s, c, v, above, STORE_RIGHT_CREATE);
 }
 
 bool
-rights_rename(struct imap_session *s, struct command *c, struct str from, struct str to)
+rights_rename(struct imap_session *s, struct command *c, struct str from, struct str to, struct place *p, struct place *new)
 {
-	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
-	uint32_t mailbox;
+	struct store_view *v = place_look(s, c, from, p);
 	bool ok;
 
-	if (v == NULL) {
-		done_unreadable(s, c, &e);
+	if (v == NULL)
 		return false;
-	}
-	mailbox = from.n > 0 ? store_find(v, from) : 0;
-	ok = mailbox == 0 || rights_have(s, c, v, mailbox, STORE_RIGHT_DELETE_BOX);
-	ok = ok && may_create(s, c, v, to);
+	ok = p->mailbox == 0 || rights_have(s, c, v, p->mailbox, STORE_RIGHT_DELETE_BOX);
+	ok = ok && place_of(s, c, to, new) && may_create(s, c, v, new);
 	store_view_close(v);
 	return ok;
 }
 
 bool
-rights_create(struct imap_session *s, struct command *c, struct str name)
+rights_create(struct imap_session *s, struct command *c, struct str name, struct place *p)
 {
-	return rights_rename(s, c, STR(""), name);
+	struct store_view *v = place_look(s, c, name, p);
+	bool ok;
+
+	if (v == NULL)
+		return false;
+	ok = may_create(s, c, v, p);
+	store_view_close(v);
+	return ok;
 }
 
 void
@@ -111,7 +109,7 @@ rights_refresh(struct imap_session *s)
 {
 	struct selected *box = s->box;
 	struct err e;
-	struct store_view *v = box != NULL ? store_view_open(s->setup.user, &e) : NULL;
+	struct store_view *v = box != NULL ? session_look(s, box->user, &e) : NULL;
 	unsigned rights;
 
 	if (v == NULL)
@@ -152,11 +150,11 @@ rights_write(struct imap_session *s, struct str mailbox, unsigned rights)
 }
 
 bool
-rights_tell_uids(struct imap_session *s, uint32_t mailbox)
+rights_tell_uids(const struct imap_session *s, const struct place *p)
 {
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
-	bool ok = v != NULL && rights_of(s, v, mailbox) & STORE_RIGHT_READ;
+	struct store_view *v = session_look(s, p->user, &e);
+	bool ok = v != NULL && rights_of(s, v, p->mailbox) & STORE_RIGHT_READ;
 
 	if (v != NULL)
 		store_view_close(v);

@@ -4,7 +4,7 @@
 
 #include <postern/store/rights.h>
 
-#include "sess.h"
+#include "place.h"
 
 enum {
 	/* RFC 4314 5.2: without any of them a mailbox is READ-ONLY. */
@@ -18,21 +18,21 @@ enum {
 
 /* What the user may do with the mailbox. */
 unsigned rights_of(const struct imap_session *s, struct store_view *v, uint32_t mailbox);
-/* The number of the mailbox of that name if all these rights are there; else 0 with the reply set. */
-uint32_t rights_find(struct imap_session *s, struct command *c, struct str name, unsigned want, enum refused where);
+/* The mailbox of that name, if all these rights are there. False: the reply is set. */
+bool rights_find(struct imap_session *s, struct command *c, struct str name, unsigned want, enum refused where, struct place *p);
 /* The same for a mailbox that is known. False: the reply is set. */
 bool rights_have(const struct imap_session *s, struct command *c, struct store_view *v, uint32_t mailbox, unsigned want);
 /* "l" and one of those that annotations need (RFC 5464 3.3). */
 bool rights_annotate(const struct imap_session *s, struct command *c, struct store_view *v, uint32_t mailbox);
 /* The same for what the selected mailbox was found to allow last. */
 bool rights_selected(const struct imap_session *s, struct command *c, unsigned want);
-/* May a mailbox of that name be made: "k" on the nearest one above it (RFC 4314 4)? False: the reply is set. */
-bool rights_create(struct imap_session *s, struct command *c, struct str name);
+/* May a mailbox of that name be made: "k" on the nearest one above it (RFC 4314 4)? Where that is. False: the reply is set. */
+bool rights_create(struct imap_session *s, struct command *c, struct str name, struct place *p);
 /* May the one become the other: "x" on the mailbox (a level that is none has no rights), "k" above its new name? */
-bool rights_rename(struct imap_session *s, struct command *c, struct str from, struct str to);
+bool rights_rename(struct imap_session *s, struct command *c, struct str from, struct str to, struct place *p, struct place *new);
 /* rights: an astring; "" when there are none. */
 /* UIDs are told only of a mailbox that may be read (RFC 9051 6.3.12, 6.4.7). */
-bool rights_tell_uids(struct imap_session *s, uint32_t mailbox);
+bool rights_tell_uids(const struct imap_session *s, const struct place *p);
 void rights_out(struct buf *out, unsigned rights);
 /* MYRIGHTS (RFC 4314 3.8). */
 void rights_write(struct imap_session *s, struct str mailbox, unsigned rights);

@@ -85,7 +85,7 @@ one(struct search *q, struct walk *w)
 		q->each(q, q->wants_keys ? &k : NULL);
 		return true;
 	}
-	letter_begin(&q->letter, q->box->mailbox, &q->m);
+	letter_begin(&q->letter, q->box->user, q->box->mailbox, &q->m);
 	if (letter_open(&q->letter, q->s, w->view))
 		return false;
 	q->failed = true;
@@ -128,7 +128,7 @@ each_step(struct imap_session *s, struct command *c)
 		c->step = q->after_each;
 		return STEP_MORE;
 	}
-	v = store_view_open(s->setup.user, &e);
+	v = session_look(s, q->box->user, &e);
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
 	walk(q, c, v);

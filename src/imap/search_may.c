@@ -34,7 +34,7 @@ void
 search_may_begin(struct search *q, struct arena *a)
 {
 	struct search_may *may = &q->may;
-	unsigned n = store_grams_on(q->s->setup.user) ? count(q->keys) : 0;
+	unsigned n = store_grams_on(q->box->user) ? count(q->keys) : 0;
 
 	may->block = UINT32_MAX;
 	if (n == 0)
@@ -66,5 +66,5 @@ void
 search_may_end(struct search *q)
 {
 	if (q->may.n > 0 && q->deepest > LEVEL_ENVELOPE)
-		store_grams_follow(q->s->setup.user, q->box->mailbox);
+		store_grams_follow(q->box->user, q->box->mailbox);
 }

@@ -9,8 +9,8 @@ void select_close(struct imap_session *s);
 /* The selected mailbox was deleted. By this command: it is closed, and true; by somebody else: BYE, and false. */
 bool select_drop_deleted(struct imap_session *s, const struct command *c);
 
-/* A mailbox that is looked at without being selected: of this number, with nothing in its view; and its end. NULL is nothing. */
-struct selected *selected_new(uint32_t mailbox);
+/* A mailbox that is opened: of this owner and number, with nothing in its view; and its end. NULL is nothing. */
+struct selected *selected_new(struct store_user *user, uint32_t mailbox);
 void selected_free(struct selected *box);
 
 /* select_fill.c */

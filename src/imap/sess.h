@@ -93,6 +93,7 @@ struct command {
 
 /* The selected mailbox. */
 struct selected {
+	struct store_user *user; /* its owner, counted */
 	uint32_t mailbox;
 	uint32_t uidvalidity;
 	unsigned rights;       /* what the user may do with it (rights.h) */
@@ -181,6 +182,9 @@ void command_go_on(struct imap_session *s, enum step (*next)(struct imap_session
 void command_finish(struct imap_session *s);
 /* In callbacks: the command that waits, its request taken off. */
 struct command *command_answered(struct imap_session *s);
+
+/* A view of a user's index as the session's user sees it (place.c). */
+struct store_view *session_look(const struct imap_session *s, struct store_user *user, struct err *e);
 
 /* True when so much waits for the client that work stops. */
 bool session_is_full(const struct imap_session *s);

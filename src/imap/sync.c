@@ -75,7 +75,7 @@ sync_take_new(struct imap_session *s, struct store_view *v)
 
 	if (!store_mailbox(v, box->mailbox, &header))
 		return;
-	floor = recent_floor(store_user_address(s->setup.user), box->mailbox, header.uidnext);
+	floor = recent_floor(store_user_address(box->user), box->mailbox, header.uidnext);
 	if (view_next_uid(&box->view) == 0)
 		return;
 	store_scan_open(&scan, v, box->mailbox, view_next_uid(&box->view));
@@ -86,7 +86,7 @@ sync_take_new(struct imap_session *s, struct store_view *v)
 	}
 	store_scan_close(&scan);
 	if (!box->readonly)
-		recent_told(store_user_address(s->setup.user), box->mailbox, header.uidnext);
+		recent_told(store_user_address(box->user), box->mailbox, header.uidnext);
 }
 
 /* RFC 7162 3.2.10.2: VANISHED names only what the client has been told of. */
@@ -207,7 +207,7 @@ begin_step(struct imap_session *s, struct command *c)
 {
 	struct sync *y = NEW(struct sync);
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, s->box->user, &e);
 	bool ok = v != NULL && begin(s, c, v, y);
 
 	s->box->dirty = false;
@@ -243,7 +243,7 @@ leave_step(struct imap_session *s, const struct command *c)
 
 	if (contexts_step(s) == STEP_MORE)
 		return STEP_MORE;
-	v = store_view_open(s->setup.user, &e);
+	v = session_look(s, s->box->user, &e);
 	if (v == NULL)
 		return end(s);
 	take(s, c, v, s->sync);
@@ -290,7 +290,7 @@ tell_changed(struct imap_session *s, struct sync *y)
 {
 	struct str keywords[STORE_KEYWORDS_MAX];
 	struct err e;
-	struct store_view *v = store_view_open(s->setup.user, &e);
+	struct store_view *v = session_look(s, s->box->user, &e);
 	uint32_t uid = v != NULL ? uidset_next(&y->changed, y->next) : 0;
 
 	if (v != NULL && store_keywords(v, s->box->mailbox, keywords) > s->box->keywords)

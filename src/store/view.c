@@ -77,6 +77,12 @@ store_view_close(struct store_view *v)
 	free(v);
 }
 
+struct str
+store_view_owner(const struct store_view *v)
+{
+	return str_of(v->u->address);
+}
+
 bool
 store_view_failed(const struct store_view *v)
 {

@@ -49,6 +49,8 @@ enum store_flag {
 /* NULL with *e when the user's index is damaged or cannot be opened. */
 struct store_view *store_view_open(struct store_user *u, struct err *e);
 void store_view_close(struct store_view *v);
+/* Whose index it is. */
+struct str store_view_owner(const struct store_view *v);
 /* True when a row was out of bounds: what was read is worthless and the user is out of order until a rebuild. */
 bool store_view_failed(const struct store_view *v);
 
