@@ -107,6 +107,8 @@ imap_on_unauthenticated(void *ctx, struct ipc_chan *from, const struct unauthent
 			continue;
 		c->taking = ask_take_back(from, &(struct take_back_ask){ .sid = said->sid }, on_taken, c);
 		pump_take_back(c->pump);
+		/* a store that holds on to the stream holds nobody for ever */
+		conn_wait(s->conn, CONN_WAIT_TOTAL, s->conf->limits.login_ms);
 		return;
 	}
 }

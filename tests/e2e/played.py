@@ -71,7 +71,8 @@ class Neighbours:
 
     def __init__(self, key):
         self.key = key
-        self.streams = []
+        self.streams = []      # of the sessions that were opened, the last is also in opened
+        self.opened = None     # its sid and stream
         self.done = set()      # who was delivered to, by what we say
         self.prepared = {}     # the id of a delivery, and for whom
 
@@ -101,7 +102,11 @@ class Neighbours:
     def open_mail(self, q):
         self.streams.append(socket.socket(fileno=os.dup(q["stream"])))
         self.streams[-1].sendall(q["tag"] + b" OK you are in\r\n")
+        self.opened = q["sid"], self.streams[-1]
         return {}
+
+    def take_back(self, _):
+        return {"ok": 1}
 
     def deliver(self, q):
         n = len(q["users"])

@@ -4,6 +4,7 @@ come again, never that all is well.
 """
 import base64
 import itertools
+import socket
 
 import pytest
 
@@ -84,6 +85,26 @@ def open_mailbox_slowly(cast):
     return line.hear()
 
 
+def unauthenticate(cast):
+    """Logs in; the store says that the session is over, and waits for the end of what comes through the stream."""
+    line = Line(cast, "imaps")
+    line.hear()
+    line.imap(b"l", b"LOGIN alice@example.test alice-secret")
+    sid, stream = cast.honest.opened
+    stream.setblocking(True)
+    cast.tell(STORES[attack.owner_of("alice@example.test", len(STORES))], "unauthenticated", sid=sid)
+    while stream.recv(4096):
+        pass
+    return line, stream
+
+
+def leave_mailbox(cast):
+    line, stream = unauthenticate(cast)
+    stream.shutdown(socket.SHUT_RDWR)
+    line.say(b"a NOOP\r\n")
+    return line.hear()
+
+
 class Submission:
     """Mail as smtp hands it to queue, written by the smtp role itself; a client like the others. Every destination is another, so
     that nothing known of the last one counts."""
@@ -156,6 +177,7 @@ QUESTIONS = [
     ("imap", "sasl_step", open_mailbox_slowly, IMAP_CAST, None),
     ("imap", "open_mail", open_mailbox, IMAP_CAST, None),
     ("imap", "sign", open_mailbox, IMAP_CAST, None),
+    ("imap", "take_back", leave_mailbox, IMAP_CAST, None),
     ("queue", "deliver", Submission(b"bob#@example.test"), QUEUE_CAST, None),
     ("queue", "settle", in_both_stores, QUEUE_CAST, None),
     ("queue", "lookup", Submission(b"y@remote#.test"), QUEUE_CAST, None),
@@ -168,10 +190,9 @@ QUESTIONS = [
 
 
 def test_every_question_of_the_table_is_here():
-    """But those of the parent and of the command line; relay signs by the same code, only for those who ask for it; a session that
-    leaves may be held or ended by its store as any other."""
+    """But those of the parent and of the command line; relay signs by the same code, only for those who ask for it."""
     asked = {(sender, row.name) for row in played.ROWS.values() if row.is_call for sender in row.senders} - {
-        ("parent", "counters"), ("cli", "admin"), ("relay", "sign"), ("imap", "take_back")}
+        ("parent", "counters"), ("cli", "admin"), ("relay", "sign")}
     assert asked == {(role, name) for role, name, *_ in QUESTIONS}
 
 
@@ -304,3 +325,14 @@ def test_answers_that_lie(scene):
         assert is_well_formed(told), f"{name}: the client was told {told}"
     cast.lives()
     assert cast.settle(before + LEFT_MAX) <= before + LEFT_MAX, cast.role.list_descriptors()
+
+
+def test_a_stream_that_never_ends(site):
+    """After UNAUTHENTICATE, as long as a login may take."""
+    cast = Cast(site, "imap", *IMAP_CAST, "store { processes = 2 }\nlimits { login = 8s }\n")
+    try:
+        told = cast.play_out(Client(lambda: unauthenticate(cast)[0].imap(b"a", b"NOOP")))
+        assert isinstance(told, EOFError), told
+        cast.lives()
+    finally:
+        cast.close()
