@@ -218,6 +218,9 @@ const struct conf_key conf_keys[] = {
 	    AT(limits.disk_reserve),
 	    .help = "Disk space that stays free: below it mail is told to come later, while users can "
 		    "still delete." },
+	{ "limits", "hung", &type_time, "2m", 0, HOUR, .roles = CONF_PARENT, AT(limits.hung_ms),
+	    .help = "A process of the server that does nothing for so long, not even answer the server's own question, is killed and "
+		    "started again; one that computes without answering has ten times as long. 0s: never." },
 
 	{ "store", "processes", &type_number, "0", 0, 32, .roles = CONF_PARENT | CONF_AUTH | CONF_IMAP | CONF_QUEUE,
 	    .restart = RESTART, AT(store.processes),

@@ -344,6 +344,8 @@ watch_signals(struct server *s)
 	loop_timer_start(&s->rotate, TLS_TICKET_ROTATE_MS);
 	loop_timer_init(&s->watch, s->loop, parent_watch, s);
 	loop_timer_start(&s->watch, WATCH_MS);
+	loop_timer_init(&s->look, s->loop, parent_look, s);
+	parent_look(s);
 	loop_timer_init(&s->drain_limit, s->loop, drain_by_force, s);
 }
 

@@ -11,6 +11,7 @@
 #include <postern/tls/ticket.h>
 
 #include <postern/role/control.h>
+#include "hung.h"
 #include "table.h"
 
 enum {
@@ -37,6 +38,7 @@ struct proc {
 	uint32_t generation;
 	struct mono started;
 	struct mono joined; /* when it last got a channel for one that ended */
+	struct hung hung;
 	int64_t backoff_ms;
 	struct loop_timer restart;
 	int control_fd; /* its control socket, kept across restarts; -1 */
@@ -66,6 +68,7 @@ struct server {
 	struct tls_ticket_ring tickets[SERVICE_COUNT];
 	struct loop_timer rotate;
 	struct loop_timer watch;
+	struct loop_timer look; /* at who does not answer */
 	uint64_t key_files; /* fingerprint of the certificate files' times and sizes */
 	struct mono started;
 	bool announced; /* all roles were ready */
@@ -111,6 +114,8 @@ void parent_drain(struct server *s);
 /* reload.c: false with what is wrong in e; the old configuration stays. */
 bool parent_reload(struct server *s, struct err *e);
 void parent_watch(void *server);
+/* hung.c: at each process, and again after a while. */
+void parent_look(void *server);
 /* status.c: status, reload, stop. */
 extern const struct control_verb parent_verbs[];
 

@@ -102,6 +102,14 @@ ingest_apply(struct txn *t, struct arrival *arrivals)
 	trim_done(t);
 }
 
+/* What stays in new/ is found by comparing: nothing else would move it while the user is loaded. */
+static void
+leave_to_look(struct work *w, uint32_t mailbox, const char *what, const char *name)
+{
+	log_say(LEVEL_WARN, "store", "%s: %s%s: %s", w->u->dir, what, name, strerror(errno));
+	seen_forget(&w->u->seen, mailbox);
+}
+
 static void
 move_one(struct work *w, struct snap *s, struct mdir *d, const struct arrival *a)
 {
@@ -116,10 +124,9 @@ move_one(struct work *w, struct snap *s, struct mdir *d, const struct arrival *a
 		return;
 	if (path_rename_new(d->fresh, a->name, d->cur, name))
 		return;
-	if (errno == ENOENT)
-		d->alone = false; /* somebody was faster: the next look finds it by its base name */
-	else
-		log_say(LEVEL_WARN, "store", "%s: rename new/%s: %s", w->u->dir, a->name, strerror(errno));
+	d->alone = false; /* somebody was faster: the next look finds it by its base name */
+	if (errno != ENOENT)
+		leave_to_look(w, d->mailbox, "rename new/", a->name);
 }
 
 void
@@ -136,8 +143,12 @@ ingest_after(struct work *w, struct arrival *arrivals)
 			if (d.cur != -1)
 				mdir_leave(w, &d);
 			d = (struct mdir){ .cur = -1, .fresh = -1, .tmp = -1 };
-			if (!mbox_read(&s, a->mailbox, &m) || !mdir_enter(w, &m, &d))
+			if (!mbox_read(&s, a->mailbox, &m))
 				continue;
+			if (!mdir_enter(w, &m, &d)) {
+				leave_to_look(w, a->mailbox, "open ", m.dir);
+				continue;
+			}
 		}
 		move_one(w, &s, &d, a);
 	}

@@ -1,17 +1,13 @@
 """matrix.py - one call of one process goes wrong: strace kills the process at its n-th call of a kind, or lets the call fail.
 
-What clients were told is kept as in load.py. An injection that never came to pass means that the work went by untouched: the row of the
-matrix is done.
+An injection that never came to pass means that the work went by untouched: the row of the matrix is done.
 """
-import contextlib
-import imaplib
+import json
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
-
-from load import BROKEN, Load
-from wire import Wire
 
 # the kinds of calls (a missing one is not in a role's list of calls) and what may go wrong with them
 KINDS = {
@@ -31,16 +27,18 @@ KINDS = {
     "wait": ("futex",),
     "map": ("mmap", "munmap", "mprotect"),
     "memfd": ("memfd_create",),
+    "fork": ("clone", "fork", "vfork"),
+    "bury": ("wait4",),
 }
 ERRORS = {
-    "open": ["EIO", "ENOSPC", "EMFILE", "EROFS"], "write": ["EIO", "ENOSPC", "EINTR"], "read": ["EIO", "EINTR"], "sync": ["EIO", "ENOSPC"],
+    "open": ["EIO", "ENOSPC", "EDQUOT", "EMFILE", "EROFS"], "write": ["EIO", "ENOSPC", "EDQUOT", "EINTR"], "read": ["EIO", "EINTR"], "sync": ["EIO", "ENOSPC"],
     "rename": ["EIO", "ENOSPC", "EROFS"], "link": ["EIO", "ENOSPC", "EROFS"], "unlink": ["EIO", "EROFS"], "mkdir": ["EIO", "ENOSPC"],
     "truncate": ["EIO", "ENOSPC"], "send": ["EINTR", "ENOMEM"], "receive": ["EINTR", "ENOMEM"], "accept": ["EMFILE", "EINTR", "ENOMEM"],
     "socket": ["EMFILE", "ENOMEM"], "wait": ["EINTR"], "map": ["ENOMEM"], "memfd": ["EMFILE", "ENOMEM"],
+    "fork": ["EAGAIN", "ENOMEM"], "bury": ["EINTR"],
 }
 KILL = "KILL"
 ATTACH_SECONDS = 10
-SECONDS = 6  # for which a client waits: what is lost is often a message to nobody
 
 
 def following(effect, n):
@@ -49,71 +47,22 @@ def following(effect, n):
     return n + 1 if n < dense else int(n * step)
 
 
-class Script(Load):
-    """A fixed little piece of work, so that the n-th call is about the same each time. What fails is nobody's; what is promised counts."""
-
-    def __init__(self, site, users):
-        super().__init__(site, users, workers=())
-
-    def run(self):
-        self.site.postern("queue", "retry", "--all", check=False)  # so that relay has something to do
-        for user in self.users[:2]:
-            for part in (self.deliver_one, self.submit_one, self.use_mailbox):
-                with contextlib.suppress(*BROKEN):
-                    part(user)
-
-    def deliver_one(self, user):
-        with Wire(self.site, "smtp", timeout=SECONDS) as wire:
-            wire.hello()
-            for _ in range(2):
-                token, sent = self.make()
-                wire.send(f"MAIL FROM:<s@remote.test>\r\nRCPT TO:<{user}@example.test>\r\nDATA\r\n")
-                if [wire.reply()[0] for _ in range(3)] == [250, 250, 354] and wire.code(sent + b".\r\n") == 250:
-                    self.promised[user][token] = sent
-
-    def submit_one(self, user):
-        with Wire(self.site, "submissions", timeout=SECONDS) as wire:
-            wire.submission(user)
-            token, sent = self.make()
-            sent = sent.replace(b"alice@", user.encode() + b"@")
-            wire.send(f"MAIL FROM:<{user}@example.test>\r\nRCPT TO:<{token}@remote.test>\r\nRCPT TO:<{user}@example.test>\r\nDATA\r\n")
-            if [wire.reply()[0] for _ in range(4)] == [250, 250, 250, 354] and wire.code(sent + b".\r\n") == 250:
-                self.promised[user][token] = sent
-                self.owed.add(f"{token}@remote.test")
-
-    def use_mailbox(self, user):
-        client = self.site.imap()
-        with contextlib.closing(client.sock):
-            client.sock.settimeout(SECONDS)
-            client.login(self.site.address(user), self.site.password(user))
-            token, sent = self.make()
-            if client.append("INBOX", r"(\Seen)", None, sent)[0] == "OK":
-                self.promised[user][token] = sent
-            client.select("INBOX")
-            client.store("1", "+FLAGS", r"(\Flagged $Work)")
-            self.come_and_go(client)
-
-    def come_and_go(self, client):
-        """Copies of the first message, in a folder of their own: made, moved on, expunged."""
-        with contextlib.suppress(imaplib.IMAP4.error):
-            client.create("Away")
-            client.copy("1", "Away")
-            client.select("Away")
-            client.store("1:*", "+FLAGS", r"(\Deleted)")
-            client.expunge()
-
-
 class Injection:
     """strace on all processes of a role, for the time of a with block."""
 
     def __init__(self, site, role, kind, effect, n):
         what = f"signal={effect}" if effect == KILL else f"error={effect}"
         calls = ",".join(KINDS[kind])
-        self.pids = site.pids(role)
+        self.pids = [site.process.pid] if role == "parent" else site.pids(role)
         self.log = site.dir / "strace.log"
-        self.command = ["strace", "-f", "-qq", "-o", str(self.log), "-e", f"trace={calls}", "-e", f"inject={calls}:{what}:when={n}",
+        threads = [] if role == "parent" else ["-f"]  # the parent has none, and the processes it starts are others
+        self.command = ["strace", *threads, "-qq", "-o", str(self.log), "-e", f"trace={calls}", "-e", f"inject={calls}:{what}:when={n}",
                         *(word for pid in self.pids for word in ("-p", str(pid)))]
         self.effect = effect
+        self.name = f"{role}: {effect} at {kind} {n}"
+
+    def __str__(self):
+        return self.name
 
     def __enter__(self):
         self.log.unlink(missing_ok=True)
@@ -142,3 +91,36 @@ def is_traced(pid):
     except OSError:
         return True
     return all(re.search(r"TracerPid:\t[1-9]", state) for state in states)
+
+
+class Table:
+    """What the rows came to, in a file: role → kind → effect → {places, last, violations}. Each row is kept when it ends."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    def read(self):
+        return json.loads(self.path.read_text()) if self.path.exists() else {}
+
+    def keep(self, role, kind, effect, **result):
+        table = self.read()
+        table.setdefault(role, {}).setdefault(kind, {})[effect] = result
+        new = self.path.with_suffix(".new")
+        new.write_text(json.dumps(table, indent=1))
+        new.replace(self.path)
+
+    def lines(self):
+        """As docs/durability.md shows it: how many places of each kind."""
+        table = self.read()
+        kinds = [kind for kind in KINDS if any(kind in rows for rows in table.values())]
+        yield "| role | " + " | ".join(kinds) + " | places | violated |"
+        yield "|---" * (len(kinds) + 3) + "|"
+        for role, rows in table.items():
+            cells = {kind: list(effects.values()) for kind, effects in rows.items()}
+            sums = [sum(cell["places"] for cell in cells.get(kind, ())) if kind in cells else "–" for kind in kinds]
+            violated = sum(len(cell["violations"]) for all_of in cells.values() for cell in all_of)
+            yield f"| {role} | " + " | ".join(map(str, sums)) + f" | {sum(n for n in sums if n != '–')} | {violated} |"
+
+
+if __name__ == "__main__":
+    print("\n".join(Table(sys.argv[1]).lines()))

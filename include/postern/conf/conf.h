@@ -152,6 +152,7 @@ struct conf_limits {
 	int64_t imap_ms;                /* silence of a logged-in IMAP client; RFC 9051 5.4 */
 	uint64_t quota;                 /* bytes of an account without a quota of its own; 0: none */
 	uint64_t disk_reserve;          /* bytes that stay free: mail is answered 452 below */
+	int64_t hung_ms;                /* a process that does nothing for so long is killed; 0: never */
 };
 
 struct conf_store {
