@@ -14,7 +14,7 @@ from wire import Wire
 
 SECONDS = 6  # for which a client waits: what is lost is often a message to nobody
 LOOK_SECONDS = 3  # for which somebody may look up a policy
-FILES_SECONDS = 1  # for which files may follow
+FILES_SECONDS = 3  # for which files may follow
 
 
 class Script(Load):
@@ -94,6 +94,9 @@ class StoreScript(Script):
             client.rename("Box", "Case")
             client.delete("Case/One")
             client.delete("Case")
+
+    def run(self):
+        super().run()
         end = time.monotonic() + FILES_SECONDS
         while self.files_wait() and time.monotonic() < end:
             time.sleep(0.05)
