@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <postern/core/log.h>
 #include <postern/core/mem.h>
 
 enum { READERS_MAX = 32 };
@@ -22,6 +23,8 @@ directory_trouble(struct err *e, const char *doing, int rc)
 {
 	if (rc == MDB_MAP_FULL)
 		return err_temp(e, SAY_DISK, "directory: %s: the directory has reached its largest size", doing);
+	if (rc == MDB_PANIC) /* a commit could not write its root page: nothing is read or written until all begins anew */
+		log_fatal("directory: %s: %s", doing, mdb_strerror(rc));
 	return err_temp(e, SAY_LATER, "directory: %s: %s", doing, mdb_strerror(rc));
 }
 

@@ -136,6 +136,8 @@ ledger_read(struct ledger *l)
 
 	if (rc == 0)
 		return t;
+	if (rc == MDB_PANIC) /* a commit could not write its root page: nothing is read or written until all begins anew */
+		log_fatal("queue.mdb: read: %s", mdb_strerror(rc));
 	log_say(LEVEL_ERROR, "error", "queue.mdb: read: %s", mdb_strerror(rc));
 	return NULL;
 }
