@@ -196,18 +196,26 @@ has_time(struct imap_session *s, struct mono until)
 	return false;
 }
 
+/* A command that has ended may have left its place in memory to one of the session's own. */
+static bool
+is_under_way(const struct imap_session *s, uint64_t number)
+{
+	return s->command != NULL && s->command->number == number;
+}
+
 /* One step of the command under way. False: nothing more can be done now. */
 static bool
 run_step(struct imap_session *s)
 {
 	struct command *c = s->command;
+	uint64_t number = c->number;
 	enum step step;
 
 	progress_tell(s, c);
 	step = c->step(s, c);
 
 	session_flush(s);
-	if (s->closed || s->command != c)
+	if (s->closed || !is_under_way(s, number))
 		return !s->closed;
 	if (step == STEP_WAIT) {
 		c->step = step_waiting;
@@ -324,6 +332,7 @@ command_new(struct imap_session *s)
 {
 	struct command *c = NEW(struct command);
 
+	c->number = ++s->numbered;
 	arena_init(&c->arena);
 	c->names = session_names(s);
 	c->uidonly = s->uidonly;

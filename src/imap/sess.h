@@ -69,6 +69,7 @@ struct progress {
 };
 
 struct command {
+	uint64_t number;               /* of this session: the next one may lie where this one lay */
 	char tag[LEX_TAG_MAX];
 	size_t tag_size;
 	const struct verb *verb;
@@ -156,7 +157,8 @@ struct imap_session {
 	bool leaving;            /* UNAUTHENTICATE: the connection is given back behind the tagged answer */
 	struct metadata_news *metadata; /* NULL: not enabled (RFC 5464 4.1) */
 	unsigned bad;            /* bad commands in a row */
-	uint64_t commands;
+	uint64_t commands;       /* of the client, … */
+	uint64_t numbered;       /* … and with the session's own (notify.h) */
 	uint64_t bytes_in;
 	uint64_t bytes_out;
 };
