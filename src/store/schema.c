@@ -4,7 +4,6 @@
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <postern/core/log.h>
 
@@ -48,22 +47,6 @@ fail(struct index *ix, struct err *e, int rc, const char *what)
 	if (index_is_damage(rc) && rc != ENOENT && rc != EACCES)
 		return err_perm(e, SAY_LATER, "index: %s: %s", what, mdb_strerror(rc));
 	return err_temp(e, SAY_LATER, "index: %s: %s", what, mdb_strerror(rc));
-}
-
-/* A file that ends before its last page would kill the process at the first touch of what is missing. */
-static bool
-is_whole(MDB_env *env)
-{
-	MDB_envinfo info;
-	MDB_stat st;
-	struct stat file;
-	int fd;
-
-	if (mdb_env_get_fd(env, &fd) != 0 || fstat(fd, &file) == -1)
-		return false;
-	if (mdb_env_info(env, &info) != 0 || mdb_env_stat(env, &st) != 0)
-		return false;
-	return (uint64_t)file.st_size >= ((uint64_t)info.me_last_pgno + 1) * st.ms_psize || info.me_last_pgno <= 1;
 }
 
 static unsigned
@@ -111,7 +94,7 @@ index_env_open(MDB_env **env, const char *path, uint64_t map_size, unsigned tabl
 		rc = mdb_env_set_mapsize(*env, map_size);
 	if (rc == 0)
 		rc = mdb_env_open(*env, path, MDB_NOSUBDIR | MDB_NOTLS | flags, 0600);
-	if (rc == 0 && !is_whole(*env))
+	if (rc == 0 && !index_is_whole(*env))
 		rc = MDB_CORRUPTED;
 	if (rc == 0)
 		rc = mdb_reader_check(*env, &dead);
@@ -130,7 +113,7 @@ index_open(struct index *ix, const char *path, uint64_t map_size, bool make, str
 	*ix = (struct index){ 0 };
 	rc = index_env_open(&ix->env, path, map_size, TABLES, 0);
 	if (rc != 0)
-		return fail(ix, e, rc, rc == MDB_CORRUPTED ? "the file is shorter than its last page" : "open");
+		return fail(ix, e, rc, rc == MDB_CORRUPTED ? "pages that are used are missing at the end of the file" : "open");
 	rc = open_tables(ix, make ? OPEN_MAKE : OPEN_READ);
 	if (rc == MDB_INVALID && !make)
 		rc = open_tables(ix, OPEN_ADD);
@@ -143,31 +126,6 @@ index_close(struct index *ix)
 	if (ix->env != NULL)
 		mdb_env_close(ix->env);
 	ix->env = NULL;
-}
-
-void
-index_pages(struct snap *s, uint64_t *size, uint64_t *unused)
-{
-	MDB_envinfo info;
-	MDB_stat st;
-	MDB_cursor *c;
-	MDB_val key, value;
-	uint64_t pages = 0;
-
-	*size = *unused = 0;
-	if (mdb_env_info(s->ix->env, &info) != 0 || mdb_env_stat(s->ix->env, &st) != 0)
-		return;
-	*size = ((uint64_t)info.me_last_pgno + 1) * st.ms_psize;
-	if (mdb_cursor_open(s->mdb, 0, &c) != 0) /* table 0 is LMDB's own: lists of page numbers, their count first */
-		return;
-	while (mdb_cursor_get(c, &key, &value, MDB_NEXT) == 0 && value.mv_size >= sizeof(size_t)) {
-		size_t n;
-
-		memcpy(&n, value.mv_data, sizeof n);
-		pages += n;
-	}
-	mdb_cursor_close(c);
-	*unused = pages * st.ms_psize;
 }
 
 static void

@@ -122,7 +122,9 @@ struct index {
 	MDB_dbi table[TABLES];
 };
 
-/* Opens a file of LMDB tables; MDB_CORRUPTED when it is shorter than it says. NULL in *env on failure. */
+/* Are all pages of the file there that are used? A page that is not would kill the process at the first touch. */
+bool index_is_whole(MDB_env *env);
+/* Opens a file of LMDB tables; MDB_CORRUPTED when it is not whole. NULL in *env on failure. */
 int index_env_open(MDB_env **env, const char *path, uint64_t map_size, unsigned tables, unsigned flags);
 /* Opens (with make: creates) the index in the file. False with *e; the class is permanent when the index is damaged. */
 bool index_open(struct index *ix, const char *path, uint64_t map_size, bool make, struct err *e);
