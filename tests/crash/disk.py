@@ -78,19 +78,17 @@ class Mounted:
 
 
 class LoggedDisk:
-    """The file system under test. position() is how much of the log there is now."""
+    """The file system under test: a new one, or that of an image. position() is how much of the log there is now."""
 
-    def __init__(self, filesystem, logger, work, where):
-        self.filesystem, self.logger, self.work, self.where = filesystem, logger, Path(work), where
+    def __init__(self, filesystem, logger, work, where, image=None):
+        self.filesystem, self.logger, self.work, self.where, self.image = filesystem, logger, Path(work), where, image
         self.base, self.back, self.log = (self.work / name for name in ("base.img", "back.img", "writes.log"))
         self.fuse = self.work / "fuse"
         self.mounted = self.process = None
 
     def __enter__(self):
         self.fuse.mkdir()
-        with open(self.back, "wb") as f:
-            f.truncate(SIZE)
-        run(*MKFS[self.filesystem], str(self.back))
+        self.make()
         run("cp", "--sparse=always", str(self.back), str(self.base))
         self.process = subprocess.Popen([self.logger, self.back, self.log, self.fuse, "-f", "-s"])
         try:
@@ -102,6 +100,14 @@ class LoggedDisk:
             self.__exit__()
             raise
         return self
+
+    def make(self):
+        if self.image is not None:
+            run("cp", "--sparse=always", str(self.image), str(self.back))
+            return
+        with open(self.back, "wb") as f:
+            f.truncate(SIZE)
+        run(*MKFS[self.filesystem], str(self.back))
 
     def wait_for_disk(self):
         for _ in range(250):

@@ -4,6 +4,7 @@ Places in the disk's log are the clock. Each subject (a message of a user, a mai
 changes, one at a time: begun at a place, acknowledged at a later one (or never). After a cut, the last change acknowledged
 before it is there; of a change that was under way, the old or the new state, nothing between.
 """
+import functools
 import hashlib
 import threading
 
@@ -19,6 +20,10 @@ class History:
     def __init__(self, position):
         self.position = position
         self.subjects = {}
+        self.sizes = {}           # number → size of the message's body
+        self.received = {}        # address → place where a host elsewhere had the whole message and was about to say so
+        self.gone = {}            # address → place where the operator saw that nothing is owed to it any more
+        self.deleted = {}         # (user, UIDVALIDITY) → place where its DELETE began
         self.facts = []           # (place, user, UIDVALIDITY, {"uidnext": number} or {"uids": {uid: number}})
         self.lock = threading.Lock()
 
@@ -64,16 +69,19 @@ class History:
                 states.append(change.state)
         return states
 
+    def passwords(self, name, cut):
+        """Those that the account may have then."""
+        return [state[0] for state in reversed(self.allowed(("account", name), cut)) if state]
 
+
+LINE = 64
+
+
+@functools.lru_cache(maxsize=2000)
 def body(number, size):
     """The message with this number: its bytes follow from it."""
-    lines, seed = [], hashlib.sha256(str(number).encode()).digest()
-    have = 0
-    while have < size:
-        seed = hashlib.sha256(seed).digest()
-        lines.append(seed.hex().encode())
-        have += 66
-    return b"\r\n".join(lines) + b"\r\nend of %d\r\n" % number
+    text = hashlib.shake_256(b"%d" % number).hexdigest((size // (LINE + 2) + 1) * LINE // 2).encode()
+    return b"\r\n".join(text[at:at + LINE] for at in range(0, len(text), LINE)) + b"\r\nend of %d\r\n" % number
 
 
 def message(number, size, sender="sender@remote.test"):
