@@ -1,6 +1,8 @@
 /* capability.c - the capabilities that belong to the protocol itself rather than to a command, an item or an option. */
 #include "capability.h"
 
+#include <postern/store/grams.h>
+
 #include "limit.h"
 #include "rows.h"
 
@@ -21,6 +23,13 @@ static bool
 offers_without_limit(const struct imap_session *s)
 {
 	return s->setup.message_max == 0;
+}
+
+/* Looking into every message is no search for people who mistype. */
+static bool
+offers_fuzzy(const struct imap_session *s)
+{
+	return store_grams_on(s->setup.user);
 }
 
 /* Told with its number, by limit.h. */
@@ -62,6 +71,7 @@ static const struct capability_if {
 } conditional[] = {
 	{ { "COMPRESS=DEFLATE", "RFC 4978" }, offers_compress },
 	{ { "UNAUTHENTICATE", "RFC 8437" }, offers_unauthenticate },
+	{ { "SEARCH=FUZZY", "RFC 6203" }, offers_fuzzy },
 	{ { "APPENDLIMIT", "RFC 7889" }, offers_without_limit },
 	{ { "MESSAGELIMIT", "RFC 9738" }, offers_with_number },
 	{ { "SAVELIMIT", "RFC 9738" }, offers_with_number },

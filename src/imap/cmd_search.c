@@ -17,6 +17,7 @@ enum {
 	MATCHES_PER_STEP = 8000, /* keys asked, messages together */
 	KEYS_COST = 3,           /* the keys of a message cost as much as so many records … */
 	ENVELOPE_COST = 10,      /* … and an envelope */
+	WORD_COST = 8,           /* a word behind FUZZY costs as much as so many keys */
 };
 
 static enum step walk_step(struct imap_session *s, struct command *c);
@@ -42,6 +43,8 @@ found(struct search *q)
 	if (q->m.modseq > q->highest)
 		q->highest = q->m.modseq;
 	uidset_add(&q->found, q->next, q->next);
+	if (q->scored)
+		scores_add(&q->scores, q->m.uid, q->score > 0 ? q->score : FUZZY_BEST);
 }
 
 /* The message is decided: on to the next. */
@@ -223,6 +226,7 @@ match_envelope(struct search *q, struct store_view *v)
 static enum step
 walk(struct search *q, struct command *c, struct store_view *v)
 {
+	unsigned cost = q->nkeys + WORD_COST * q->nwords;
 	struct store_scan scan;
 	struct store_rows_walk rows;
 	enum step step = STEP_MORE;
@@ -237,11 +241,11 @@ walk(struct search *q, struct command *c, struct store_view *v)
 			t = search_match(q);
 		if (t == TRUTH_OPEN) {
 			t = match_keys(q, &rows);
-			n += KEYS_COST * q->nkeys;
+			n += KEYS_COST * cost;
 		}
 		if (t == TRUTH_OPEN) {
 			t = match_envelope(q, v);
-			n += ENVELOPE_COST * q->nkeys;
+			n += ENVELOPE_COST * cost;
 		}
 		if (t == TRUTH_OPEN)
 			step = deepen(q, c, v);
@@ -347,6 +351,7 @@ search_again(struct imap_session *s, struct command *c, const struct uidset *seq
 	resolve(q->keys, keywords, store_keywords(v, q->box->mailbox, keywords));
 	store_view_close(v);
 	uidset_clear(&q->found);
+	scores_fini(&q->scores);
 	q->only = seqs;
 	q->may.block = UINT32_MAX;
 	q->next = number_from(q, 1);
@@ -368,6 +373,7 @@ begin_anew(struct search *q)
 	q->highest = q->first_modseq = q->last_modseq = 0;
 	q->at = 0;
 	q->at_number = 0;
+	q->scores_told = false;
 }
 
 /* "$" is of the selected mailbox: in others it is as empty as theirs. */

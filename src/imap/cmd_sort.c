@@ -41,6 +41,8 @@ criterion(struct lex *l, struct sort *o)
 	o->by[o->nby++] = k;
 	o->search.wants_keys |= k.row->keys;
 	o->search.keys_only &= k.row->keys;
+	o->search.scored |= k.row->scored;
+	o->by_score |= k.row->scored;
 }
 
 void
@@ -207,7 +209,7 @@ recall_step(struct imap_session *s, struct command *c)
 	struct store_view *v;
 
 	c->step = search_each_step;
-	if (o->search.context != NULL)
+	if (o->search.context != NULL || o->by_score)
 		return STEP_MORE;
 	v = session_look(s, s->box->user, &e);
 	if (v == NULL)
@@ -236,7 +238,7 @@ begin_order_step(struct imap_session *s, struct command *c)
 
 	if (o->texts.octets.over)
 		return done_no(c, "LIMIT", "too much to sort");
-	if (o->n == s->box->view.count) {
+	if (o->n == s->box->view.count && !o->by_score) {
 		o->nuids = o->n;
 		o->uids = mem_array(o->n + 1, sizeof(*o->uids));
 	}

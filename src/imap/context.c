@@ -183,6 +183,7 @@ context_begin(struct imap_session *s, struct command *c)
 	if (count(s->box) == CONTEXTS_MAX)
 		q->context->refused = too_many;
 	q->context->sorted = q->each != NULL;
+	q->context->moves = q->each != NULL && q->near_flags && ((const struct sort *)q)->by_score;
 	return true;
 }
 

@@ -29,6 +29,7 @@ struct context {
 	struct command run;       /* what is left of the command: tag, form, arguments */
 	struct search *search;    /* in run.args; before that in the command's */
 	bool sorted;
+	bool moves;               /* what changes may get another place, too: it goes and comes */
 	struct marks marks;       /* results of SEARCH … */
 	struct rank rank;         /* … or SORT */
 	struct uidset saved;      /* "$" as it was */

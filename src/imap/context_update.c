@@ -86,9 +86,9 @@ compare_one(struct context *x, uint32_t seq)
 	bool is = uidset_has(&x->search->found, seq);
 	bool was = is_result(x, uid);
 
-	if (is && !was)
+	if (is && (!was || x->moves))
 		uidset_add(&x->coming, uid, uid);
-	if (!is && was)
+	if (was && (!is || x->moves))
 		uidset_add(&x->leaving, uid, uid);
 }
 

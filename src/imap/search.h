@@ -11,9 +11,11 @@
 #include <postern/message/encoding.h>
 #include <postern/store/grams.h>
 
+#include "fuzzy.h"
 #include "letter.h"
 #include "mailkeys.h"
 #include "numbers.h"
+#include "scores.h"
 #include "sess.h"
 
 enum {
@@ -22,12 +24,25 @@ enum {
 	SEARCH_TEXTS_MAX = 64,   /* BODY and TEXT keys of one SEARCH */
 	SEARCH_NEEDLES_MAX = 500, /* strings that are looked for in one SEARCH */
 	SEARCH_NEEDLE_MAX = 4096, /* bytes of one */
+	SEARCH_FUZZY_WORDS_MAX = 32, /* words that may be written differently, of one SEARCH */
+	SEARCH_NEAR_DAYS = 7,    /* FUZZY: so many days beside a date, … */
+	SEARCH_NEAR_PART = 4,    /* … this part of a size or an age beside it, … */
+	SEARCH_NEAR_FLAG = 30,   /* … and what a message is worth whose flag is not as asked for */
 	SEARCH_HEADER_MAX = 256 * 1024, /* octets of one header that are looked at */
 	SEARCH_PIECE = 32 * 1024,
 };
 
 enum search_level { LEVEL_RECORD, LEVEL_KEYS, LEVEL_ENVELOPE, LEVEL_HEADER, LEVEL_TEXT };
 enum truth { TRUTH_NO, TRUTH_YES, TRUTH_OPEN };
+
+/* What FUZZY makes of a key: nothing, … */
+enum search_near {
+	NEAR_EXACT,
+	NEAR_WORDS, /* words with typos (fuzzy.h) */
+	NEAR_DAYS,  /* the less the further off */
+	NEAR_PART,
+	NEAR_FLAG,  /* a wish */
+};
 
 enum search_return {
 	RETURN_MIN = 1 << 0,
@@ -39,6 +54,7 @@ enum search_return {
 	RETURN_GIVEN = 1 << 6, /* RETURN was there: the answer is ESEARCH */
 	RETURN_UPDATE = 1 << 7,
 	RETURN_CONTEXT = 1 << 8, /* a hint that needs no help: PARTIAL costs the same with it */
+	RETURN_RELEVANCY = 1 << 9,
 };
 
 struct context;
@@ -56,6 +72,8 @@ struct search_row {
 	enum search_level level; /* where its answer is known */
 	enum mailkeys_text text; /* LEVEL_KEYS: the text behind the last one that it looks into */
 	uint32_t flag;           /* for keys that ask for one */
+	enum search_near near;
+	uint64_t (*off)(const struct search *q, const struct search_key *k); /* how far the message is from matching */
 	const char *rfc;
 	const char *capability;
 };
@@ -72,6 +90,10 @@ struct search_key {
 	struct seq_set set;
 	struct uidset *members;   /* what the set means: sequence numbers … */
 	bool by_uid;              /* … or UIDs; those of "$" are in search.saved */
+	struct fuzzy *fuzzy;      /* FUZZY: the needle with typos; of the message under way */
+	bool near;                /* FUZZY means something for this key */
+	bool graded;              /* OR: it does for one below */
+	uint8_t *score;           /* of the message under way, if it matches; 0: the key does not count */
 	struct store_may *may;    /* of the block under way: what the search index says of the needle; NULL: nothing */
 	unsigned text;            /* BODY, TEXT: bit in struct search_text.found */
 	unsigned keyword;         /* KEYWORD: its bit; STORE_KEYWORDS_MAX when the mailbox has no such */
@@ -84,7 +106,11 @@ struct search_text {
 	const struct search_key *keys[SEARCH_TEXTS_MAX];
 	unsigned n;
 	size_t longest;                 /* needle */
-	uint64_t found;                 /* by bit */
+	uint64_t found;                 /* by bit: nothing more is to be known of the key */
+	bool fuzzy;                     /* some keys are */
+	bool scored;                    /* how well they match is asked for */
+	bool headers;                   /* only TEXT keys look here */
+	struct fuzzy_words words;
 	const struct mime_part *part;   /* NULL: at the end */
 	bool in_body;
 	uint64_t at;                    /* octets of the body decoded so far */
@@ -93,6 +119,8 @@ struct search_text {
 	struct buf window;              /* folded text: the end of what was looked at, and what is new */
 };
 
+struct search_may_word;
+
 /* What the search index says of the needles, a block of messages at a time. */
 struct search_may {
 	bool on;                /* it knows the mailbox */
@@ -100,6 +128,8 @@ struct search_may {
 	unsigned n;
 	struct store_needle *needles;
 	struct store_may *may;  /* by needle; that of a key is key->may */
+	struct search_may_word *word; /* of keys with FUZZY … */
+	unsigned nwords;
 };
 
 /* Text of the envelope or of a header field as it is looked into: decoded and folded once for all keys. */
@@ -121,6 +151,12 @@ struct search {
 	struct search_key *keys;   /* a list: all of them */
 	unsigned nkeys;
 	unsigned nneedles;
+	bool fuzzily;              /* keys that are read stand behind FUZZY */
+	bool fuzzy;                /* FUZZY was there */
+	bool scored;               /* scores are asked for */
+	bool near_flags;           /* the score hangs on flags */
+	unsigned nnear;            /* keys that FUZZY means something for */
+	unsigned nwords;           /* of their texts */
 	unsigned depth;
 	enum search_level deepest; /* any key needs */
 	bool asks_keys;            /* some key is answered by them (mailkeys.h): … */
@@ -151,6 +187,8 @@ struct search {
 	struct search_text text;
 	struct search_may may;
 	struct uidset found;       /* sequence numbers */
+	uint8_t score;             /* of the message under way, as that of a key */
+	struct scores scores;      /* of what was found */
 	bool modseq;               /* a MODSEQ key: the answer tells mod-sequences (RFC 7162 3.1.5) */
 	uint64_t highest;          /* of what was found, … */
 	uint64_t first_modseq;     /* … of the first result … */
@@ -172,6 +210,7 @@ struct search {
 	struct numbers told;       /* … and as the client wants them */
 	size_t at;                 /* the next range of told to be written … */
 	uint32_t at_number;        /* … and the next number in it */
+	bool scores_told;          /* RELEVANCY has begun */
 	bool failed;               /* some message could not be read */
 	bool missing;              /* some are gone, which cannot be told yet */
 	bool twice;                /* what was found is looked at once more: SORT, THREAD … */
@@ -196,6 +235,7 @@ void search_parse_set(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_not(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_or(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_list(struct lex *l, struct search *q, struct search_key *k);
+void search_parse_fuzzy(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_key(struct lex *l, struct search *q, struct search_key *k);
 struct search_key *search_new_key(struct lex *l, struct search *q);
 
@@ -244,18 +284,41 @@ const struct search_row *search_find(struct str name);
 const struct search_row *search_list_row(void);
 const struct search_row *search_set_row(void);
 enum truth search_match(struct search *q);
+/* A key that demands all the keys below it: "(…)", FUZZY. */
+bool search_demands_all(const struct search_key *k);
 
 /* The envelope that is at hand, at LEVEL_ENVELOPE or deeper. */
 const struct mime_envelope *search_envelope(const struct search *q);
 
+/* search_near.c: keys that compare days, ages and sizes, and what FUZZY makes of a key. */
+uint64_t search_off_before(const struct search *q, const struct search_key *k);
+uint64_t search_off_on(const struct search *q, const struct search_key *k);
+uint64_t search_off_since(const struct search *q, const struct search_key *k);
+uint64_t search_off_sentbefore(const struct search *q, const struct search_key *k);
+uint64_t search_off_senton(const struct search *q, const struct search_key *k);
+uint64_t search_off_sentsince(const struct search *q, const struct search_key *k);
+uint64_t search_off_savedbefore(const struct search *q, const struct search_key *k);
+uint64_t search_off_savedon(const struct search *q, const struct search_key *k);
+uint64_t search_off_savedsince(const struct search *q, const struct search_key *k);
+uint64_t search_off_older(const struct search *q, const struct search_key *k);
+uint64_t search_off_younger(const struct search *q, const struct search_key *k);
+uint64_t search_off_larger(const struct search *q, const struct search_key *k);
+uint64_t search_off_smaller(const struct search *q, const struct search_key *k);
+/* A key with "off". */
+enum truth search_match_off(struct search *q, const struct search_key *k);
+/* The key said this: what FUZZY makes of it. The score is set. */
+enum truth search_match_near(const struct search *q, const struct search_key *k, enum truth said);
+/* Does the text hold what the key looks for? */
+bool search_holds(const struct search_key *k, struct str text);
+
 /* search_field.c */
 /* Adds the part of the envelope as it is looked into. */
 void search_fold_field(struct buf *out, const struct mime_envelope *e, enum search_field field);
-/* Does the part of the envelope hold the needle (folded)? */
-bool search_in_field(struct search *q, enum search_field field, struct str needle);
+/* Does the part of the envelope hold what the key looks for? */
+bool search_in_field(struct search *q, enum search_field field, const struct search_key *k);
 /* Folds the fields of a header for search_in_header. */
 void search_fold_header(struct search *q, struct str header);
-bool search_in_header(const struct search *q, struct str name, struct str needle);
+bool search_in_header(const struct search *q, const struct search_key *k);
 /* The message is done with. */
 void search_forget_folds(struct search *q);
 

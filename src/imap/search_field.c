@@ -63,7 +63,7 @@ keep(struct search *q, struct str name, struct str text)
 }
 
 bool
-search_in_field(struct search *q, enum search_field field, struct str needle)
+search_in_field(struct search *q, enum search_field field, const struct search_key *k)
 {
 	struct buf text;
 
@@ -73,7 +73,7 @@ search_in_field(struct search *q, enum search_field field, struct str needle)
 		q->field[field] = keep(q, STR(""), buf_str(&text));
 		buf_fini(&text);
 	}
-	return search_contains(q->field[field]->text, needle);
+	return search_holds(k, q->field[field]->text);
 }
 
 void
@@ -94,12 +94,29 @@ search_fold_header(struct search *q, struct str header)
 	buf_fini(&text);
 }
 
+/* The words may stand in different fields of the name. */
+static bool
+in_header_fuzzily(const struct search *q, const struct search_key *k)
+{
+	bool any = false;
+
+	fuzzy_begin(k->fuzzy);
+	for (const struct search_folded *f = q->header; f != NULL; f = f->next)
+		if (str_eq_nocase(f->name, k->word)) {
+			fuzzy_see_text(k->fuzzy, f->text);
+			any = true;
+		}
+	return any && fuzzy_score(k->fuzzy) > 0;
+}
+
 /* Any field of that name; an empty needle asks whether there is one. */
 bool
-search_in_header(const struct search *q, struct str name, struct str needle)
+search_in_header(const struct search *q, const struct search_key *k)
 {
+	if (k->fuzzy != NULL)
+		return in_header_fuzzily(q, k);
 	for (const struct search_folded *f = q->header; f != NULL; f = f->next)
-		if (str_eq_nocase(f->name, name) && search_contains(f->text, needle))
+		if (str_eq_nocase(f->name, k->word) && search_contains(f->text, k->needle))
 			return true;
 	return false;
 }

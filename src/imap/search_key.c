@@ -1,16 +1,10 @@
 /* search_key.c - every SEARCH key: a row with its grammar and its answer (RFC 9051 6.4.4; RECENT, NEW, OLD: RFC 3501 6.4.4). */
 #include "search.h"
 
-#include <postern/message/date.h>
-
 #include "commands.h"
 #include "out.h"
 #include "rows.h"
 #include "threadid.h"
-
-enum {
-	DAY = 86400,
-};
 
 static enum truth
 truth(bool yes)
@@ -28,29 +22,39 @@ not(enum truth t)
 static enum truth
 match_key(struct search *q, const struct search_key *k)
 {
+	enum truth t;
+
 	if (k->may != NULL && q->may.on && !store_may_hold(k->may, q->m.uid))
 		return TRUTH_NO;
-	return q->level < k->row->level ? TRUTH_OPEN : k->row->match(q, k);
+	if (q->level < k->row->level)
+		return TRUTH_OPEN;
+	t = k->row->match(q, k);
+	return k->near ? search_match_near(q, k, t) : t;
 }
 
+/* The score is the mean of those that count. */
 static enum truth
-match_and(struct search *q, const struct search_key *list)
+match_and(struct search *q, const struct search_key *list, uint8_t *score)
 {
 	enum truth all = TRUTH_YES;
+	unsigned sum = 0, n = 0;
 
 	for (const struct search_key *k = list; k != NULL && all != TRUTH_NO; k = k->next) {
 		enum truth one = match_key(q, k);
 
 		if (one != TRUTH_YES)
 			all = one == TRUTH_NO ? TRUTH_NO : TRUTH_OPEN;
+		sum += *k->score;
+		n += *k->score > 0;
 	}
+	*score = (uint8_t)(n > 0 ? sum / n : 0);
 	return all;
 }
 
 static enum truth
 match_list(struct search *q, const struct search_key *k)
 {
-	return match_and(q, k->child);
+	return match_and(q, k->child, k->score);
 }
 
 static enum truth
@@ -68,7 +72,7 @@ match_not(struct search *q, const struct search_key *k)
 }
 
 static enum truth
-match_or(struct search *q, const struct search_key *k)
+match_either(struct search *q, const struct search_key *k)
 {
 	enum truth a = match_key(q, k->child);
 	enum truth b = a == TRUTH_YES ? a : match_key(q, k->child->next);
@@ -76,6 +80,35 @@ match_or(struct search *q, const struct search_key *k)
 	if (a == TRUTH_YES || b == TRUTH_YES)
 		return TRUTH_YES;
 	return a == TRUTH_OPEN || b == TRUTH_OPEN ? TRUTH_OPEN : TRUTH_NO;
+}
+
+/* What is exact is worth the most. */
+static uint8_t
+score_of(const struct search_key *k, enum truth t)
+{
+	if (t != TRUTH_YES)
+		return 0;
+	return *k->score > 0 ? *k->score : (uint8_t)FUZZY_BEST;
+}
+
+/* The better one: both have to be known, but for the best. */
+static enum truth
+match_better(struct search *q, const struct search_key *k)
+{
+	enum truth a = match_key(q, k->child);
+	enum truth b = match_key(q, k->child->next);
+	uint8_t x = score_of(k->child, a), y = score_of(k->child->next, b);
+
+	*k->score = x > y ? x : y;
+	if (*k->score < FUZZY_BEST && (a == TRUTH_OPEN || b == TRUTH_OPEN))
+		return TRUTH_OPEN;
+	return truth(*k->score > 0);
+}
+
+static enum truth
+match_or(struct search *q, const struct search_key *k)
+{
+	return q->scored && k->graded ? match_better(q, k) : match_either(q, k);
 }
 
 static enum truth
@@ -135,74 +168,6 @@ match_old(struct search *q, const struct search_key *k)
 	return truth(!is_recent(q));
 }
 
-/* RFC 9051 6.4.4: dates are compared as INTERNALDATE shows them, which is in UTC here (out.c). */
-static int64_t
-day_of(int64_t t)
-{
-	return t >= 0 ? t / DAY : -((-t + DAY - 1) / DAY);
-}
-
-static int64_t
-internal_day(const struct search *q)
-{
-	return day_of(q->m.internal_date);
-}
-
-static enum truth
-match_before(struct search *q, const struct search_key *k)
-{
-	return truth(internal_day(q) < k->day);
-}
-
-static enum truth
-match_on(struct search *q, const struct search_key *k)
-{
-	return truth(internal_day(q) == k->day);
-}
-
-static enum truth
-match_since(struct search *q, const struct search_key *k)
-{
-	return truth(internal_day(q) >= k->day);
-}
-
-/* RFC 5032 2: to the second, both with the one they name. */
-static enum truth
-match_older(struct search *q, const struct search_key *k)
-{
-	return truth(q->m.internal_date <= k->second);
-}
-
-static enum truth
-match_younger(struct search *q, const struct search_key *k)
-{
-	return truth(q->m.internal_date >= k->second);
-}
-
-static int64_t
-saved_day(const struct search *q)
-{
-	return day_of(q->m.save_date);
-}
-
-static enum truth
-match_savedbefore(struct search *q, const struct search_key *k)
-{
-	return truth(saved_day(q) < k->day);
-}
-
-static enum truth
-match_savedon(struct search *q, const struct search_key *k)
-{
-	return truth(saved_day(q) == k->day);
-}
-
-static enum truth
-match_savedsince(struct search *q, const struct search_key *k)
-{
-	return truth(saved_day(q) >= k->day);
-}
-
 /* An object's name in the search, of this kind, is this id. */
 static bool
 names_object(const struct search_key *k, enum object_kind kind, struct id id)
@@ -222,18 +187,6 @@ static enum truth
 match_threadid(struct search *q, const struct search_key *k)
 {
 	return truth(names_object(k, OBJECT_THREAD, threadid_of(search_envelope(q), q->email_id)));
-}
-
-static enum truth
-match_larger(struct search *q, const struct search_key *k)
-{
-	return truth(q->m.size > k->number);
-}
-
-static enum truth
-match_smaller(struct search *q, const struct search_key *k)
-{
-	return truth(q->m.size < k->number);
 }
 
 static enum truth
@@ -258,60 +211,20 @@ search_envelope(const struct search *q)
 
 /* --- what the keys of the message tell, and else its envelope --- */
 
-/* The day the Date field shows in its own zone; false without such a field. */
-static bool
-sent_day(const struct search *q, int64_t *day)
-{
-	struct date d;
-
-	if (q->level == LEVEL_KEYS) {
-		*day = q->mailkeys.day;
-		return q->mailkeys.flags & MAILKEYS_DATED;
-	}
-	if (!date_parse_mail(search_envelope(q)->date, &d))
-		return false;
-	*day = date_day(d);
-	return true;
-}
-
-static enum truth
-match_sentbefore(struct search *q, const struct search_key *k)
-{
-	int64_t day;
-
-	return truth(sent_day(q, &day) && day < k->day);
-}
-
-static enum truth
-match_senton(struct search *q, const struct search_key *k)
-{
-	int64_t day;
-
-	return truth(sent_day(q, &day) && day == k->day);
-}
-
-static enum truth
-match_sentsince(struct search *q, const struct search_key *k)
-{
-	int64_t day;
-
-	return truth(sent_day(q, &day) && day >= k->day);
-}
-
 static enum truth
 match_subject(struct search *q, const struct search_key *k)
 {
 	const struct mailkeys *known = &q->mailkeys;
 
 	if (q->level == LEVEL_KEYS)
-		return truth(known->flags & MAILKEYS_SUBJECT && search_contains(known->text[KEY_SUBJECT], k->needle));
-	return truth(search_envelope(q)->subject.p != NULL && search_in_field(q, FIELD_SUBJECT, k->needle));
+		return truth(known->flags & MAILKEYS_SUBJECT && search_holds(k, known->text[KEY_SUBJECT]));
+	return truth(search_envelope(q)->subject.p != NULL && search_in_field(q, FIELD_SUBJECT, k));
 }
 
 static enum truth
 match_addresses(struct search *q, const struct search_key *k, const struct addrlist *list, enum search_field field)
 {
-	return truth(list->n > 0 && search_in_field(q, field, k->needle));
+	return truth(list->n > 0 && search_in_field(q, field, k));
 }
 
 /* Lists that are too long are not in the keys. */
@@ -322,7 +235,7 @@ match_known(const struct search *q, const struct search_key *k, enum mailkeys_te
 
 	if (!(q->mailkeys.flags & MAILKEYS_WHOLE))
 		return TRUTH_OPEN;
-	return truth(known.n > 0 && search_contains(known, k->needle));
+	return truth(known.n > 0 && search_holds(k, known));
 }
 
 static enum truth
@@ -356,80 +269,93 @@ match_bcc(struct search *q, const struct search_key *k)
 static enum truth
 match_header(struct search *q, const struct search_key *k)
 {
-	return truth(search_in_header(q, k->word, k->needle));
+	return truth(search_in_header(q, k));
 }
 
 static enum truth
 match_text(struct search *q, const struct search_key *k)
 {
+	if (k->fuzzy != NULL)
+		return truth(fuzzy_score(k->fuzzy) > 0);
 	return truth(q->text.found >> k->text & 1);
 }
 
-#define ROW(name, parse, match, level, flag, rfc, capability)                                                          \
+/* A row begins with these; what differs from 0 follows. */
+#define ROW(n, how, match_row, at, doc, ...)                                                                           \
 	{                                                                                                              \
-		STR_INIT(name), parse, match, level, 0, flag, rfc, capability                                          \
+		.name = STR_INIT(n), .parse = how, .match = match_row, .level = at, .rfc = doc, __VA_ARGS__            \
 	}
+#define IMAP "RFC 9051 6.4.4"
+#define KEY(name, parse, match) ROW(name, parse, match, LEVEL_RECORD, IMAP, .flag = 0)
+#define OLD_KEY(name, match) ROW(name, search_parse_nothing_more, match, LEVEL_RECORD, "RFC 3501 6.4.4", .flag = 0)
 /* behind: the text behind the one that is looked into. */
 #define STRING(name, match, behind)                                                                                    \
-	{                                                                                                              \
-		STR_INIT(name), search_parse_needle, match, LEVEL_KEYS, behind, 0, "RFC 9051 6.4.4", NULL              \
-	}
-#define FLAG(name, flag) ROW(name, search_parse_nothing_more, match_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4", NULL)
-#define NO_FLAG(name, flag)                                                                                            \
-	ROW(name, search_parse_nothing_more, match_no_flag, LEVEL_RECORD, flag, "RFC 9051 6.4.4", NULL)
-#define KEY(name, parse, match, level) ROW(name, parse, match, level, 0, "RFC 9051 6.4.4", NULL)
-#define OLD_KEY(name, match) ROW(name, search_parse_nothing_more, match, LEVEL_RECORD, 0, "RFC 3501 6.4.4", NULL)
+	ROW(name, search_parse_needle, match, LEVEL_KEYS, IMAP, .text = behind, .near = NEAR_WORDS)
+#define LOOK(name, parse, match, level) ROW(name, parse, match, level, IMAP, .near = NEAR_WORDS)
+#define WISH(name, bit, match, fuzzily)                                                                                \
+	ROW(name, search_parse_nothing_more, match, LEVEL_RECORD, IMAP, .flag = bit, .near = fuzzily)
+#define FLAG(name, bit) WISH(name, bit, match_flag, NEAR_FLAG)
+#define NO_FLAG(name, bit) WISH(name, bit, match_no_flag, NEAR_FLAG)
+#define KEYWORD(name, match) ROW(name, search_parse_keyword, match, LEVEL_RECORD, IMAP, .near = NEAR_FLAG)
+#define OFF(name, parse, level, fuzzily, how_far, rfc, names)                                                          \
+	ROW(name, parse, search_match_off, level, rfc, .near = fuzzily, .off = how_far, .capability = names)
+#define DAY(name, off) OFF(name, search_parse_date, LEVEL_RECORD, NEAR_DAYS, off, IMAP, NULL)
+#define SENT_DAY(name, off) OFF(name, search_parse_date, LEVEL_KEYS, NEAR_DAYS, off, IMAP, NULL)
+#define SAVED_DAY(name, off) OFF(name, search_parse_date, LEVEL_RECORD, NEAR_DAYS, off, "RFC 8514 4.3", "SAVEDATE")
+#define SIZE(name, off) OFF(name, search_parse_number, LEVEL_RECORD, NEAR_PART, off, IMAP, NULL)
+#define AGE(name, off) OFF(name, search_parse_age, LEVEL_RECORD, NEAR_PART, off, "RFC 5032 2", "WITHIN")
 
 static const struct search_row rows[] = {
-	KEY("ALL", search_parse_nothing_more, match_all, LEVEL_RECORD),
+	KEY("ALL", search_parse_nothing_more, match_all),
 	FLAG("ANSWERED", STORE_ANSWERED),
 	STRING("BCC", match_bcc, KEY_BASE_SUBJECT),
-	KEY("BEFORE", search_parse_date, match_before, LEVEL_RECORD),
-	KEY("BODY", search_parse_text, match_text, LEVEL_TEXT),
+	DAY("BEFORE", search_off_before),
+	LOOK("BODY", search_parse_text, match_text, LEVEL_TEXT),
 	STRING("CC", match_cc, KEY_ALL_BCC),
-	FLAG("DELETED", STORE_DELETED),
+	WISH("DELETED", STORE_DELETED, match_flag, NEAR_EXACT),
 	FLAG("DRAFT", STORE_DRAFT),
-	ROW("EMAILID", search_parse_object, match_emailid, LEVEL_RECORD, 0, "RFC 8474 6", "OBJECTID"),
+	ROW("EMAILID", search_parse_object, match_emailid, LEVEL_RECORD, "RFC 8474 6", .capability = "OBJECTID"),
 	FLAG("FLAGGED", STORE_FLAGGED),
 	STRING("FROM", match_from, KEY_ALL_TO),
-	KEY("HEADER", search_parse_header, match_header, LEVEL_HEADER),
-	KEY("KEYWORD", search_parse_keyword, match_keyword, LEVEL_RECORD),
-	KEY("LARGER", search_parse_number, match_larger, LEVEL_RECORD),
-	ROW("MODSEQ", search_parse_modseq, match_modseq, LEVEL_RECORD, 0, "RFC 7162 3.1.5", "CONDSTORE"),
+	ROW("FUZZY", search_parse_fuzzy, match_list, LEVEL_RECORD, "RFC 6203 3", .flag = 0),
+	LOOK("HEADER", search_parse_header, match_header, LEVEL_HEADER),
+	KEYWORD("KEYWORD", match_keyword),
+	SIZE("LARGER", search_off_larger),
+	ROW("MODSEQ", search_parse_modseq, match_modseq, LEVEL_RECORD, "RFC 7162 3.1.5", .capability = "CONDSTORE"),
 	OLD_KEY("NEW", match_new),
-	KEY("NOT", search_parse_not, match_not, LEVEL_RECORD),
+	KEY("NOT", search_parse_not, match_not),
 	OLD_KEY("OLD", match_old),
-	ROW("OLDER", search_parse_age, match_older, LEVEL_RECORD, 0, "RFC 5032 2", "WITHIN"),
-	KEY("ON", search_parse_date, match_on, LEVEL_RECORD),
-	KEY("OR", search_parse_or, match_or, LEVEL_RECORD),
+	AGE("OLDER", search_off_older),
+	DAY("ON", search_off_on),
+	KEY("OR", search_parse_or, match_or),
 	OLD_KEY("RECENT", match_recent),
-	ROW("SAVEDATESUPPORTED", search_parse_nothing_more, match_all, LEVEL_RECORD, 0, "RFC 8514 4.3", "SAVEDATE"),
-	ROW("SAVEDBEFORE", search_parse_date, match_savedbefore, LEVEL_RECORD, 0, "RFC 8514 4.3", "SAVEDATE"),
-	ROW("SAVEDON", search_parse_date, match_savedon, LEVEL_RECORD, 0, "RFC 8514 4.3", "SAVEDATE"),
-	ROW("SAVEDSINCE", search_parse_date, match_savedsince, LEVEL_RECORD, 0, "RFC 8514 4.3", "SAVEDATE"),
+	ROW("SAVEDATESUPPORTED", search_parse_nothing_more, match_all, LEVEL_RECORD, "RFC 8514 4.3", .capability = "SAVEDATE"),
+	SAVED_DAY("SAVEDBEFORE", search_off_savedbefore),
+	SAVED_DAY("SAVEDON", search_off_savedon),
+	SAVED_DAY("SAVEDSINCE", search_off_savedsince),
 	FLAG("SEEN", STORE_SEEN),
-	KEY("SENTBEFORE", search_parse_date, match_sentbefore, LEVEL_KEYS),
-	KEY("SENTON", search_parse_date, match_senton, LEVEL_KEYS),
-	KEY("SENTSINCE", search_parse_date, match_sentsince, LEVEL_KEYS),
-	KEY("SINCE", search_parse_date, match_since, LEVEL_RECORD),
-	KEY("SMALLER", search_parse_number, match_smaller, LEVEL_RECORD),
+	SENT_DAY("SENTBEFORE", search_off_sentbefore),
+	SENT_DAY("SENTON", search_off_senton),
+	SENT_DAY("SENTSINCE", search_off_sentsince),
+	DAY("SINCE", search_off_since),
+	SIZE("SMALLER", search_off_smaller),
 	STRING("SUBJECT", match_subject, KEY_ALL_FROM),
-	KEY("TEXT", search_parse_text, match_text, LEVEL_TEXT),
-	ROW("THREADID", search_parse_object, match_threadid, LEVEL_ENVELOPE, 0, "RFC 8474 6", "OBJECTID"),
+	LOOK("TEXT", search_parse_text, match_text, LEVEL_TEXT),
+	ROW("THREADID", search_parse_object, match_threadid, LEVEL_ENVELOPE, "RFC 8474 6", .capability = "OBJECTID"),
 	STRING("TO", match_to, KEY_ALL_CC),
-	KEY("UID", search_parse_uid, match_set, LEVEL_RECORD),
-	ROW("UIDAFTER", search_parse_uidafter, match_set, LEVEL_RECORD, 0, "RFC 9738 3.2", NULL),
-	ROW("UIDBEFORE", search_parse_uidbefore, match_set, LEVEL_RECORD, 0, "RFC 9738 3.2", NULL),
+	KEY("UID", search_parse_uid, match_set),
+	ROW("UIDAFTER", search_parse_uidafter, match_set, LEVEL_RECORD, "RFC 9738 3.2", .flag = 0),
+	ROW("UIDBEFORE", search_parse_uidbefore, match_set, LEVEL_RECORD, "RFC 9738 3.2", .flag = 0),
 	NO_FLAG("UNANSWERED", STORE_ANSWERED),
-	NO_FLAG("UNDELETED", STORE_DELETED),
+	WISH("UNDELETED", STORE_DELETED, match_no_flag, NEAR_EXACT),
 	NO_FLAG("UNDRAFT", STORE_DRAFT),
 	NO_FLAG("UNFLAGGED", STORE_FLAGGED),
-	KEY("UNKEYWORD", search_parse_keyword, match_no_keyword, LEVEL_RECORD),
+	KEYWORD("UNKEYWORD", match_no_keyword),
 	NO_FLAG("UNSEEN", STORE_SEEN),
-	ROW("YOUNGER", search_parse_age, match_younger, LEVEL_RECORD, 0, "RFC 5032 2", "WITHIN"),
+	AGE("YOUNGER", search_off_younger),
 };
-static const struct search_row list_row = KEY("(", search_parse_list, match_list, LEVEL_RECORD);
-static const struct search_row set_row = KEY("*", search_parse_set, match_set, LEVEL_RECORD);
+static const struct search_row list_row = KEY("(", search_parse_list, match_list);
+static const struct search_row set_row = KEY("*", search_parse_set, match_set);
 
 void
 search_key_rows(const struct rows *r)
@@ -462,5 +388,11 @@ search_set_row(void)
 enum truth
 search_match(struct search *q)
 {
-	return match_and(q, q->keys);
+	return match_and(q, q->keys, &q->score);
+}
+
+bool
+search_demands_all(const struct search_key *k)
+{
+	return k->row->match == match_list;
 }

@@ -20,6 +20,7 @@ static const struct {
 	{ "PARTIAL", RETURN_PARTIAL, "PARTIAL", "RFC 9394 3.1" },
 	{ "UPDATE", RETURN_UPDATE, "CONTEXT=SEARCH", "RFC 5267 4.3" },
 	{ "CONTEXT", RETURN_CONTEXT, "CONTEXT=SEARCH", "RFC 5267 4.2" },
+	{ "RELEVANCY", RETURN_RELEVANCY, NULL, "RFC 6203 4" },
 };
 enum { RETURNS = sizeof(returns) / sizeof(*returns) };
 
@@ -73,6 +74,7 @@ return_option(struct lex *l, struct search *q)
 	}
 	if (option == RETURN_UPDATE)
 		update_data(l, q);
+	q->scored |= option == RETURN_RELEVANCY;
 	if (q->returns & RETURN_ALL && q->partial.given)
 		lex_fail(l, "PARTIAL and ALL exclude each other");
 }
@@ -111,9 +113,12 @@ search_parse_charset(struct lex *l, struct search *q)
 struct search_key *
 search_new_key(struct lex *l, struct search *q)
 {
+	struct search_key *k = ARENA_NEW(l->arena, struct search_key);
+
 	if (++q->nkeys > SEARCH_KEYS_MAX)
 		lex_fail(l, "too many search keys");
-	return ARENA_NEW(l->arena, struct search_key);
+	k->score = ARENA_NEW(l->arena, uint8_t);
+	return k;
 }
 
 static const struct search_row *
@@ -131,6 +136,35 @@ find_row(struct lex *l)
 	return row;
 }
 
+/* Behind FUZZY. */
+static void
+make_near(struct lex *l, struct search *q, struct search_key *k)
+{
+	k->near = k->row->near != NEAR_EXACT;
+	q->nnear += k->near;
+	q->near_flags |= k->row->near == NEAR_FLAG;
+	if (k->row->near != NEAR_WORDS)
+		return;
+	k->fuzzy = fuzzy_new(l->arena, k->needle);
+	q->nwords += k->fuzzy != NULL && k->fuzzy->n > 0 ? k->fuzzy->n : 1;
+	if (k->fuzzy == NULL || q->nwords > SEARCH_FUZZY_WORDS_MAX)
+		lex_fail(l, "too many words behind FUZZY");
+}
+
+/* What the walk has to know of the key. */
+static void
+take_note(struct lex *l, struct search *q, struct search_key *k)
+{
+	if (k->row->level > q->deepest)
+		q->deepest = k->row->level;
+	if (k->row->level == LEVEL_KEYS)
+		q->asks_keys = true;
+	if (k->row->text > q->texts)
+		q->texts = k->row->text;
+	if (q->fuzzily)
+		make_near(l, q, k);
+}
+
 void
 search_parse_key(struct lex *l, struct search *q, struct search_key *k)
 {
@@ -139,12 +173,8 @@ search_parse_key(struct lex *l, struct search *q, struct search_key *k)
 	k->row = lex_ok(l) ? find_row(l) : NULL;
 	if (lex_ok(l))
 		k->row->parse(l, q, k);
-	if (lex_ok(l) && k->row->level > q->deepest)
-		q->deepest = k->row->level;
-	if (lex_ok(l) && k->row->level == LEVEL_KEYS)
-		q->asks_keys = true;
-	if (lex_ok(l) && k->row->text > q->texts)
-		q->texts = k->row->text;
+	if (lex_ok(l))
+		take_note(l, q, k);
 	q->depth--;
 }
 
@@ -319,21 +349,48 @@ search_parse_set(struct lex *l, struct search *q, struct search_key *k)
 	q->numbers |= k->set.n > 0;
 }
 
+/* SP search-key */
+static struct search_key *
+parse_child(struct lex *l, struct search *q)
+{
+	struct search_key *k;
+
+	lex_sp(l);
+	k = search_new_key(l, q);
+	search_parse_key(l, q, k);
+	return k;
+}
+
+/* FUZZY finds more, never less: behind its NOT keys are exact. */
 void
 search_parse_not(struct lex *l, struct search *q, struct search_key *k)
 {
-	lex_sp(l);
-	k->child = search_new_key(l, q);
-	search_parse_key(l, q, k->child);
+	bool before = q->fuzzily;
+
+	q->fuzzily = false;
+	k->child = parse_child(l, q);
+	q->fuzzily = before;
 }
 
 void
 search_parse_or(struct lex *l, struct search *q, struct search_key *k)
 {
-	search_parse_not(l, q, k);
-	lex_sp(l);
-	k->child->next = search_new_key(l, q);
-	search_parse_key(l, q, k->child->next);
+	unsigned before = q->nnear;
+
+	k->child = parse_child(l, q);
+	k->child->next = parse_child(l, q);
+	k->graded = q->nnear > before;
+}
+
+/* RFC 6203 3: SP search-key */
+void
+search_parse_fuzzy(struct lex *l, struct search *q, struct search_key *k)
+{
+	bool before = q->fuzzily;
+
+	q->fuzzily = q->fuzzy = true;
+	k->child = parse_child(l, q);
+	q->fuzzily = before;
 }
 
 /* "(" search-key *(SP search-key) ")" */
@@ -362,6 +419,9 @@ search_parse_keys(struct lex *l, struct command *c, struct search *q)
 		search_parse_key(l, q, *tail);
 		tail = &(*tail)->next;
 	} while (lex_ok(l) && lex_take(l, ' '));
+	if (q->scored && !q->fuzzy)
+		lex_fail(l, "RELEVANCY without FUZZY"); /* RFC 6203 4, 6 */
+	q->text.scored = q->scored;
 	c->condstore = q->modseq;
 	c->numbers = q->numbers;
 }
@@ -386,6 +446,7 @@ search_forget(struct search *q)
 	uidset_fini(&q->within);
 	numbers_fini(&q->seqs);
 	numbers_fini(&q->told);
+	scores_fini(&q->scores);
 }
 
 void

@@ -85,6 +85,18 @@ write_modseq(struct imap_session *s, const struct search *q, const char *before,
 	buf_add_cstr(&s->out, after);
 }
 
+/* The next number of the results, q->at being in their ranges. */
+static uint32_t
+next_told(struct search *q)
+{
+	const struct uid_range *r = &q->told.p[q->at];
+	uint32_t number = q->at_number != 0 ? q->at_number : r->first;
+
+	q->at_number = number < r->last ? number + 1 : 0;
+	q->at += number == r->last;
+	return number;
+}
+
 /* "* SORT n n n", some numbers at a time. */
 static enum step
 tell_numbers_step(struct imap_session *s, struct command *c)
@@ -92,19 +104,43 @@ tell_numbers_step(struct imap_session *s, struct command *c)
 	struct search *q = c->args;
 
 	for (unsigned n = 0; n < NUMBERS_PER_STEP && q->at < q->told.n; n++) {
-		const struct uid_range *r = &q->told.p[q->at];
-		uint32_t number = q->at_number != 0 ? q->at_number : r->first;
-
 		buf_add_char(&s->out, ' ');
-		buf_add_u64(&s->out, number);
-		q->at_number = number < r->last ? number + 1 : 0;
-		q->at += number == r->last;
+		buf_add_u64(&s->out, next_told(q));
 	}
 	if (q->at < q->told.n)
 		return STEP_MORE;
 	write_modseq(s, q, " (MODSEQ ", ")");
 	buf_add_cstr(&s->out, "\r\n");
 	return search_finish(c);
+}
+
+static enum step
+end_esearch(struct imap_session *s, struct command *c)
+{
+	const struct search *q = c->args;
+
+	write_modseq(s, q, " MODSEQ ", "");
+	buf_add_cstr(&s->out, "\r\n");
+	return q->told_step != NULL ? q->told_step(s, c) : search_finish(c);
+}
+
+/* "RELEVANCY (n n n)" of what is told, or of all results (RFC 6203 4), some at a time. */
+static enum step
+tell_scores_step(struct imap_session *s, struct command *c)
+{
+	struct search *q = c->args;
+
+	for (unsigned n = 0; n < NUMBERS_PER_STEP && q->at < q->told.n; n++) {
+		uint32_t number = next_told(q);
+
+		buf_addf(&s->out, q->scores_told ? " %u" : " RELEVANCY (%u",
+		    scores_of(&q->scores, c->uid ? number : view_uid(&q->box->view, number)));
+		q->scores_told = true;
+	}
+	if (q->at < q->told.n)
+		return STEP_MORE;
+	buf_add_cstr(&s->out, q->scores_told ? ")" : "");
+	return end_esearch(s, c);
 }
 
 /* A sequence-set, some ranges at a time: those of ALL, or of PARTIAL. */
@@ -124,9 +160,11 @@ tell_ranges_step(struct imap_session *s, struct command *c)
 		return STEP_MORE;
 	if (q->returns & RETURN_PARTIAL)
 		buf_add_char(&s->out, ')');
-	write_modseq(s, q, " MODSEQ ", "");
-	buf_add_cstr(&s->out, "\r\n");
-	return q->told_step != NULL ? q->told_step(s, c) : search_finish(c);
+	if (!(q->returns & RETURN_RELEVANCY))
+		return end_esearch(s, c);
+	q->at = 0;
+	c->step = tell_scores_step;
+	return STEP_MORE;
 }
 
 /* "PARTIAL (range results)"; told becomes these results. */

@@ -31,15 +31,50 @@ is_text_key(const struct search_key *k)
 	return str_eq(k->row->name, STR("TEXT"));
 }
 
-/* Looks for every needle that is still missing. headers: only TEXT keys look here. */
+static bool
+is_missing(const struct search_text *t, unsigned i)
+{
+	return !(t->found >> i & 1) && (!t->headers || is_text_key(t->keys[i]));
+}
+
+/* Nothing better can come. */
+static bool
+is_settled(const struct search_text *t, const struct fuzzy *f)
+{
+	return fuzzy_score(f) >= (t->scored ? FUZZY_BEST : 1);
+}
+
+static bool
+finds(const struct search_text *t, const struct search_key *k, struct str text)
+{
+	if (k->fuzzy == NULL)
+		return search_contains(text, k->needle);
+	fuzzy_look(k->fuzzy, text);
+	return is_settled(t, k->fuzzy);
+}
+
 static void
-look(struct search_text *t, struct str text, bool headers)
+see_word(void *ctx, const uint32_t *letter, size_t n)
+{
+	struct search_text *t = ctx;
+
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->keys[i]->fuzzy != NULL && is_missing(t, i))
+			fuzzy_see_word(t->keys[i]->fuzzy, letter, n);
+}
+
+/* Looks for every needle that is still missing. fresh: where the text goes on from what was looked at before. */
+static void
+look(struct search_text *t, struct str text, size_t fresh, bool last)
 {
 	if (t->grams != NULL)
 		t->enough = !gram_set_feed(t->grams, text);
+	if (t->fuzzy)
+		fuzzy_words_feed(&t->words, str_sub(text, fresh, text.n), see_word, t);
+	if (t->fuzzy && last)
+		fuzzy_words_end(&t->words, see_word, t);
 	for (unsigned i = 0; i < t->n; i++)
-		if (!(t->found >> i & 1) && (!headers || is_text_key(t->keys[i])) &&
-		    search_contains(text, t->keys[i]->needle))
+		if (is_missing(t, i) && finds(t, t->keys[i], text))
 			t->found |= (uint64_t)1 << i;
 }
 
@@ -64,7 +99,7 @@ look_into_field(struct search_text *t, const struct header_field *f)
 	search_fold_text(&text, f->value);
 	if (t->grams != NULL)
 		gram_set_text(t->grams);
-	look(t, buf_str(&text), true);
+	look(t, buf_str(&text), 0, true);
 	buf_fini(&text);
 }
 
@@ -94,8 +129,10 @@ look_into_header(struct search_text *t, struct letter *letter)
 	buf_init(&header, SIZE_MAX);
 	ok = letter_read(letter, t->part->header_at, (size_t)size, &header);
 	w = header_begin(buf_str(&header));
+	t->headers = true;
 	while (header_next(&w, &f))
 		look_into_field(t, &f);
+	t->headers = false;
 	buf_fini(&header);
 	return ok;
 }
@@ -135,6 +172,7 @@ begin_body(struct search_text *t)
 static void
 look_into_piece(struct search_text *t, struct str decoded, bool last)
 {
+	size_t fresh = t->window.n;
 	struct buf utf8;
 
 	buf_init(&utf8, SIZE_MAX);
@@ -143,7 +181,7 @@ look_into_piece(struct search_text *t, struct str decoded, bool last)
 		charset_reader_end(t->charset, &utf8);
 	charset_fold(&t->window, buf_str(&utf8));
 	buf_fini(&utf8);
-	look(t, buf_str(&t->window), false);
+	look(t, buf_str(&t->window), fresh, last);
 	if (t->window.n > t->longest)
 		buf_drop(&t->window, t->window.n - t->longest);
 }
@@ -187,10 +225,15 @@ search_text_begin(struct search_text *t, const struct mime *tree)
 	if (t->charset != NULL)
 		end_body(t);
 	t->found = 0;
+	t->words.n = 0;
 	t->part = tree->root;
-	for (unsigned i = 0; i < t->n; i++)
+	for (unsigned i = 0; i < t->n; i++) {
 		if (t->keys[i]->needle.n == 0)
 			t->found |= (uint64_t)1 << i;
+		if (t->keys[i]->fuzzy != NULL)
+			fuzzy_begin(t->keys[i]->fuzzy);
+		t->fuzzy |= t->keys[i]->fuzzy != NULL;
+	}
 }
 
 enum step

@@ -24,6 +24,7 @@ struct sort {
 	struct search search; /* first: c->args is both */
 	struct sort_criterion by[SORT_CRITERIA_MAX];
 	size_t nby;
+	bool by_score;        /* is among them: the order belongs to this search alone */
 	uint32_t *seq;        /* of each message found, ascending */
 	int64_t *values;      /* nby for each; of texts their number */
 	size_t n;
@@ -40,8 +41,9 @@ struct sort {
 struct sort_row {
 	struct str name;
 	bool keys;     /* needs the keys */
-	int64_t (*number)(const struct store_message *m, const struct mailkeys *k); /* NULL: */
+	int64_t (*number)(const struct sort *o, const struct store_message *m, const struct mailkeys *k); /* NULL: */
 	enum mailkeys_text text; /* compared by octets, folded (i;unicode-casemap) */
+	bool scored;   /* by what the search says of the message */
 	const char *capability;
 	const char *rfc;
 };

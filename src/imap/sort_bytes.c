@@ -31,10 +31,11 @@ write_text(struct buf *out, struct str text)
 }
 
 static void
-write_value(struct buf *out, const struct sort_row *row, const struct store_message *m, const struct mailkeys *k)
+write_value(struct buf *out, const struct sort *o, const struct sort_row *row, const struct store_message *m,
+    const struct mailkeys *k)
 {
 	if (row->number != NULL)
-		write_number(out, row->number(m, k));
+		write_number(out, row->number(o, m, k));
 	else
 		write_text(out, k->text[row->text]);
 }
@@ -45,7 +46,7 @@ sort_write_key(const struct sort *o, const struct store_message *m, const struct
 	for (size_t i = 0; i < o->nby; i++) {
 		size_t from = out->n;
 
-		write_value(out, o->by[i].row, m, k);
+		write_value(out, o, o->by[i].row, m, k);
 		for (size_t at = from; o->by[i].reverse && at < out->n; at++)
 			out->p[at] = (char)~out->p[at];
 	}

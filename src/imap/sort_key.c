@@ -1,5 +1,5 @@
 /* sort_key.c - every sort criterion: a row and its value, which is read or stands in the keys (RFC 5256 3; DISPLAYFROM, DISPLAYTO:
- * RFC 5957 3). */
+ * RFC 5957 3; RELEVANCY: RFC 6203 6). */
 #include "sort.h"
 
 #include <postern/core/mem.h>
@@ -8,28 +8,39 @@
 #include "rows.h"
 
 static int64_t
-arrival(const struct store_message *m, const struct mailkeys *k)
+arrival(const struct sort *o, const struct store_message *m, const struct mailkeys *k)
 {
+	(void)o;
 	(void)k;
 	return m->internal_date;
 }
 
 static int64_t
-size(const struct store_message *m, const struct mailkeys *k)
+size(const struct sort *o, const struct store_message *m, const struct mailkeys *k)
 {
+	(void)o;
 	(void)k;
 	return (int64_t)m->size;
 }
 
 static int64_t
-date(const struct store_message *m, const struct mailkeys *k)
+date(const struct sort *o, const struct store_message *m, const struct mailkeys *k)
 {
+	(void)o;
 	return mailkeys_sent(k, m);
 }
 
-#define NUMBER(name, keys, value) { STR_INIT(name), keys, value, 0, "SORT", "RFC 5256 3" }
-#define TEXT(name, text) { STR_INIT(name), true, NULL, text, "SORT", "RFC 5256 3" }
-#define DISPLAY(name, text) { STR_INIT(name), true, NULL, text, "SORT=DISPLAY", "RFC 5957 4" }
+/* RFC 6203 6: the highest comes first. */
+static int64_t
+relevancy(const struct sort *o, const struct store_message *m, const struct mailkeys *k)
+{
+	(void)k;
+	return -(int64_t)scores_of(&o->search.scores, m->uid);
+}
+
+#define NUMBER(name, keys, value) { STR_INIT(name), keys, value, 0, false, "SORT", "RFC 5256 3" }
+#define TEXT(name, text) { STR_INIT(name), true, NULL, text, false, "SORT", "RFC 5256 3" }
+#define DISPLAY(name, text) { STR_INIT(name), true, NULL, text, false, "SORT=DISPLAY", "RFC 5957 4" }
 
 static const struct sort_row rows[] = {
 	NUMBER("ARRIVAL", false, arrival),
@@ -38,6 +49,7 @@ static const struct sort_row rows[] = {
 	DISPLAY("DISPLAYFROM", KEY_DISPLAY_FROM),
 	DISPLAY("DISPLAYTO", KEY_DISPLAY_TO),
 	TEXT("FROM", KEY_FROM),
+	{ STR_INIT("RELEVANCY"), false, relevancy, 0, true, NULL, "RFC 6203 6" },
 	NUMBER("SIZE", false, size),
 	TEXT("SUBJECT", KEY_BASE_SUBJECT),
 	TEXT("TO", KEY_TO),
@@ -65,7 +77,7 @@ sort_rows(const struct rows *r)
 static int64_t
 value_of(struct sort *o, const struct sort_row *row, const struct store_message *m, const struct mailkeys *k)
 {
-	return row->number != NULL ? row->number(m, k) : ranks_add(&o->texts, k->text[row->text]);
+	return row->number != NULL ? row->number(o, m, k) : ranks_add(&o->texts, k->text[row->text]);
 }
 
 static void

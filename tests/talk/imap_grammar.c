@@ -626,6 +626,19 @@ update(struct say *s)
 	say_want(s, ")");
 }
 
+/* score-list of RFC 6203 7, behind its "(". */
+static void
+scores(struct say *s)
+{
+	do {
+		uint64_t score = say_nz_number(s);
+
+		if (score > 100)
+			say_fail(s, "a score above 100");
+	} while (cur_take(&s->c, " "));
+	say_want(s, ")");
+}
+
 static void
 esearch_item(struct say *s)
 {
@@ -637,6 +650,8 @@ esearch_item(struct say *s)
 		update(s);
 	} else if (cur_take(&s->c, "COUNT ")) {
 		say_number(s);
+	} else if (cur_take(&s->c, "RELEVANCY (")) {
+		scores(s);
 	} else if (cur_take(&s->c, "MODSEQ")) {
 		code_modseq(s);
 	} else if (cur_take(&s->c, "MIN ") || cur_take(&s->c, "MAX ")) {
