@@ -4,6 +4,7 @@
  * opens its files, gives up its rights (sandbox.c) and begins. When the parent is gone, so is the role. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -89,8 +90,23 @@ tell_lost(void *ctx)
 			any = true;
 			say_lost(env->parent, &(struct lost_ask){ .role = (uint8_t)role, .index = (uint8_t)i });
 		}
+	if (env->sign_lost)
+		say_lost(env->parent, &(struct lost_ask){ .role = ROLE_KEYS, .use = 1 });
+	any |= env->sign_lost;
 	if (any)
 		loop_timer_start(&env->lost, LOST_MS);
+}
+
+void
+env_check_sign(struct env *env)
+{
+	struct pollfd end = { .fd = env->sign_fd };
+
+	if (env->sign_fd == -1 || poll(&end, 1, 0) < 1 || (end.revents & (POLLHUP | POLLERR)) == 0)
+		return;
+	io_close(&env->sign_fd);
+	env->sign_lost = true;
+	loop_timer_start(&env->lost, LOST_MS);
 }
 
 static void
@@ -137,6 +153,7 @@ take_sign_channel(struct env *env, const struct peer_ask *said)
 	}
 	io_close(&env->sign_fd);
 	env->sign_fd = said->channel;
+	env->sign_lost = false;
 }
 
 static void

@@ -28,7 +28,8 @@ struct env {
 	struct ipc_chan *parent;
 	struct ipc_chan *peers[ROLE_COUNT][PEERS_MAX]; /* NULL: never there yet */
 	unsigned npeers[ROLE_COUNT];                   /* the highest index seen, plus one */
-	int sign_fd;                                   /* smtp, imap: blocking channel to keys; -1 */
+	int sign_fd;                                   /* smtp, imap, relay: blocking channel to keys; -1 */
+	bool sign_lost;                                /* it ended, and no other has come */
 	int control_fd;                                /* listening, until start; -1 */
 	const char *root;                              /* where the role's files are: "/" once the root is closed */
 	char skipped[256];                             /* sandbox layers that could not be had */
@@ -41,6 +42,8 @@ struct env {
 	void *role;                   /* the role's own */
 };
 
+/* keys does not answer: its channel is looked at, and another is asked for when it has ended. */
+void env_check_sign(struct env *env);
 /* The peer of that kind with that index, attached or not (questions are answered NULL then). */
 struct ipc_chan *env_peer(struct env *env, enum role role, unsigned index);
 /* Ends the process, status 0, after what is running has returned. */

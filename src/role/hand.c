@@ -65,15 +65,15 @@ hand_channels(struct proc *p)
 }
 
 void
-hand_channel_again(struct proc *p, struct proc *peer)
+hand_channel_again(struct proc *p, struct proc *peer, bool sign)
 {
 	for (size_t i = 0; i < role_nlinks; i++) {
 		const struct role_link *l = &role_links[i];
 		bool ours = (l->a == p->row->role && l->b == peer->row->role) ||
 			    (l->b == p->row->role && l->a == peer->row->role);
 
-		if (ours && !l->sign)
-			join(p, peer, false);
+		if (ours && l->sign == sign)
+			join(p, peer, sign);
 	}
 }
 

@@ -87,7 +87,7 @@ on_lost(void *ctx, struct ipc_chan *from, const struct lost_ask *said)
 	p->joined = mono_now();
 	log_say(LEVEL_WARN, "channel", "%s %u and %s %u get a new one", role_name(p->row->role), p->index,
 	    role_name(said->role), said->index);
-	hand_channel_again(p, peer);
+	hand_channel_again(p, peer, said->use != 0);
 }
 
 static const struct ipc_handlers parent_handlers = { .ready = on_ready, .lost = on_lost };

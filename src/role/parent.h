@@ -103,7 +103,7 @@ void hand_conf(struct proc *p, bool reload);
 bool hand_keypairs(struct proc *p, bool reload, struct err *e);
 void hand_tickets(struct proc *p);
 /* A channel between the two ended though both live on: a new one, if they are of roles that talk. */
-void hand_channel_again(struct proc *p, struct proc *peer);
+void hand_channel_again(struct proc *p, struct proc *peer, bool sign);
 uint64_t keypairs_fingerprint(const struct conf *conf);
 
 /* passwords.c: the passwords of routes, to a relay process. */

@@ -18,8 +18,10 @@ sign_by_keys(void *ctx, struct str key_id, enum tls_scheme scheme, struct str tb
 	arena_init(&a);
 	ok = env->sign_fd != -1 &&
 	    ipc_wait(env->sign_fd, env->row->role, ROLE_KEYS, IPC_SIGN, &ask, &answer, &a, SIGN_MS, &why);
-	if (!ok)
+	if (!ok) {
 		log_say(LEVEL_ERROR, "sign", "no signature: %s", why);
+		env_check_sign(env);
+	}
 	ok = ok && answer.ok;
 	if (ok)
 		buf_add(sig, answer.signature);

@@ -24,7 +24,7 @@
 #include <postern/core/str.h>
 
 enum {
-	IPC_VERSION = 4,
+	IPC_VERSION = 5,
 	IPC_MESSAGE_MAX = 64 * 1024, /* one message, header included */
 	IPC_FDS_MAX = 4,             /* descriptors in one message */
 	IPC_STRS_MAX = 4096,         /* items in one strs field */
