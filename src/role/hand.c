@@ -1,6 +1,7 @@
 /* hand.c - what the parent hands to a process: its configuration, sockets, channels, keys, ticket keys. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -12,31 +13,39 @@
 
 #include "parent.h"
 
+/* The machine lacks something just now. The process does not stay without what it needs: it is started again, later and later. */
+static void
+start_later(const struct proc *p, const char *what)
+{
+	log_say(LEVEL_ERROR, "start", "%s %u: %s: %s", role_name(p->row->role), p->index, what, strerror(errno));
+	if (p->pid != 0)
+		kill(p->pid, SIGKILL);
+}
+
 void
 hand_conf(struct proc *p, bool reload)
 {
 	struct buf text;
 	int fd = memfd_create("postern.conf", MFD_CLOEXEC);
 
-	if (fd == -1)
-		log_fatal("configuration for %s: memfd: %s", role_name(p->row->role), strerror(errno));
 	buf_init(&text, CONF_FILE_MAX);
 	conf_write_part(p->server->conf, p->row->conf, &text);
-	if (text.over || !io_write_all(fd, buf_str(&text)))
-		log_fatal("configuration for %s: %s", role_name(p->row->role), strerror(errno));
-	say_conf(p->chan, &(struct conf_ask){ .text = fd, .reload = reload });
-	close(fd);
+	if (fd == -1 || text.over || !io_write_all(fd, buf_str(&text)))
+		start_later(p, "its configuration");
+	else
+		say_conf(p->chan, &(struct conf_ask){ .text = fd, .reload = reload });
+	io_close(&fd);
 	buf_fini(&text);
 }
 
-/* A channel between two processes: each gets one end. */
-static void
+/* A channel between two processes: each gets one end. False: errno. */
+static bool
 join(struct proc *a, struct proc *b, bool sign)
 {
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
-		log_fatal("socketpair: %s", strerror(errno));
+		return false;
 	say_peer(
 	    a->chan, &(struct peer_ask){
 			 .role = (uint8_t)b->row->role, .index = (uint8_t)b->index, .use = sign, .channel = pair[0] });
@@ -45,6 +54,7 @@ join(struct proc *a, struct proc *b, bool sign)
 			 .role = (uint8_t)a->row->role, .index = (uint8_t)a->index, .use = sign, .channel = pair[1] });
 	close(pair[0]);
 	close(pair[1]);
+	return true;
 }
 
 static void
@@ -59,8 +69,10 @@ hand_channels(struct proc *p)
 		if (l->a != p->row->role && l->b != p->row->role)
 			continue;
 		for (unsigned j = 0; j < s->nprocs; j++)
-			if (s->procs[j].row->role == other && s->procs[j].pid != 0)
-				join(p, &s->procs[j], l->sign);
+			if (s->procs[j].row->role == other && s->procs[j].pid != 0 && !join(p, &s->procs[j], l->sign)) {
+				start_later(p, "a channel");
+				return;
+			}
 	}
 }
 
@@ -72,8 +84,8 @@ hand_channel_again(struct proc *p, struct proc *peer, bool sign)
 		bool ours = (l->a == p->row->role && l->b == peer->row->role) ||
 			    (l->b == p->row->role && l->a == peer->row->role);
 
-		if (ours && l->sign == sign)
-			join(p, peer, sign);
+		if (ours && l->sign == sign && !join(p, peer, sign))
+			log_say(LEVEL_ERROR, "channel", "%s", strerror(errno)); /* it asks again */
 	}
 }
 

@@ -25,7 +25,7 @@ N_MAX = 2000         # a row of the long form that does not end here is a fault 
 FRESH = 60           # places before the long form begins with empty mailboxes
 # places that once broke something, taken in the short form, too
 BROKE = {"keys": [("send", "ENOMEM", 1), ("send", "ENOMEM", 2)], "queue": [("write", "ENOSPC", n) for n in range(2, 6)],
-         "store": [("rename", "EIO", 1)]}
+         "store": [("rename", "EIO", 1)], "parent": [("write", "EIO", 3), ("socket", "EMFILE", 2)]}
 NOT_THE_PARENTS = ("wait", "sync", "truncate", "link")
 
 pytestmark = [
