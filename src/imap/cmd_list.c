@@ -124,13 +124,16 @@ add_attribute(struct buf *out, const char *name, const char **sep)
 	*sep = " ";
 }
 
+/* RFC 9051 7.3.1: what SELECT would refuse is \Noselect, a mailbox without the right to read it, too. */
 static void
-write_attributes(struct imap_session *s, const struct list_args *a, const struct store_entry *e)
+write_attributes(struct imap_session *s, const struct list_args *a, const struct store_entry *e, unsigned rights)
 {
 	const char *sep = "";
 
-	if (e->mailbox == 0)
-		add_attribute(&s->out, s->rev2 || a->options & LIST_EXTENDED ? "\\NonExistent" : "\\Noselect", &sep);
+	if (e->mailbox == 0 && (s->rev2 || a->options & LIST_EXTENDED))
+		add_attribute(&s->out, "\\NonExistent", &sep);
+	else if (!(rights & STORE_RIGHT_READ))
+		add_attribute(&s->out, "\\Noselect", &sep);
 	add_attribute(&s->out, e->children ? "\\HasChildren" : "\\HasNoChildren", &sep);
 	if (a->options & LIST_RETURN_SUBSCRIBED && e->subscribed)
 		add_attribute(&s->out, "\\Subscribed", &sep);
@@ -163,10 +166,10 @@ write_lsub(struct imap_session *s, const struct store_entry *e, unsigned state)
 }
 
 static void
-write_name(struct imap_session *s, const struct list_args *a, const struct store_entry *e, unsigned state)
+write_name(struct imap_session *s, const struct list_args *a, const struct store_entry *e, unsigned state, unsigned rights)
 {
 	buf_add_cstr(&s->out, "* LIST (");
-	write_attributes(s, a, e);
+	write_attributes(s, a, e, rights);
 	buf_add_cstr(&s->out, ") \"/\" ");
 	out_mailbox(&s->out, e->name, session_names(s));
 	if (a->options & LIST_RECURSIVE && state & NAME_CHILD)
@@ -176,9 +179,8 @@ write_name(struct imap_session *s, const struct list_args *a, const struct store
 
 /* What is told of a mailbox behind its line. */
 static void
-write_more(struct imap_session *s, struct store_view *v, struct list_args *a, const struct store_entry *e)
+write_more(struct imap_session *s, struct store_view *v, struct list_args *a, const struct store_entry *e, unsigned rights)
 {
-	unsigned rights = rights_of(s, v, e->mailbox);
 	struct arena arena;
 
 	if (a->options & LIST_RETURN_STATUS && rights & STORE_RIGHT_READ)
@@ -196,15 +198,17 @@ static void
 write_entry(struct imap_session *s, struct store_view *v, struct list_args *a, const struct listing *g, size_t i)
 {
 	const struct store_entry *e = &g->entries[i];
+	unsigned rights;
 
 	if (!is_returned(a, e, g->states[i]))
 		return;
+	rights = e->mailbox != 0 ? rights_of(s, v, e->mailbox) : 0;
 	if (a->options & LIST_LSUB)
 		write_lsub(s, e, g->states[i]);
 	else
-		write_name(s, a, e, g->states[i]);
+		write_name(s, a, e, g->states[i], rights);
 	if (e->mailbox != 0 && g->states[i] & NAME_SELECTED)
-		write_more(s, v, a, e);
+		write_more(s, v, a, e, rights);
 }
 
 static enum step
