@@ -163,7 +163,7 @@ begin_part(struct fetch *f, const struct fetch_item *i)
 	*t = (struct fetch_stream){ .span = { part->body_at, part->body_size } };
 	if (i->section.depth == 0) {
 		t->span = (struct mime_span){ 0, f->letter.size };
-	} else if (part->kind == MIME_LEAF) {
+	} else if (part->kind != MIME_MULTIPART) {
 		encoding = encoding_of(part->encoding);
 		t->to_crlf = is_text(part) && encoding != ENCODING_UNKNOWN;
 	}
