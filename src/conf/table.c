@@ -21,7 +21,7 @@ enum {
 
 static const char *const demands[] = { "policy", "none", "may", "encrypt", "verify", "dane", NULL };
 static const char *const protocols[] = { "smtp", "smtps", "lmtp", NULL };
-static const char *const separators[] = { "/", ".", NULL };
+static const char *const separators[] = { "/", NULL };
 static const char *const tags[] = { "+", "-", "", NULL };
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
@@ -168,7 +168,7 @@ const struct conf_key conf_keys[] = {
 	{ "imap", "save_limit", &type_number, "0", 0, 1000 * 1000 * 1000, .roles = CONF_STORE, AT(imap.save_limit), .rfc = "9738",
 	    .help = "The same for COPY and APPEND only. 0: any number, else at least 1000; not beside message_limit." },
 	{ "imap", "separator", &type_letter, "/", .choices = separators, .roles = CONF_IMAP | CONF_STORE,
-	    AT(imap.separator), .help = "Between the levels of mailbox names, as clients see them." },
+	    AT(imap.separator), .help = "Between the levels of mailbox names, as clients see them. There is no other: a dot is a character of names." },
 
 	{ "auth", "scram", &type_bool, "yes", .roles = CONF_AUTH, AT(auth.scram), .rfc = "5802",
 	    .help = "Keep SCRAM-SHA-256 keys of new passwords. They let clients log in without sending the password, "
@@ -211,7 +211,7 @@ const struct conf_key conf_keys[] = {
 	    .help = "Silence after which an SMTP connection is ended; less while there are many." },
 	{ "limits", "imap_timeout", &type_time, "30m", SECOND, 24 * HOUR, .roles = CONF_IMAP | CONF_STORE,
 	    AT(limits.imap_ms), .rfc = "9051 5.4",
-	    .help = "Silence after which a logged-in IMAP client is logged out." },
+	    .help = "Silence after which a logged-in IMAP client is logged out. RFC 9051 wants 30 minutes at least." },
 	{ "limits", "quota", &type_size, "0", 0, 1024 * 1024 * GIB, .roles = CONF_AUTH | CONF_STORE, AT(limits.quota),
 	    .rfc = "9208", .help = "Space of an account without a quota of its own. 0: as much as there is." },
 	{ "limits", "disk_reserve", &type_size, "256M", 0, 1024 * GIB, .roles = CONF_SMTP | CONF_STORE | CONF_QUEUE,

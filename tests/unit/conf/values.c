@@ -244,9 +244,10 @@ choices(void **state)
 	static const struct verdict rows[] = {
 		{ H "log { format = Text }",
 		    "f:2: format: \"Text\" is not a choice, write one of \"text\", \"json\"\n" },
-		{ H "imap { separator = \"\" }", "f:2: separator: \"\" is not a choice, write one of \"/\", \".\"\n" },
-		{ H "imap { separator = \"//\" }",
-		    "f:2: separator: \"//\" is not a choice, write one of \"/\", \".\"\n" },
+		{ H "imap { separator = \"\" }", "f:2: separator: \"\" is not a choice, write one of \"/\"\n" },
+		{ H "imap { separator = \".\" }", "f:2: separator: \".\" is not a choice, write one of \"/\"\n" },
+		{ H "imap { separator = \"//\" }", "f:2: separator: \"//\" is not a choice, write one of \"/\"\n" },
+		{ H "auth { tag = \"+-\" }", "f:2: tag: \"+-\" is not a choice, write one of \"+\", \"-\", \"\"\n" },
 		{ H "auth { scram = maybe }", "f:2: scram: \"maybe\" is neither yes nor no, write one of them\n" },
 		{ H "auth { scram = 1 }", "f:2: scram: \"1\" is neither yes nor no, write one of them\n" },
 	};
@@ -254,10 +255,10 @@ choices(void **state)
 
 	(void)state;
 	check_verdicts(ROWS(rows));
-	c = parse(H "log { format = json level = error } imap { separator = . } auth { scram = Off tag = \"\" }");
+	c = parse(H "log { format = json level = error } imap { separator = \"/\" } auth { scram = Off tag = \"\" }");
 	assert_int_equal(c->log.format, LOG_JSON);
 	assert_int_equal(c->log.level, LEVEL_ERROR);
-	assert_int_equal(c->imap.separator, '.');
+	assert_int_equal(c->imap.separator, '/');
 	assert_false(c->auth.scram);
 	assert_int_equal(c->auth.tag, 0);
 	conf_unref(c);
