@@ -150,7 +150,7 @@ set_failure(struct attempt *a, uint32_t i, const char *status, const char *text)
 {
 	char words[QUEUE_TEXT_SIZE];
 
-	if (schedule_is_over(a->q, &a->message)) {
+	if (schedule_gives_up(a->q, &a->message)) {
 		schedule_expired_words(a->q, str_of(text), words);
 		set_result(a, i, UPDATE_FAIL, SCHEDULE_EXPIRED_STATUS, words);
 		return;

@@ -12,7 +12,6 @@
 enum {
 	ROWS_MAX = 1000,   /* of a message at a time */
 	UNDER_WAY_S = 60,  /* whoever is on its way gets so much more, and is looked at again */
-	GRACE_S = 600,     /* nobody is given up before a queue that was closed for long has had time to try */
 };
 
 struct late {
@@ -86,14 +85,6 @@ warn(struct late *l, struct row_update *u, struct row_recipient *r)
 		.until = { until } };
 }
 
-static bool
-may_be_tried_yet(const struct late *l, const struct row_recipient *r)
-{
-	const struct queue *q = l->q;
-
-	return r->last_try.us < q->opened.us && wall_now().us < q->opened.us + GRACE_S * (int64_t)1000000;
-}
-
 static void
 add(struct late *l, uint32_t number, struct row_recipient *r)
 {
@@ -105,8 +96,8 @@ add(struct late *l, uint32_t number, struct row_recipient *r)
 	*u = (struct row_update){ .kind = UPDATE_LATER, .number = number, .deadline = deadline };
 	if (mark_has(l->q, (struct ledger_key){ l->qid, number }))
 		u->deadline.us = now + UNDER_WAY_S * (int64_t)1000000;
-	else if (over && may_be_tried_yet(l, r))
-		u->deadline.us = l->q->opened.us + GRACE_S * (int64_t)1000000;
+	else if (over && schedule_has_grace(l->q))
+		u->deadline.us = l->q->opened.us + SCHEDULE_GRACE_S * (int64_t)1000000;
 	else if (over)
 		give_up(l, u, r);
 	else if (deadline.us <= now)

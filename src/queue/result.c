@@ -159,7 +159,7 @@ set_failure(
 {
 	char words[QUEUE_TEXT_SIZE];
 
-	if (!schedule_is_over(j->q, &j->message)) {
+	if (!schedule_gives_up(j->q, &j->message)) {
 		set(j, i, UPDATE_RETRY, next, status, text);
 		tell(j, i, "defer", hop);
 		return;

@@ -47,6 +47,18 @@ schedule_is_over(const struct queue *q, const struct row_message *m)
 	return wall_now().us - m->received.us >= q->options.limits.expire_s * 1000000;
 }
 
+bool
+schedule_has_grace(const struct queue *q)
+{
+	return wall_now().us < q->opened.us + SCHEDULE_GRACE_S * (int64_t)1000000;
+}
+
+bool
+schedule_gives_up(const struct queue *q, const struct row_message *m)
+{
+	return schedule_is_over(q, m) && !schedule_has_grace(q);
+}
+
 void
 schedule_expired_words(const struct queue *q, struct str reason, char out[static QUEUE_TEXT_SIZE])
 {

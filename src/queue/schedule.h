@@ -16,8 +16,13 @@ int64_t schedule_pause_ms(int64_t first_ms, int64_t last_ms, uint32_t n);
 /* When to try a local recipient again after that many failed attempts: from seconds to a quarter of an hour. */
 struct wall schedule_next_try(struct wall now, uint32_t attempts);
 
-/* Whether a message is not tried any longer: what fails now has failed for good. */
+enum { SCHEDULE_GRACE_S = 600 };
+/* Nobody is given up so soon after the start, or after the clock was set: what seems old may have had no time to be tried. */
+bool schedule_has_grace(const struct queue *q);
+/* Whether a message is too old to be tried any longer. */
 bool schedule_is_over(const struct queue *q, const struct row_message *m);
+/* What fails now has failed for good: it is over, and there is no grace. */
+bool schedule_gives_up(const struct queue *q, const struct row_message *m);
 #define SCHEDULE_EXPIRED_STATUS "5.4.7" /* RFC 3463 3.5: delivery time expired */
 /* "not delivered within 5 days; the last reason: …" */
 void schedule_expired_words(const struct queue *q, struct str reason, char out[static QUEUE_TEXT_SIZE]);

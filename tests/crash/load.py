@@ -21,7 +21,14 @@ class Load:
         self.owed = set()
         self.numbers = itertools.count()
         self.over = threading.Event()
+        self.workers = workers
         self.threads = [threading.Thread(target=self.work, args=(getattr(self, name), i)) for i, name in enumerate(workers)]
+
+    def again(self):
+        """A new load that remembers what this one was promised."""
+        fresh = Load(self.site, self.users, self.workers)
+        fresh.promised, fresh.owed, fresh.numbers = self.promised, self.owed, self.numbers
+        return fresh
 
     def __enter__(self):
         self.over.clear()
@@ -106,6 +113,8 @@ class Load:
         for user in self.users:
             found = {}
             for stored in self.site.inbox(user, 0):
+                if b"report-type=delivery-status" in stored:
+                    continue  # the server's own
                 token = stored.split(b"Subject: ")[1].split(b"\r\n")[0].decode()
                 assert token not in found, f"{token} is in {user}'s INBOX twice"
                 found[token] = stored

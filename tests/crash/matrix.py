@@ -3,6 +3,7 @@
 An injection that never came to pass means that the work went by untouched: the row of the matrix is done.
 """
 import json
+import os
 import re
 import subprocess
 import sys
@@ -37,6 +38,9 @@ ERRORS = {
     "socket": ["EMFILE", "ENOMEM"], "wait": ["EINTR"], "map": ["ENOMEM"], "memfd": ["EMFILE", "ENOMEM"],
     "fork": ["EAGAIN", "ENOMEM"], "bury": ["EINTR"],
 }
+SHORT = "short"  # the n-th call does about half of what it was asked for
+for kind in ("read", "write"):
+    ERRORS[kind].append(SHORT)
 KILL = "KILL"
 ATTACH_SECONDS = 10
 
@@ -64,11 +68,14 @@ class Injection:
     def __str__(self):
         return self.name
 
+    def attached(self):
+        return all(map(is_traced, self.pids))
+
     def __enter__(self):
         self.log.unlink(missing_ok=True)
         self.tracer = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + ATTACH_SECONDS
-        while not all(map(is_traced, self.pids)):
+        while not self.attached():
             assert time.monotonic() < end and self.tracer.poll() is None, "strace does not attach"
             time.sleep(0.005)
         return self
@@ -80,8 +87,33 @@ class Injection:
         except subprocess.TimeoutExpired:  # it may wait for a thread that ended with its process
             self.tracer.kill()
             self.tracer.wait()
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        self.came = "(INJECTED)" in text or (self.effect == KILL and "+++ killed by SIGKILL" in text)
+        self.came = self.has_come(self.said())
+
+    def said(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def has_come(self, text):
+        return "(INJECTED)" in text or (self.effect == KILL and "+++ killed by SIGKILL" in text)
+
+
+class Shortening(Injection):
+    """shorten.c on all processes of a role."""
+
+    PROGRAM = Path(os.environ.get("POSTERN_BUILD", Path(__file__).resolve().parents[2] / "build")) / "tests/crash/shorten"
+
+    def __init__(self, site, role, kind, effect, n):
+        super().__init__(site, role, kind, effect, n)
+        self.command = [str(self.PROGRAM), kind, str(n), str(self.log), *map(str, self.pids)]
+
+    def attached(self):
+        return "ready" in self.said()
+
+    def has_come(self, text):
+        return "shortened" in text
+
+
+def injection(site, role, kind, effect, n):
+    return (Shortening if effect == SHORT else Injection)(site, role, kind, effect, n)
 
 
 def is_traced(pid):

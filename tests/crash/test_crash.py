@@ -156,16 +156,9 @@ def test_kill_of_the_parent_ends_all(site):
             pids = [pid for _, _, pid in site.processes()]
             site.kill()
             gone(pids)
-        load = again(load)
+        load = load.again()
         site.start()
         load.check()
-
-
-def again(load):
-    """A new load that remembers what the old one was promised."""
-    fresh = Load(load.site, load.users)
-    fresh.promised, fresh.owed, fresh.numbers = load.promised, load.owed, load.numbers
-    return fresh
 
 
 def kill_all(site):
@@ -229,7 +222,7 @@ def test_the_index_can_be_dropped_after_a_kill_of_all(site):
     wanted = {flag for boxes in before.values() for _, rows in boxes.values() for flags, _ in rows.values() for flag in flags}
     assert {b"\\Flagged", b"\\Answered", b"\\Seen", b"\\Draft", b"$Work", b"Later", b"$Label1"} <= wanted
 
-    load = again(load)
+    load = load.again()
     with load:
         begun = load.count()
         site.wait_for(lambda: load.count() > begun + 20, 30, "load")

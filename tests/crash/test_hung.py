@@ -57,17 +57,10 @@ def test_all_that_are_stopped_are_replaced(site, stopped):
         assert any(line.startswith(f"{role} {index} (pid {pid}) ") for line in words), f"nothing is said of {role} {index}: {words}"
     load.check()
     begun = load.count()
-    load = go_on(load)
+    load = load.again()
     with load:
         site.wait_for(lambda: load.count() > begun + 5, 30, "load afterwards")
     load.check()
-
-
-def go_on(before):
-    """Clients anew, who remember what was promised."""
-    after = Load(before.site, before.users)
-    after.promised, after.owed, after.numbers = before.promised, before.owed, before.numbers
-    return after
 
 
 @pytest.mark.parametrize("role,code", [("queue", 451), ("store", 250)])

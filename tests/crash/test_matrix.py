@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import outlab
-from matrix import ERRORS, KILL, KINDS, Injection, Table, following
+from matrix import ERRORS, KILL, KINDS, SHORT, Shortening, Table, following, injection
 from postern_site import is_sanitized
 from stand import OUTSIDE, Stand
 
@@ -18,7 +18,7 @@ PROGRAM = BUILD / "tests/crash/postern_unfiltered"
 RECORD = Path(__file__).resolve().parents[1] / "e2e/system_calls.txt"
 LONG = bool(os.environ.get("POSTERN_LONG"))
 ROLES = ("parent", "log", "keys", "dns", "fetch", "auth", "smtp", "imap", "queue", "relay", "store")
-SHORT = 2            # places for each role
+PLACES = 2           # for each role
 TRIES = 8            # at those, some of which never come
 N_SHORT = 12         # the highest n of those
 N_MAX = 2000         # a row of the long form that does not end here is a fault of the test
@@ -45,7 +45,11 @@ def kinds_of(role):
 
 def rows(role):
     kinds = [kind for kind in kinds_of(role) if not (kind == "map" and is_sanitized(PROGRAM))]
-    return [(kind, effect) for kind in kinds for effect in (KILL, *ERRORS[kind])]
+    return [(kind, effect) for kind in kinds for effect in effects(kind)]
+
+
+def effects(kind):
+    return [e for e in (KILL, *ERRORS[kind]) if e != SHORT or Shortening.PROGRAM.exists()]
 
 
 def stand_for(role):
@@ -61,10 +65,10 @@ def test_some_places(role):
     stand, places = stand_for(role), 0
     try:
         for kind, effect, n in BROKE.get(role, ()):
-            stand.strike(Injection(stand.site, role, kind, effect, n))
+            stand.strike(injection(stand.site, role, kind, effect, n))
         for kind, effect in rng.sample(rows(role), min(TRIES, len(rows(role)))):
-            if places < SHORT:
-                places += stand.strike(Injection(stand.site, role, kind, effect, rng.choice([1, 1, 2, rng.randrange(1, N_SHORT)])))
+            if places < PLACES:
+                places += stand.strike(injection(stand.site, role, kind, effect, rng.choice([1, 1, 2, rng.randrange(1, N_SHORT)])))
         assert places > 0
         stand.finish()
     finally:
@@ -83,15 +87,15 @@ class Row:
         """Did the n-th occurrence come?"""
         if self.stand is None:
             self.stand, self.used = stand_for(self.role), 0
-        injection = Injection(self.stand.site, self.role, self.kind, self.effect, n)
+        struck = injection(self.stand.site, self.role, self.kind, self.effect, n)
         try:
-            came = self.stand.strike(injection)
+            came = self.stand.strike(struck)
             self.used += came
             if self.used == FRESH or not came:
                 self.leave()
         except AssertionError as e:
             came = True
-            self.violations.append(f"{injection}: {e}")
+            self.violations.append(f"{struck}: {e}")
             self.drop()
         self.places += came
         return came
@@ -111,7 +115,7 @@ def test_every_place(role, kind):
     if kind == "map" and is_sanitized(PROGRAM):
         pytest.skip("maps are the sanitizer's")
     table, violations = Table(os.environ.get("POSTERN_MATRIX", BUILD / "matrix.json")), []
-    for effect in (KILL, *ERRORS[kind]):
+    for effect in effects(kind):
         row, n = Row(role, kind, effect), 1
         while row.at(n):
             n = following(effect, n)
