@@ -1,6 +1,7 @@
 /* loop.c - libevent behind a small face. */
 #include <postern/core/loop.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -89,12 +90,29 @@ run_posted(void *ctx, int ready)
 	run_tasks(t);
 }
 
+/* libevent's own words, which it would write to standard error. */
+static void
+on_words(int severity, const char *words)
+{
+	log_say(severity < EVENT_LOG_WARN ? LEVEL_INFO : LEVEL_ERROR, "loop", "%s", words);
+}
+
+/* It cannot go on, has said why, and would end the process with no more than that. */
+_Noreturn static void
+on_fatal(int status)
+{
+	(void)status;
+	log_panic("event loop: cannot go on");
+}
+
 struct loop *
 loop_new(void)
 {
 	struct loop *l = NEW(struct loop);
 	struct event_config *config = event_config_new();
 
+	event_set_log_callback(on_words);
+	event_set_fatal_callback(on_fatal);
 	if (config == NULL)
 		log_fatal("event loop: out of memory");
 	/* the loop reads no environment and keeps time without a system call for each event */
@@ -203,7 +221,8 @@ loop_timer_start(struct loop_timer *t, int64_t ms)
 {
 	struct timeval after = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
 
-	event_add(t->ev, &after);
+	if (event_add(t->ev, &after) == -1)
+		log_fatal("timer: %m"); /* what it was for would never happen */
 }
 
 void
@@ -257,8 +276,8 @@ loop_io_watch(struct loop_io *io, int what)
 	}
 	if (what == 0)
 		event_del(io->ev);
-	else
-		event_add(io->ev, NULL);
+	else if (event_add(io->ev, NULL) == -1 && errno != EPERM) /* a plain file is always ready, and not watched */
+		log_fatal("descriptor watch: %m");
 }
 
 void

@@ -104,9 +104,12 @@ mdb_env_set_mapsize(MDB_env *env, size_t bytes)
 {
 	static int (*real)(MDB_env *, size_t);
 	size_t most = tamper != NULL ? (size_t)tamper->map_bytes : 0;
+	mdb_filehandle_t fd = -1;
 
 	if (real == NULL)
 		real = (int (*)(MDB_env *, size_t))(uintptr_t)dlsym(RTLD_NEXT, "mdb_env_set_mapsize");
+	if (most != 0 && bytes > most && mdb_env_get_fd(env, &fd) == 0 && fd != -1)
+		return ENOMEM; /* it is open, and wants to grow */
 	return real(env, most != 0 && bytes > most ? most : bytes);
 }
 
