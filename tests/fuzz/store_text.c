@@ -1,7 +1,9 @@
 /* store_text.c - file names, mailbox names, UID sets and the files beside a Maildir under any bytes. */
 #include <stdlib.h>
 
+#include <postern/store/metadata.h>
 #include <postern/store/mutf7.h>
+#include <postern/store/rights.h>
 #include <postern/store/uidset.h>
 
 #include "../../src/store/annotation.h"
@@ -101,6 +103,27 @@ check_name(struct str in)
 	buf_fini(&again);
 }
 
+/* Letters come back as they are meant, the older ones as what they stand for. */
+static void
+check_rights(struct str in)
+{
+	unsigned rights, again;
+	struct buf text;
+
+	store_identifier_ok(in);
+	if (!store_rights_parse(in, &rights))
+		return;
+	want((rights & ~(unsigned)STORE_RIGHTS_ALL) == 0);
+	want((store_rights_flags(rights) & ~(uint32_t)STORE_FLAGS_ALL) == 0);
+	buf_init(&text, 64);
+	store_rights_write(&text, rights);
+	want(store_rights_parse(buf_str(&text), &again) && (again & rights) == rights);
+	buf_clear(&text);
+	store_rights_write_members(&text, rights);
+	want(store_rights_parse(buf_str(&text), &again) && again == rights);
+	buf_fini(&text);
+}
+
 static void
 on_uid(void *ctx, uint32_t uid, struct str name)
 {
@@ -117,6 +140,14 @@ on_dir(void *ctx, struct str dir)
 }
 
 static void
+on_row(void *ctx, enum table t, struct str name, struct str value)
+{
+	(void)ctx;
+	(void)t;
+	want(name.n <= ANNOTATION_NAME_SIZE && value.n <= STORE_VALUE_MAX);
+}
+
+static void
 check_files(struct str in)
 {
 	char keywords[STORE_KEYWORDS_MAX][STORE_KEYWORD_SIZE + 1];
@@ -128,7 +159,7 @@ check_files(struct str in)
 	dovecot_uidlist_parse(&list, in, on_uid, &last);
 	dovecot_keywords_parse(in, keywords);
 	dovecot_subscriptions_parse(in, on_dir, NULL);
-	annotations_parse(in, NULL, NULL);
+	annotations_parse(in, on_row, NULL);
 	if (!sidecar_parse(&side, in))
 		return;
 	buf_init(&text, 1 << 16);
@@ -146,6 +177,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	check_uidset(in);
 	check_fname(in);
 	check_name(in);
+	check_rights(in);
 	check_files(in);
 	return 0;
 }
