@@ -116,9 +116,9 @@ read_row(const struct reading *r, enum table t, struct str rest)
 static bool
 read_line(const struct reading *r, struct str line)
 {
-	struct str word;
+	struct str word = { 0 };
 
-	str_cut(&line, ' ', &word);
+	str_cut(&line, ' ', &word); /* of an empty line nothing */
 	for (size_t i = 0; i < KINDS; i++)
 		if (str_eq(word, kinds[i].word))
 			return read_row(r, kinds[i].table, line);

@@ -1,7 +1,8 @@
 /* auth_sasl.c - every SASL mechanism under any bytes.
  *
- * Input: one byte that chooses mechanism and channel, then responses, each with two bytes of length before it. What the
- * mechanism asks for is answered as the service would; success without the right password is the bug looked for. */
+ * Input: one byte that chooses mechanism, channel and whether the user is there, then responses, each with two bytes of length before
+ * it. What the mechanism asks for is answered as the service would; success of who is not there is the bug looked for. Who
+ * is there has the password "pencil", which a seed knows. */
 #include <stdlib.h>
 
 #include <postern/auth/sasl.h>
@@ -10,6 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static const struct str names[] = { STR_INIT("PLAIN"), STR_INIT("LOGIN"), STR_INIT("SCRAM-SHA-256"),
 	STR_INIT("SCRAM-SHA-256-PLUS") };
+
+enum choice { MECHANISM = 3, INITIAL = 4, EXPORTER = 8, END_POINT = 16, KNOWN = 32, SOMEBODY_ELSE = 64 };
 
 static struct str
 take(const uint8_t **p, size_t *n)
@@ -29,20 +32,37 @@ take(const uint8_t **p, size_t *n)
 	return s;
 }
 
-static enum sasl_next
-answer(struct sasl *s, enum sasl_next next)
+static void
+take_keys(struct sasl *s, bool known, struct scram_keys *keys)
 {
-	struct scram_keys keys;
 	static const uint8_t secret[32] = { 7 };
+	static struct scram_keys pencil;
+	static bool made;
 
+	if (!made && !scram_keys_make(&pencil, STR("pencil"), STR("0123456789abcdef"), 4096))
+		abort();
+	made = true;
+	if (known)
+		*keys = pencil;
+	else
+		scram_keys_fake(keys, buf_str(&s->authcid), secret, 4096);
+}
+
+static enum sasl_next
+answer(struct sasl *s, enum sasl_next next, unsigned choice)
+{
+	bool known = (choice & KNOWN) != 0;
+	struct scram_keys keys;
+
+	s->other = (choice & SOMEBODY_ELSE) != 0;
 	if (next == SASL_CHECK_PASSWORD) {
 		if (s->authcid.n == 0 || s->authcid.n > SASL_NAME_MAX || s->password.n > SASL_MESSAGE_MAX)
 			abort();
-		return sasl_checked(s, false);
+		return sasl_checked(s, known && str_eq(buf_str(&s->password), STR("pencil")));
 	}
 	if (next == SASL_WANT_KEYS) {
-		scram_keys_fake(&keys, buf_str(&s->authcid), secret, 4096);
-		return sasl_keys(s, &keys, false);
+		take_keys(s, known, &keys);
+		return sasl_keys(s, &keys, known);
 	}
 	return next;
 }
@@ -60,15 +80,18 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		p++;
 		n--;
 	}
-	if (choice & 8)
+	sasl_fix_nonce("server");
+	if (choice & EXPORTER)
 		channel.exporter = STR("an exporter of thirty-two bytes.");
-	if (choice & 16)
+	if (choice & END_POINT)
 		channel.end_point = STR("an end point");
 	initial = take(&p, &n);
-	next = answer(&s, sasl_start(&s, names[choice & 3], choice & 4 ? &initial : NULL, &channel));
+	next = answer(&s, sasl_start(&s, names[choice & MECHANISM], choice & INITIAL ? &initial : NULL, &channel), choice);
 	for (int i = 0; i < 8 && next == SASL_CHALLENGE; i++)
-		next = answer(&s, sasl_step(&s, take(&p, &n)));
-	if (next == SASL_OK || next == SASL_FORBIDDEN || s.out.over || s.first.over || s.header.over || s.nonce.over)
+		next = answer(&s, sasl_step(&s, take(&p, &n)), choice);
+	if ((choice & KNOWN) == 0 && (next == SASL_OK || next == SASL_FORBIDDEN))
+		abort();
+	if (s.out.over || s.first.over || s.header.over || s.nonce.over)
 		abort();
 	sasl_fini(&s);
 	return 0;

@@ -5,6 +5,7 @@
  * is asked only inside TLS and never on port 25, only what has recipients is submitted, a sink is closed once. */
 #include <stdlib.h>
 
+#include <postern/core/clock.h>
 #include <postern/core/log.h>
 #include <postern/smtp/in.h>
 
@@ -289,6 +290,33 @@ static const struct smtp_in_ops ops = {
 	.submit = on_submit,
 };
 
+/* Mostly a line: what stands behind DATA or STARTTLS in the same piece ends the session. */
+static struct str
+next_piece(struct world *w, struct str bytes)
+{
+	switch (decide(w, 16)) {
+	case 0:
+		return str_sub(bytes, 0, 1);
+	case 1:
+		return str_sub(bytes, 0, 1 + (size_t)decide(w, 256) * 16);
+	default:
+		return str_sub(bytes, 0, str_find(bytes, '\n') + 1);
+	}
+}
+
+/* Sometimes the client is slower than he may be. */
+static void
+pass_time(struct world *w)
+{
+	struct mono due;
+
+	if (w->closed || !smtp_in_deadline(w->session, &due))
+		return;
+	if (decide(w, 32) == 31)
+		clock_fake_step(mono_ms_between(due, mono_now()) + 1);
+	smtp_in_tick(w->session);
+}
+
 static void
 drive(struct world *w, struct str bytes)
 {
@@ -307,9 +335,10 @@ drive(struct world *w, struct str bytes)
 		}
 		if (w->paused || w->closed)
 			continue;
-		piece = str_sub(bytes, 0, decide(w, 4) == 0 ? 1 : 1 + (size_t)decide(w, 256) * 16);
+		piece = next_piece(w, bytes);
 		bytes = str_sub(bytes, piece.n, bytes.n);
 		smtp_in_feed(w->session, piece);
+		pass_time(w);
 	}
 }
 
@@ -339,11 +368,17 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct smtp_in_peer peer = { STR("192.0.2.7"), STR("sid"), STR("uid=1000") };
 
 	log_to(discard, NULL);
+	clock_fake((struct mono){ 0 }, wall_from_seconds(1777636800));
 	w.profile = (enum smtp_in_profile)decide(&w, 4);
 	w.tls = w.profile == SMTP_SUBMISSIONS;
 	w.session = smtp_in_new(&ops, &w, &conf, w.profile, &peer, w.tls ? &facts : NULL);
+	if (decide(&w, 32) == 30) /* a client that does not wait for the greeting */
+		smtp_in_feed(w.session, STR("EHLO a.test\r\n"));
 	smtp_in_start(w.session);
 	drive(&w, str_sub(in, HEAD, in.n));
+	MUST(smtp_in_login(w.session).n == 0 || w.tls || w.profile == SMTP_LOCAL);
+	if (decide(&w, 32) == 29)
+		smtp_in_shutdown(w.session);
 	if (decide(&w, 2) == 0)
 		smtp_in_eof(w.session);
 	smtp_in_free(w.session);

@@ -303,7 +303,8 @@ file_is_whole_or_nothing(void **state)
 	static const char text[] = "postern-annotations 1\nentry L3ByaXZhdGUvYQ== eA==\nentry L3ByaXZhdGUvYg== \n"
 				   "rights YW55b25l bHI=\nend\n";
 	static const char *const bad[] = { "entry L3ByaXZhdGU= eA==\n", "rights YW55b25l UQ==\n", "rights YQ== bHI=\n",
-		"entry L3ByaXZhdGUvYQ==\n", "other L3ByaXZhdGUvYQ== eA==\n", "end\nend\n", "\n" };
+		"entry L3ByaXZhdGUvYQ==\n", "other L3ByaXZhdGUvYQ== eA==\n", "end\nend\n", "\n",
+		"entry L3ByaXZhdGUvYQ== eA==\n\n" };
 	struct buf b;
 
 	(void)state;
