@@ -4,6 +4,7 @@ The pairs are those of src/role/table.c, the messages those of include/postern/i
 without anybody's doing. What the answers can do is in test_answers.py, what a row forbids in test_rights.py.
 """
 import itertools
+import os
 import re
 
 import pytest
@@ -17,7 +18,7 @@ LINKS = sorted({(a.lower(), b.lower(), sign == "true") for a, b, sign in re.find
 ROWS = taken.rows()
 # who is attacked, by whom, on which of their channels; the one for signatures is read by keys alone unless somebody signs
 ATTACKS = [(victim, enemy, sign) for a, b, sign in LINKS for victim, enemy in ((a, b), (b, a)) if not sign or victim == "keys"]
-NASTY_MESSAGES = 250
+NASTY_MESSAGES = 1000 if os.environ.get("POSTERN_LONG") else 100
 LEFT_MAX = 2  # what a role may open in its life of its own accord: a mailbox, a spool file
 
 
