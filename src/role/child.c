@@ -303,6 +303,8 @@ set_up_env(struct env *env, const struct role_row *row, unsigned index)
 	env->handlers.start = on_start;
 	env->handlers.drain = on_drain;
 	env->handlers.counters = on_counters;
+	if (row->ops->make != NULL)
+		env->role = row->ops->make(env);
 	env->parent = env_chan(env, ROLE_PARENT);
 	ipc_chan_on_gone(env->parent, on_parent_gone, env);
 	ipc_chan_attach(env->parent, PARENT_FD);

@@ -181,38 +181,22 @@ end_client(struct session *session)
 
 static const struct session_kind kind = { user_of, end_client };
 
-static struct imap_role *
-role_of(struct env *env)
+static void *
+make(struct env *env)
 {
-	if (env->role == NULL) {
-		struct imap_role *r = NEW(struct imap_role);
+	struct imap_role *r = NEW(struct imap_role);
 
-		sessions_init(&r->all, env, &kind);
-		env->role = r;
-	}
-	return env->role;
+	sessions_init(&r->all, env, &kind);
+	return r;
 }
 
 static void
 on_listen(struct env *env, struct str service, struct str address, int fd)
 {
-	struct imap_role *r = role_of(env);
+	struct imap_role *r = env->role;
 
 	(void)address;
 	front_add_door(r->all.front, service, fd, str_eq(service, STR("imaps")) ? &imaps_door : &imap_door, r);
-}
-
-static void
-start(struct env *env)
-{
-	front_start(role_of(env)->all.front);
-}
-
-static void
-reload(struct env *env, const struct conf *was)
-{
-	(void)was;
-	front_reload(role_of(env)->all.front);
 }
 
 static void
@@ -220,19 +204,13 @@ drain(struct env *env, unsigned seconds)
 {
 	for (unsigned i = 0; i < env->npeers[ROLE_STORE]; i++)
 		say_close_mail(env_peer(env, ROLE_STORE, i), &(struct close_mail_ask){ .sid = STR("") });
-	sessions_drain(&role_of(env)->all, seconds);
-}
-
-static void *
-admin(struct env *env)
-{
-	return &role_of(env)->all;
+	sessions_drain(env, seconds);
 }
 
 static void
 counters(struct env *env, struct counters_out *out)
 {
-	const struct imap_role *r = role_of(env);
+	const struct imap_role *r = env->role;
 
 	sessions_count(&r->all, out);
 	counter_add(out, "logins", r->logins);
@@ -247,10 +225,11 @@ static const struct ipc_handlers handlers = {
 
 const struct role_ops imap_ops = {
 	.handlers = &handlers,
+	.make = make,
 	.verbs = session_verbs,
-	.admin = admin,
-	.start = start,
-	.reload = reload,
+	.admin = sessions_admin,
+	.start = sessions_start,
+	.reload = sessions_reload,
 	.listen = on_listen,
 	.drain = drain,
 	.counters = counters,

@@ -32,15 +32,6 @@ struct relay_role {
 static struct relay_role *
 role_of(struct env *env)
 {
-	if (env->role == NULL) {
-		struct relay_role *r = NEW(struct relay_role);
-
-		r->env = env;
-		r->signer = (struct tls_signer){ sign_by_keys, env };
-		r->tls = tls_client_new();
-		map_init(&r->passwords);
-		env->role = r;
-	}
 	return env->role;
 }
 
@@ -224,6 +215,18 @@ on_relay_mail(void *ctx, struct ipc_question *q, const struct relay_mail_ask *as
 
 /* --- the role --- */
 
+static void *
+make(struct env *env)
+{
+	struct relay_role *r = NEW(struct relay_role);
+
+	r->env = env;
+	r->signer = (struct tls_signer){ sign_by_keys, env };
+	r->tls = tls_client_new();
+	map_init(&r->passwords);
+	return r;
+}
+
 static void
 open_outside(struct env *env)
 {
@@ -302,6 +305,7 @@ static const struct ipc_handlers handlers = {
 
 const struct role_ops relay_ops = {
 	.handlers = &handlers,
+	.make = make,
 	.open = open_outside,
 	.start = start,
 	.reload = reload,

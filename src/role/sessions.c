@@ -9,8 +9,32 @@ sessions_init(struct sessions *all, struct env *env, const struct session_kind *
 }
 
 void
-sessions_drain(struct sessions *all, unsigned seconds)
+sessions_start(struct env *env)
 {
+	const struct sessions *all = env->role;
+
+	front_start(all->front);
+}
+
+void
+sessions_reload(struct env *env, const struct conf *was)
+{
+	const struct sessions *all = env->role;
+
+	(void)was;
+	front_reload(all->front);
+}
+
+void *
+sessions_admin(struct env *env)
+{
+	return env->role;
+}
+
+void
+sessions_drain(struct env *env, unsigned seconds)
+{
+	struct sessions *all = env->role;
 	struct session *next;
 
 	front_close_doors(all->front);

@@ -49,8 +49,14 @@ struct sessions {
 };
 
 void sessions_init(struct sessions *all, struct env *env, const struct session_kind *kind);
+
+/* For role_ops of a role whose env->role begins with its struct sessions. */
+void sessions_start(struct env *env);
+void sessions_reload(struct env *env, const struct conf *was);
+void *sessions_admin(struct env *env);
 /* No new ones; each is told to end. When the last is gone, so is the process; at the latest after so many seconds. */
-void sessions_drain(struct sessions *all, unsigned seconds);
+void sessions_drain(struct env *env, unsigned seconds);
+
 /* "sessions" and "connections". */
 void sessions_count(const struct sessions *all, struct counters_out *out);
 

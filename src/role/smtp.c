@@ -267,22 +267,19 @@ end_session(struct session *session)
 
 static const struct session_kind kind = { user_of, end_session };
 
-static struct smtp_role *
-role_of(struct env *env)
+static void *
+make(struct env *env)
 {
-	if (env->role == NULL) {
-		struct smtp_role *r = NEW(struct smtp_role);
+	struct smtp_role *r = NEW(struct smtp_role);
 
-		sessions_init(&r->all, env, &kind);
-		env->role = r;
-	}
-	return env->role;
+	sessions_init(&r->all, env, &kind);
+	return r;
 }
 
 static void
 on_listen(struct env *env, struct str service, struct str address, int fd)
 {
-	struct smtp_role *r = role_of(env);
+	struct smtp_role *r = env->role;
 
 	(void)address;
 	for (size_t i = 0; i < sizeof doors / sizeof *doors; i++)
@@ -291,34 +288,9 @@ on_listen(struct env *env, struct str service, struct str address, int fd)
 }
 
 static void
-start(struct env *env)
-{
-	front_start(role_of(env)->all.front);
-}
-
-static void
-reload(struct env *env, const struct conf *was)
-{
-	(void)was;
-	front_reload(role_of(env)->all.front);
-}
-
-static void
-drain(struct env *env, unsigned seconds)
-{
-	sessions_drain(&role_of(env)->all, seconds);
-}
-
-static void *
-admin(struct env *env)
-{
-	return &role_of(env)->all;
-}
-
-static void
 counters(struct env *env, struct counters_out *out)
 {
-	const struct smtp_role *r = role_of(env);
+	const struct smtp_role *r = env->role;
 
 	sessions_count(&r->all, out);
 	counter_add(out, "messages", r->messages);
@@ -332,11 +304,12 @@ static const struct ipc_handlers handlers = {
 
 const struct role_ops smtp_ops = {
 	.handlers = &handlers,
+	.make = make,
 	.verbs = session_verbs,
-	.admin = admin,
-	.start = start,
-	.reload = reload,
+	.admin = sessions_admin,
+	.start = sessions_start,
+	.reload = sessions_reload,
 	.listen = on_listen,
-	.drain = drain,
+	.drain = sessions_drain,
 	.counters = counters,
 };

@@ -17,6 +17,8 @@ enum {
 /* What a role does; every pointer may be NULL. */
 struct role_ops {
 	const struct ipc_handlers *handlers;
+	/* What the role keeps as long as it lives, for env->role: before any message is read. NULL: it makes it itself. */
+	void *(*make)(struct env *env);
 	/* The verbs of its control socket, and what they run on (after start). NULL: it has no such socket. */
 	const struct control_verb *verbs;
 	void *(*admin)(struct env *env);
