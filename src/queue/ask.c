@@ -7,6 +7,7 @@
 #include <postern/core/cur.h>
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
+#include <postern/message/status.h>
 
 struct queue_ask {
 	TAILQ_ENTRY(queue_ask) entry;
@@ -207,22 +208,6 @@ answer_set(struct queue_answer *out, enum queue_verdict verdict, unsigned code, 
 	snprintf(out->text, sizeof out->text, "%s", text);
 }
 
-/* RFC 3463 2: class "." 1*3DIGIT "." 1*3DIGIT */
-static bool
-status_ok(struct str s, char class)
-{
-	struct cur c = cur_init(s);
-
-	if (cur_peek(&c) != class)
-		return false;
-	cur_bytes(&c, 1);
-	for (int i = 0; i < 2; i++) {
-		cur_want(&c, ".");
-		cur_want_while(&c, ascii_is_digit, 3, "a status code");
-	}
-	return cur_end(&c);
-}
-
 static const struct {
 	char class;
 	const char *status, *text;
@@ -247,7 +232,7 @@ answer_clean(struct queue_answer *out, const struct queue_answer *in)
 	struct str text = str_array(in->text, sizeof in->text);
 
 	answer_set(out, v, 0, standard[v].status, standard[v].text);
-	if (status.n < sizeof out->status && status_ok(status, standard[v].class))
+	if (status.n < sizeof out->status && status_is_of(status, standard[v].class))
 		snprintf(out->status, sizeof out->status, "%.*s", STR_ARG(status));
 	if (text.n > 0 && text.n < sizeof out->text && envelope_text_ok(text, sizeof out->text))
 		snprintf(out->text, sizeof out->text, "%.*s", STR_ARG(text));

@@ -1,11 +1,9 @@
 /* out_reply.c - the reader of replies. */
 #include <postern/smtp/out_reply.h>
 
-#include <postern/core/cur.h>
 #include <postern/core/utf8.h>
+#include <postern/message/status.h>
 #include <postern/smtp/out.h>
-
-enum { DIGITS_MAX = 3 }; /* of subject and detail (RFC 3463 2) */
 
 void
 out_reply_init(struct out_reply_reader *r)
@@ -30,27 +28,13 @@ out_reply_begun(const struct out_reply_reader *r)
 
 /* --- enhanced codes --- */
 
-static bool
-take_digits(struct cur *c)
-{
-	size_t n = cur_while(c, ascii_is_digit).n;
-
-	return (n >= 1 && n <= DIGITS_MAX) || cur_fail(c, "digits");
-}
-
 /* class "." subject "." detail, then a blank or the end. Empty when there is none. */
 static struct str
 enhanced_of(struct str text)
 {
 	struct cur c = cur_init(text);
-	struct str code;
+	struct str code = status_take(&c);
 
-	cur_want_while(&c, ascii_is_digit, 1, "class");
-	cur_want(&c, ".");
-	take_digits(&c);
-	cur_want(&c, ".");
-	take_digits(&c);
-	code = str_sub(text, 0, (size_t)(c.p - text.p));
 	if (cur_left(&c) > 0)
 		cur_want(&c, " ");
 	return cur_ok(&c) ? code : (struct str){ 0 };

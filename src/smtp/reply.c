@@ -1,7 +1,7 @@
 /* reply.c - the table of replies and how a reply goes over the wire (RFC 5321 4.2, RFC 2034 4). */
 #include <postern/smtp/reply.h>
 
-#include <postern/core/cur.h>
+#include <postern/message/status.h>
 
 enum { CHALLENGE_MAX = 12288 };
 
@@ -35,22 +35,6 @@ smtp_reply_with(unsigned code, const char *enhanced, struct str text)
 	return r;
 }
 
-/* RFC 3463 2: class "." 1*3DIGIT "." 1*3DIGIT */
-static bool
-is_enhanced(struct str s, unsigned code)
-{
-	struct cur c = cur_init(s);
-
-	if (s.n >= sizeof(((struct smtp_reply *)NULL)->enhanced) || cur_peek(&c) != (int)('0' + code / 100))
-		return false;
-	cur_bytes(&c, 1);
-	for (int i = 0; i < 2; i++) {
-		cur_want(&c, ".");
-		cur_want_while(&c, ascii_is_digit, 3, "a status code");
-	}
-	return cur_end(&c);
-}
-
 struct smtp_reply
 smtp_reply_told(unsigned code, struct str enhanced, struct str words)
 {
@@ -58,7 +42,7 @@ smtp_reply_told(unsigned code, struct str enhanced, struct str words)
 
 	if (code != 250 && (code < 400 || code > 599))
 		return smtp_reply(SMTP_LATER_PLEASE);
-	if (is_enhanced(enhanced, code))
+	if (enhanced.n < sizeof shape && status_is_of(enhanced, (char)('0' + code / 100)))
 		memcpy(shape, enhanced.p, enhanced.n);
 	return smtp_reply_with(code, shape, words);
 }
