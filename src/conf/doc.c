@@ -18,12 +18,12 @@ conf_doc_default(const struct conf_key *k, struct buf *out)
 		if (k->type->bare)
 			buf_add(out, rest);
 		else
-			conf_quote(rest, out);
+			buf_add_quoted(out, rest);
 		return;
 	}
 	while (str_cut(&rest, ' ', &word)) {
 		buf_add_cstr(out, n++ == 0 ? "{ " : ", ");
-		conf_quote(word, out);
+		buf_add_quoted(out, word);
 	}
 	buf_add_cstr(out, n > 0 ? " }" : "{}");
 }

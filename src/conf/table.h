@@ -97,7 +97,5 @@ bool conf_value_empty(const struct conf_key *k, const void *base);
 void conf_value_write(const struct conf_key *k, const void *base, struct buf *out);
 /* True if the key has a range of numbers: low and high as the file would have them. */
 bool conf_range_write(const struct conf_key *k, struct buf *low, struct buf *high);
-/* In quotes, with the escapes that the reader knows. */
-void conf_quote(struct str s, struct buf *out);
 
 #endif

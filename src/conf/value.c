@@ -105,18 +105,6 @@ conf_value_empty(const struct conf_key *k, const void *base)
 	return empty;
 }
 
-void
-conf_quote(struct str s, struct buf *out)
-{
-	buf_add_char(out, '"');
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '"' || s.p[i] == '\\')
-			buf_add_char(out, '\\');
-		buf_add_char(out, s.p[i]);
-	}
-	buf_add_char(out, '"');
-}
-
 static void
 word_write(const struct conf_key *k, const void *value, struct buf *out)
 {
@@ -127,7 +115,7 @@ word_write(const struct conf_key *k, const void *value, struct buf *out)
 	if (k->type->bare)
 		buf_add(out, buf_str(&word));
 	else
-		conf_quote(buf_str(&word), out);
+		buf_add_quoted(out, buf_str(&word));
 	buf_fini(&word);
 }
 

@@ -74,7 +74,7 @@ write_titled(struct writer *w, const struct conf_section *s, unsigned depth)
 
 		indent(depth, w->out);
 		buf_addf(w->out, "%s ", s->name);
-		conf_quote(*(const struct str *)element, w->out);
+		buf_add_quoted(w->out, *(const struct str *)element);
 		buf_add_cstr(w->out, " {\n");
 		write_keys(w, s->name, element, i, depth + 1);
 		indent(depth, w->out);

@@ -95,6 +95,18 @@ buf_add_u64(struct buf *b, uint64_t value)
 }
 
 void
+buf_add_quoted(struct buf *b, struct str s)
+{
+	buf_add_char(b, '"');
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '"' || s.p[i] == '\\')
+			buf_add_char(b, '\\');
+		buf_add_char(b, s.p[i]);
+	}
+	buf_add_char(b, '"');
+}
+
+void
 buf_addf(struct buf *b, const char *format, ...)
 {
 	va_list args;

@@ -189,23 +189,11 @@ is_phrase_char(char c)
 }
 
 static void
-add_quoted(struct buf *out, struct str s)
-{
-	buf_add_char(out, '"');
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '"' || s.p[i] == '\\')
-			buf_add_char(out, '\\');
-		buf_add_char(out, s.p[i]);
-	}
-	buf_add_char(out, '"');
-}
-
-static void
 add_plain(struct buf *out, struct str s, enum word_place where)
 {
 	for (size_t i = 0; where == WORD_PHRASE && i < s.n; i++) {
 		if (!is_phrase_char(s.p[i])) {
-			add_quoted(out, s);
+			buf_add_quoted(out, s);
 			return;
 		}
 	}

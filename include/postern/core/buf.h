@@ -32,6 +32,8 @@ void buf_clear(struct buf *b);
 void buf_add(struct buf *b, struct str s);
 void buf_add_char(struct buf *b, char c);
 void buf_add_cstr(struct buf *b, const char *s);
+/* In quotes, with a backslash before each quote and backslash; no byte is refused. */
+void buf_add_quoted(struct buf *b, struct str s);
 void buf_add_u64(struct buf *b, uint64_t value);
 void buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_addv(struct buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
