@@ -15,6 +15,7 @@
 #include <postern/core/mem.h>
 #include <postern/tls/remote.h>
 
+#include "ciphers.h"
 #include "pem.h"
 
 struct tls_client {
@@ -25,13 +26,6 @@ struct tls_client {
 	EVP_PKEY *key;
 };
 
-#define AEAD                                                                                                           \
-	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                                                   \
-	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                                                   \
-	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
-#define CBC                                                                                                            \
-	"ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:"         \
-	"ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
 /* Servers that were never updated: no forward secrecy in the last ones, and still better than plain text (RFC 7435). */
 #define OLD                                                                                                            \
 	"DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:"                                                         \
@@ -43,8 +37,8 @@ static const struct offer {
 	int security;
 	int verify;
 } offers[] = {
-	[TLS_CHECK_NOTE] = { AEAD ":" CBC ":" OLD, 1, SSL_VERIFY_NONE },
-	[TLS_CHECK_MUST] = { AEAD ":" CBC, 2, SSL_VERIFY_PEER },
+	[TLS_CHECK_NOTE] = { CIPHERS_AEAD ":" CIPHERS_CBC ":" OLD, 1, SSL_VERIFY_NONE },
+	[TLS_CHECK_MUST] = { CIPHERS_AEAD ":" CIPHERS_CBC, 2, SSL_VERIFY_PEER },
 };
 
 /* TLSA's digests, the stronger first where a set has both (RFC 7671 9). */

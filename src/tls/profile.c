@@ -3,23 +3,17 @@
 
 #include <openssl/tls1.h>
 
-/* AEAD with ephemeral keys (RFC 9325 4.2); 128 bits first, they are enough and cheaper. */
-#define AEAD                                                                                                           \
-	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                                                   \
-	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                                                   \
-	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
-/* What senders of mail that was never updated still have; no worse than plain text. */
-#define CBC                                                                                                            \
-	"ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:"         \
-	"ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
+#include "ciphers.h"
 
 #define CIPHERS13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define GROUPS "X25519:P-256:P-384"
 
 /* One ticket: a client that opens several connections gets one on each. */
-#define STRICT .min_version = TLS1_2_VERSION, .ciphers12 = AEAD, .ciphers13 = CIPHERS13, .groups = GROUPS, .tickets = 1
+#define STRICT                                                                                                         \
+	.min_version = TLS1_2_VERSION, .ciphers12 = CIPHERS_AEAD, .ciphers13 = CIPHERS13, .groups = GROUPS, .tickets = 1
 #define LENIENT                                                                                                        \
-	.min_version = TLS1_2_VERSION, .ciphers12 = AEAD ":" CBC, .ciphers13 = CIPHERS13, .groups = GROUPS, .tickets = 1
+	.min_version = TLS1_2_VERSION, .ciphers12 = CIPHERS_AEAD ":" CIPHERS_CBC, .ciphers13 = CIPHERS13,              \
+	.groups = GROUPS, .tickets = 1
 
 /* SMTP has no registered protocol id; these two are what clients of other servers were taught to send. */
 #define SMTP_ALPN .alpn = { "smtp", "esmtp" }
