@@ -31,7 +31,8 @@ class Composed:
 
     def __init__(self, kind, row, fields, call=1, values=None):
         self.kind, self.row, self.call = kind, row, call
-        values = {**plausible(fields), **(values or {})}
+        given = values or {}
+        values = {**plausible([f for f in fields if f[1] not in given]), **given}
         self.fds, self.spans, body = [], [], b""
         for field, name in fields:
             packed = taken.packed(field, values[name], self.fds)

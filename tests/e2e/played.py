@@ -219,13 +219,21 @@ class Cast:
                 os.close(values[name])
         asked.close()
 
+    def readable(self, seconds):
+        """The neighbours of whom the role wants something, after so many seconds at most."""
+        poll = select.poll()
+        for sock in self.channels.values():
+            poll.register(sock, select.POLLIN)
+        ready = {fd for fd, _ in poll.poll(1000 * seconds)}
+        return [peer for peer, sock in self.channels.items() if sock.fileno() in ready]
+
     def until(self, name, seconds=20):
         """Plays on until the question of that name comes, which it returns. name: a function, too, that ends the play."""
         wanted = name if callable(name) else lambda asked: asked is not None and asked.row.name == name
         while not (callable(name) and name(None)):
-            ready, _, _ = select.select(list(self.channels.values()), [], [], 0.05 if callable(name) else seconds)
+            ready = self.readable(0.05 if callable(name) else seconds)
             assert ready or callable(name), f"no question {name}\n{self.site.log_tail(10)}"
-            for peer in [p for p, sock in self.channels.items() if sock in ready]:
+            for peer in ready:
                 asked = self.receive(peer)
                 if asked is not None and wanted(asked):
                     return asked
