@@ -5,11 +5,11 @@ import socket
 
 
 class Wire:
-    """A connection to one of a site's services; TLS from the start where the service has it."""
+    """A connection to one of a site's services; TLS from the start where the service has it. source: our address."""
 
-    def __init__(self, site, service, tls=None, timeout=30):
+    def __init__(self, site, service, tls=None, timeout=30, source=""):
         self.site, self.service = site, service
-        self.socket = socket.create_connection(("127.0.0.1", site.ports[service]), timeout)
+        self.socket = socket.create_connection(("127.0.0.1", site.ports[service]), timeout, (source, 0))
         self.heard = b""
         if service in ("submissions", "imaps") if tls is None else tls:
             self.handshake()
