@@ -42,8 +42,7 @@ def main():
             else:
                 with siege.Siege(site, how) as enemy:
                     user.work(args.seconds)
-                row, _, title = how.__doc__.partition(": ")
-                title, rate = title.rstrip("."), f"{enemy.strikes / args.seconds:.0f}"
+                row, title, rate = how.__name__[:3].upper(), how.__doc__.rstrip("."), f"{enemy.strikes / args.seconds:.0f}"
             times = [siege.p99(values) for values in user.times.values()]
             slow += sum(t >= LIMIT for t in times) + len(user.failures)
             print(f"| {row} | {title} | {rate} |", " | ".join(f"{1000 * t:.0f} ms" for t in times), "|", *user.failures[:2], flush=True)

@@ -89,7 +89,7 @@ def logged_in(site, user):
 
 
 @pytest.mark.parametrize("role", ["log", "keys", "dns", "fetch", "auth", "smtp", "imap", "queue", "relay", "store"])
-def test_one_process_is_one_process(site, role):
+def test_k11_one_process_is_one_process(site, role):
     with Load(site, USERS) as load:
         for _ in range(ROUNDS):
             for index in range(len(site.pids(role))):

@@ -80,7 +80,7 @@ def append_is_refused(load, user):
 
 
 @pytest.mark.parametrize("disk", list(FULL), indirect=True)
-def test_full_and_free_again(disk):
+def test_k04_k05_full_and_free_again(disk):
     place, what = disk
     filler = Filler(place, what)
     with Site(users=USERS, where=str(place), extra=CHEAP_HASHES + "\nlimits { disk_reserve = 0 }\n" + NOWHERE) as site:

@@ -45,7 +45,7 @@ def all_new(site, old):
     return status["healthy"] and not {pid for *_, pid in old} & {p["pid"] for p in status["processes"]}
 
 
-def test_all_that_are_stopped_are_replaced(site, stopped):
+def test_k08_all_that_are_stopped_are_replaced(site, stopped):
     load = Load(site, USERS)
     with load:
         site.wait_for(lambda: min(map(len, load.promised.values())) > 3 and load.owed, 30, "some mail")

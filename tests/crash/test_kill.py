@@ -9,7 +9,7 @@ BUILD = Path(os.environ.get("POSTERN_BUILD", Path(__file__).resolve().parents[2]
 PROGRAM = BUILD / "tests/crash/crash_store"
 
 
-def test_a_store_that_is_killed_keeps_what_it_acknowledged():
+def test_k07_a_store_that_is_killed_keeps_what_it_acknowledged():
     if not PROGRAM.exists():
         pytest.skip(f"{PROGRAM} was not built")
     seconds = 120 if os.environ.get("POSTERN_LONG") else 8

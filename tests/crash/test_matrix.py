@@ -59,7 +59,7 @@ def stand_for(role):
 
 @pytest.mark.skipif(LONG, reason="the long form takes every place")
 @pytest.mark.parametrize("role", ROLES)
-def test_some_places(role):
+def test_k10_some_places(role):
     rng = random.Random(f"{os.environ.get('SEED', '1')} {role}")
     stand, places = stand_for(role), 0
     try:

@@ -98,8 +98,8 @@ class Enemy:
 # --- the attacks: on the way in
 
 
-def connections(enemy):
-    """K02: connections as fast as they come, and as many as are let in."""
+def k02_connections(enemy):
+    """Connections as fast as they come, and as many as are let in."""
     held = []
 
     def flood():
@@ -112,13 +112,13 @@ def connections(enemy):
     enemy.together(2, flood)
 
 
-def slow_talk(enemy):
-    """K01: commands a byte at a time, on every port."""
+def k01_slow_talk(enemy):
+    """Commands a byte at a time, on every port."""
     enemy.drip(400, ("smtp", "submission", "imap"), b"EHLO slow.test\r\nMAIL FROM:<x@remote.test>\r\n", 0.5)
 
 
-def slow_data(enemy):
-    """K01: messages that come a byte at a time."""
+def k01_slow_data(enemy):
+    """Messages that come a byte at a time."""
     def begin():
         sock = enemy.connect("smtp")
         for words in (b"EHLO c\r\n", b"MAIL FROM:<x@remote.test>\r\n", b"RCPT TO:<alice@example.test>\r\n", b"DATA\r\n"):
@@ -132,13 +132,13 @@ def slow_data(enemy):
     enemy.together(100, begin)
 
 
-def slow_hello(enemy):
-    """C17: ClientHellos a byte at a time."""
+def c17_slow_hello(enemy):
+    """ClientHellos a byte at a time."""
     enemy.drip(400, ("imaps", "submissions"), b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"r" * 500, 0.5)
 
 
-def handshakes(enemy):
-    """C15: handshakes and nothing else."""
+def c15_handshakes(enemy):
+    """Handshakes and nothing else."""
     def shake():
         enemy.connect("imaps", tls=True).close()
         enemy.struck()
@@ -146,8 +146,8 @@ def handshakes(enemy):
     enemy.together(4, shake)
 
 
-def tiny_records(enemy):
-    """C12: a TLS record for every byte."""
+def c12_tiny_records(enemy):
+    """A TLS record for every byte."""
     def trickle():
         with enemy.connect("imaps", tls=True) as sock:
             for byte in b"a NOOP\r\n" * 200:
@@ -157,8 +157,8 @@ def tiny_records(enemy):
     enemy.together(3, trickle)
 
 
-def passwords(enemy):
-    """D09: logins with passwords that have to be hashed."""
+def d09_passwords(enemy):
+    """Logins with passwords that have to be hashed."""
     numbers = itertools.count()
 
     def guess():
@@ -171,8 +171,8 @@ def passwords(enemy):
     enemy.together(40, guess)
 
 
-def parentheses(enemy):
-    """I02: megabytes of parentheses before a login."""
+def i02_parentheses(enemy):
+    """Megabytes of parentheses before a login."""
     def open_them():
         with enemy.connect("imaps", tls=True) as sock:
             enemy.struck()
@@ -184,8 +184,8 @@ def parentheses(enemy):
 # --- the attacks: by accounts
 
 
-def mime_bombs(enemy):
-    """F02: messages with parts in parts and with very many parts, and whoever asks for their structure."""
+def f02_mime_bombs(enemy):
+    """Messages with parts in parts and with very many parts, and whoever asks for their structure."""
     deep = b"".join(b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (i, i) for i in range(5000))
     flat = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + b"--b\r\n\r\nx\r\n" * 50_000
 
@@ -210,8 +210,8 @@ def mime_bombs(enemy):
     enemy.together(2, look)
 
 
-def searches(enemy):
-    """I15: searches that read everything, as deep as they may be."""
+def i15_searches(enemy):
+    """Searches that read everything, as deep as they may be."""
     enemy.fill("mallory1", 50, 100_000)
     key = "OR " * 50 + " ".join(f"TEXT nothing{i}" for i in range(51))
 
@@ -224,8 +224,8 @@ def searches(enemy):
     enemy.together(4, search)
 
 
-def inflated(enemy):
-    """I17: a megabyte of deflated bytes that becomes a gigabyte."""
+def i17_inflated(enemy):
+    """A megabyte of deflated bytes that becomes a gigabyte."""
     deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
     bomb = (deflater.compress(b" " * (1 << 20)) + deflater.flush(zlib.Z_FULL_FLUSH)) * 1024
 
@@ -239,8 +239,8 @@ def inflated(enemy):
     enemy.together(2, explode)
 
 
-def deaf(enemy):
-    """I19: clients that ask for much and read nothing."""
+def i19_deaf(enemy):
+    """Clients that ask for much and read nothing."""
     enemy.fill("mallory3", 20, 1_000_000)
 
     def ask():
@@ -253,8 +253,8 @@ def deaf(enemy):
     enemy.together(20, ask)
 
 
-def idle(enemy):
-    """I23: as many idle sessions as an account may have, and others that knock; mail arrives for them."""
+def i23_idle(enemy):
+    """As many idle sessions as an account may have, and others that knock; mail arrives for them."""
     def sit(user):
         with contextlib.closing(enemy.login(user)) as wire:
             wire.imap("SELECT INBOX")
@@ -269,12 +269,8 @@ def idle(enemy):
         time.sleep(0.1)  # the logins are another attack
 
 
-ATTACKS = (connections, slow_talk, slow_data, slow_hello, handshakes, tiny_records, passwords, parentheses, mime_bombs, searches, inflated,
-           deaf, idle)
-
-
-def row_of(attack):
-    return attack.__doc__.partition(":")[0]
+ATTACKS = (k02_connections, k01_slow_talk, k01_slow_data, c17_slow_hello, c15_handshakes, c12_tiny_records, d09_passwords, i02_parentheses,
+           f02_mime_bombs, i15_searches, i17_inflated, i19_deaf, i23_idle)
 
 
 # --- running them

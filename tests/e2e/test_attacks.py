@@ -75,7 +75,7 @@ def test_unfinished_messages_do_not_eat_the_reserve(running):
     assert attack.send(site, "x@remote.test", "bob@example.test") == 250
 
 
-def test_a_flood_of_connections_is_no_flood_of_lines(running):
+def test_k02_a_flood_of_connections_is_no_flood_of_lines(running):
     site = running("smtp { processes = 1 }\nlimits { connections = 1 connections_per_source = 1 }\n")
     first = attack.connect(site)
     assert attack.replies(first) == [220]
@@ -156,7 +156,7 @@ def test_users_of_a_store_that_is_away_belong_to_nobody_else(running):
     assert other["counters"]["delivered"] == 0
 
 
-def test_a_channel_that_ended_is_made_again(running):
+def test_k03_a_channel_that_ended_is_made_again(running):
     """Out of descriptors a process loses what is sent to it, and with it the channel; both processes live on and need a new one."""
     site = running("smtp { processes = 4 }\n", wrapper=("prlimit", "--nofile=64:64"))
     store, queue = pid_of(site, "store", 0), pid_of(site, "queue", 0)
@@ -291,7 +291,7 @@ def hostile_message(random, row):
     ("store", "queue", "settle", {"how": 1}),
     ("fetch", "queue", "fetch_policy", {"domain": b"no domain"}),
 ])
-def test_a_neighbour_that_was_taken_over(role, enemy, question, values):
+def test_k17_a_neighbour_that_was_taken_over(role, enemy, question, values):
     """Whatever it sends and however often: the role lives, answers the next honest peer, and keeps no descriptor of his."""
     site = attack.site()
     seed = int(os.environ.get("SEED", "1"))
@@ -476,7 +476,7 @@ def test_roles_that_die_while_sessions_wait(running):
     assert not missing, f"{len(missing)} of {len(accepted)} accepted messages are lost: {sorted(missing)[:3]}"
 
 
-def test_slow_clients_keep_nobody_waiting(running):
+def test_k01_slow_clients_keep_nobody_waiting(running):
     site = running("limits { connections = 2000 }\n")
     slow = [attack.connect(site, service) for service in ("smtp", "imap", "submissions", "imaps") for _ in range(75)]
     talk = b"EHLO c\r\nMAIL FROM:<x@remote.test>\r\n"
@@ -494,7 +494,7 @@ def test_slow_clients_keep_nobody_waiting(running):
         sock.close()
 
 
-def test_gone_behind_the_dot_is_in_the_log_all_the_same(running):
+def test_b12_gone_behind_the_dot_is_in_the_log_all_the_same(running):
     """The client never learns of the 250; the operator does."""
     site = running()
     store = pid_of(site, "store", 0)

@@ -158,7 +158,7 @@ def padded(n):
     (b"", FETCH_ERROR, ""),
     (b"\0" * 100, FETCH_ERROR, ""),
 ], ids=range(21))
-def test_answers(fetch, host, answer, result, words):
+def test_h11_answers(fetch, host, answer, result, words):
     host.answer = answer
     got, why, body = fetch.get("good.test")
     assert got == result and words in why, why

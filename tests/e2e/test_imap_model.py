@@ -66,7 +66,7 @@ def check(site, operations):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_every_answer_is_as_foretold(make_site, seed):
+def test_i26_every_answer_is_as_foretold(make_site, seed):
     site = make_site(users=())
     end, part = time.monotonic() + SECONDS, 0
     while time.monotonic() < end:

@@ -18,7 +18,7 @@ HEALTHY_SECONDS = 60 if LONG else 15  # after the last was accepted
 ALL_SECONDS = 600 if LONG else 90
 
 
-def test_nobody_starves_for_others(world):
+def test_k20_nobody_starves_for_others(world):
     run = Run(world, DESTINATIONS, ODD)
     try:
         began = time.monotonic()

@@ -20,7 +20,7 @@ def site():
         one.close()
 
 
-@pytest.mark.parametrize("how", siege.ATTACKS, ids=lambda how: f"{siege.row_of(how).lower()}_{how.__name__}")
+@pytest.mark.parametrize("how", siege.ATTACKS, ids=lambda how: how.__name__)
 def test_others_are_served(site, how):
     user = siege.Neighbour(site)
     with siege.Siege(site, how) as enemy:

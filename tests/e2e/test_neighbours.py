@@ -85,7 +85,7 @@ each_attack = pytest.mark.parametrize("victim", ATTACKS, indirect=True, ids=map(
 
 
 @each_attack
-def test_what_breaks_the_rules_ends_the_channel(victim):
+def test_k14_what_breaks_the_rules_ends_the_channel(victim):
     victim.again()
     before = victim.descriptors()
     for row in ROWS.values():

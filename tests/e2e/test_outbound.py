@@ -216,7 +216,7 @@ def test_nobody_is_told_who_did_not_want_to_be(site, hosts):
     no_report(site, "alice", "r@never.test")
 
 
-def test_the_null_sender_is_never_told(site, hosts):
+def test_e20_the_null_sender_is_never_told(site, hosts):
     hosts.make("null-sender", script={"rcpt": "550 5.1.1 nobody"})
     qid = send(site, "r@null-sender.test", text("Null"), sender="", service="smtp")
     site.wait_for(lambda: site.events("bounce", qid=qid), 10, "the failure")

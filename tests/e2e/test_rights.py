@@ -95,7 +95,7 @@ def test_a_ticket_is_good_for_its_user(store, name):
     assert not knock(store, ticket, b"alice@example.test"), "who guesses with a ticket has used it"
 
 
-def test_tickets_cannot_be_made(store):
+def test_k17_tickets_cannot_be_made(store):
     ticket = give(store)
     for at in range(0, 128, 5):
         assert not knock(store, bytes(b ^ (1 << at % 8 if i == at // 8 else 0) for i, b in enumerate(ticket)), b"alice@example.test")
@@ -214,7 +214,7 @@ def signs(peers, peer, key, text, scheme=0x0403, sign=True):
 
 
 @pytest.mark.parametrize("keys", ["no"], indirect=True)
-def test_who_may_have_what_signed(keys):
+def test_k17_who_may_have_what_signed(keys):
     ids = {peer: ids_told_to(keys, peer) for peer in keys}
     assert len(ids["smtp"]) == 1 and ids["smtp"] == ids["imap"] and ids["relay"] == []
     key = ids["smtp"][0]

@@ -61,7 +61,7 @@ def test_the_private_key_is_in_keys_alone(site):
     assert who_holds(site, [number, number[::-1], pem]) <= {"keys"}
 
 
-def test_a_password_is_in_no_process_but_the_front(site):
+def test_d17_a_password_is_in_no_process_but_the_front(site):
     encoded = base64.b64encode(f"\0canary@example.test\0{CANARY}".encode())
     with site.smtp("submission") as client:
         client.starttls(context=site.tls())

@@ -68,7 +68,7 @@ def canary(mx):
 
 
 @pytest.mark.parametrize("service", ["smtp", "submission"])
-def test_no_auth_in_clear_smtp(mx, canary, service):
+def test_c07_no_auth_in_clear_smtp(mx, canary, service):
     for attempt in (f"AUTH PLAIN {plain(canary, CANARY)}", "AUTH PLAIN", f"AUTH LOGIN {b64(canary)}", "AUTH LOGIN",
                     f"AUTH SCRAM-SHA-256 {b64('n,,n=canary@example.test,r=abc')}", f"auth plain {plain(canary, CANARY)}",
                     f"AUTH CRAM-MD5 {CANARY}", f"AUTH  PLAIN  {CANARY}"):
@@ -93,7 +93,7 @@ def test_no_auth_at_all_on_the_port_of_other_servers(mx, canary):
     hides_canary(mx)
 
 
-def test_no_login_in_clear_imap(mx, canary):
+def test_c07_no_login_in_clear_imap(mx, canary):
     with Wire(mx, "imap") as wire:
         greeting = wire.line().decode()
         _, lines = wire.imap("CAPABILITY")
@@ -115,7 +115,7 @@ def test_no_login_in_clear_imap(mx, canary):
     hides_canary(mx)
 
 
-def test_a_password_leaves_no_trace(mx, canary):
+def test_d17_a_password_leaves_no_trace(mx, canary):
     """Right and wrong, by every mechanism, inside TLS (D17)."""
     for service in ("submission", "submissions"):
         for command in (f"AUTH PLAIN {plain(canary, CANARY)}", f"AUTH PLAIN {plain('nobody@example.test', CANARY)}",
@@ -163,7 +163,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("tls", [False, True], ids=["clear", "tls"])
 @pytest.mark.parametrize("sender", ["<s@remote.test>", "<>", "<alice@example.test>", "<postmaster@example.test>", "<s@[127.0.0.1]>"])
-def test_port_25_relays_nothing(mx, sender, tls):
+def test_e01_e02_port_25_relays_nothing(mx, sender, tls):
     before = mailboxes(mx)
     with Wire(mx, "smtp") as wire:
         words = wire.hello()
@@ -216,7 +216,7 @@ def test_submission_wants_a_login(mx, service):
         assert wire.code("VRFY alice") in (252, 502, 530)
 
 
-def test_verbs_of_proxies_and_lists(mx):
+def test_b13_verbs_of_proxies_and_lists(mx):
     with Wire(mx, "smtp") as wire:
         wire.hello()
         for command in ("XCLIENT ADDR=127.0.0.1 NAME=mx.example.test LOGIN=alice", "XFORWARD ADDR=10.0.0.1", "EXPN staff", "TURN", "ETRN remote.test",
@@ -236,7 +236,7 @@ def test_who_is_logged_in_may_relay_and_the_operator_sees_it(mx):
                                     "<a@c.test> SIZE=-1", "<a@c.test> SIZE=99999999999999999999", "<a@c.test> ENVID=a+00b",
                                     "<a@c.test> ENVID=a+0A", "<a@c.test> AUTH=x+0Auid", "<a@c.test> BODY=9BIT", "<a@c.test> =", "<a@c.test> AUTH=\"",
                                     "<" + "a" * 65 + "@c.test>", "<a@" + ("b" * 63 + ".") * 4 + "test>", "<a@" + "b" * 64 + ".test>"])
-def test_odd_senders(mx, sender):
+def test_e04_odd_senders(mx, sender):
     with Wire(mx, "smtp") as wire:
         wire.hello()
         code, text = wire.smtp(f"MAIL FROM:{sender}")
@@ -249,7 +249,7 @@ def test_odd_senders(mx, sender):
 @pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\n.\r", b"\r\r\n.\r\r\n", b"\r\n\0.\r\n", b"\r\n.\0\r\n",
                                  b"\r\n. \r\n", b"\x85.\x85"])
 @pytest.mark.parametrize("service", ["smtp", "submission"])
-def test_smuggling(mx, end, service):
+def test_a01_smuggling(mx, end, service):
     """Only CRLF.CRLF ends a message: the commands hidden behind another end are part of it, or all of it is refused."""
     before = len(mx.events("accept"))
     hidden = b"MAIL FROM:<smuggled@remote.test>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\nSubject: smuggled\r\n\r\nhi\r\n.\r\n"
@@ -272,7 +272,7 @@ def test_smuggling(mx, end, service):
     assert not [e for e in mx.events("accept") if "smuggled" in e["from"]]
 
 
-def test_end_of_data_byte_by_byte(mx):
+def test_a08_end_of_data_byte_by_byte(mx):
     """A08: wherever the pieces are cut, the end is found once and the bytes are those that were sent."""
     sent = message("pieces", b"..two\r\n.\r\n")
     wire_bytes = re.sub(rb"(?m)^\.", b"..", sent) + b".\r\n"
@@ -294,7 +294,7 @@ def test_end_of_data_byte_by_byte(mx):
     assert len([m for m in stored if m.endswith(sent)]) == 2
 
 
-def test_bare_line_ends_in_commands(mx):
+def test_a07_bare_line_ends_in_commands(mx):
     for line in (b"EHLO a\nMAIL FROM:<a@b.test>\n", b"EHLO a\rMAIL FROM:<a@b.test>\r", b"NOOP\n"):
         with Wire(mx, "smtp") as wire:
             assert wire.reply()[0] == 220
@@ -302,7 +302,7 @@ def test_bare_line_ends_in_commands(mx):
             assert wire.rest() == b""
 
 
-def test_talking_before_the_greeting(mx):
+def test_a14_talking_before_the_greeting(mx):
     """A14. The bytes may come after the greeting has left, so both ways are right; trust in them is not."""
     wire = socket.create_connection(("127.0.0.1", mx.ports["smtp"]), 30)
     with wire:
@@ -318,7 +318,7 @@ def test_talking_before_the_greeting(mx):
 @pytest.mark.parametrize("service,command,injected", [
     ("smtp", "STARTTLS", "NOOP"), ("smtp", "STARTTLS", "EHLO injected\r\nMAIL FROM:<i@remote.test>\r\nRCPT TO:<bob@example.test>"),
     ("submission", "STARTTLS", "EHLO injected"), ("imap", "a STARTTLS", "b CAPABILITY"), ("imap", "a STARTTLS", "b LOGIN x y")])
-def test_commands_behind_starttls(mx, service, command, injected):
+def test_c01_commands_behind_starttls(mx, service, command, injected):
     """CVE-2011-0411, CVE-2021-33515: what was sent in the clear is never answered inside TLS."""
     with Wire(mx, service) as wire:
         wire.line()
@@ -341,7 +341,7 @@ def test_commands_behind_starttls(mx, service, command, injected):
         assert b"b OK" not in rest and rest.count(b"\r\n") <= 2
 
 
-def test_starttls_forgets_what_was_said_before(mx):
+def test_c05_starttls_forgets_what_was_said_before(mx):
     """C05, RFC 3207 4.2."""
     with Wire(mx, "smtp") as wire:
         wire.hello()
@@ -365,7 +365,7 @@ def test_starttls_forgets_what_was_said_before(mx):
 @pytest.mark.parametrize("request_line", ["GET / HTTP/1.1\r\nHost: mx.example.test\r\n\r\n",
                                           "POST /?MAIL+FROM HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nEHLO x\r\nMAIL FROM:<a@b.test>\r\n",
                                           "OPTIONS * HTTP/1.0\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"])
-def test_http(mx, service, request_line):
+def test_c08_http(mx, service, request_line):
     """C08, ALPACA: a web client is told at most one line, never what it sent, and is closed."""
     for tls in {service in ("submissions", "imaps"), False}:
         with Wire(mx, service, tls=tls) as wire:
@@ -386,7 +386,7 @@ def test_http(mx, service, request_line):
                                            ("submissions", b"EHLO client.test\r\n"), ("imaps", b"a CAPABILITY\r\n"),
                                            ("imap", b"EHLO client.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nDATA\r\n"),
                                            ("smtp", b"a LOGIN x y\r\na2 SELECT INBOX\r\n"), ("submissions", b"\0" * 100), ("imaps", b"\x80\x2e\x01\x03\x01")])
-def test_other_protocols(mx, service, first):
+def test_c20_other_protocols(mx, service, first):
     """C20: one error and the end, no long wait."""
     with Wire(mx, service, tls=False) as wire:
         if service in CLEAR:
@@ -424,13 +424,13 @@ def test_tls_of_today(mx, service):
                                  ("-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:@SECLEVEL=0"),
                                  ("-tls1_2", "-cipher", "ADH:AECDH:@SECLEVEL=0"), ("-tls1_2", "-cipher", "NULL:@SECLEVEL=0"),
                                  ("-tls1_3", "-groups", "ffdhe2048")], ids=lambda o: " ".join(o))
-def test_tls_of_yesterday(mx, service, old):
+def test_c13_tls_of_yesterday(mx, service, old):
     """C13: TLS 1.2 at least, ECDHE only."""
     output = s_client(mx, service, *old)
     assert not cipher(output), output
 
 
-def test_no_renegotiation(mx):
+def test_c11_no_renegotiation(mx):
     """C11."""
     context = mx.tls()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -444,7 +444,7 @@ def test_no_renegotiation(mx):
 
 @pytest.mark.parametrize("service,ok,bad", [("imaps", ["imap"], ["h2", "http/1.1"]), ("submissions", ["smtp"], ["h2", "http/1.1"]),
                                             ("imaps", [], ["pop3"])])
-def test_alpn(mx, service, ok, bad):
+def test_c09_alpn(mx, service, ok, bad):
     """C09: the protocol of another service is refused in the handshake; the right one or none is taken."""
     if ok:
         context = mx.tls()
@@ -458,7 +458,7 @@ def test_alpn(mx, service, ok, bad):
         wire.send("x\r\n").rest()
 
 
-def test_a_ticket_is_good_for_one_service_only(mx):
+def test_c14_a_ticket_is_good_for_one_service_only(mx):
     """C14."""
     context = mx.tls()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -478,7 +478,7 @@ def test_a_ticket_is_good_for_one_service_only(mx):
 # --- D15: senders
 
 @pytest.mark.queues
-def test_a_sender_belongs_to_the_login(mx):
+def test_d15_a_sender_belongs_to_the_login(mx):
     mx.postern("alias", "add", "sales@example.test", "alice@example.test")
     time.sleep(0.1)
     with mx.smtp("submissions") as client:
@@ -501,7 +501,7 @@ def test_a_sender_belongs_to_the_login(mx):
         assert client.sendmail("sales@example.test", ["bob@example.test"], own) == {}
 
 
-def test_no_authorization_as_somebody_else(mx):
+def test_d04_no_authorization_as_somebody_else(mx):
     """D04."""
     for secret in ("alice@example.test\0bob@example.test\0" + mx.password("bob"), "\0bob@example.test\0" + mx.password("alice"),
                    "\0BOB@example.test\0wrong", "\0\0", "\0bob@example.test\0"):
@@ -512,7 +512,7 @@ def test_no_authorization_as_somebody_else(mx):
 
 # --- D07: who guesses waits, who does not does not
 
-def test_guessing_hurts_only_who_guesses(make_site):
+def test_d07_guessing_hurts_only_who_guesses(make_site):
     site = make_site(users=("alice", "bob"))
 
     def login(source, user, password):

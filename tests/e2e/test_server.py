@@ -26,7 +26,7 @@ def size_offered(wire):
 
 # --- reload
 
-def test_delivery_after_reloads(make_site):
+def test_k13_delivery_after_reloads(make_site):
     """What roles keep of a configuration does not go with it."""
     site = make_site()
     for i in range(3):
@@ -60,7 +60,7 @@ def test_reload_is_for_new_connections(make_site):
     assert site.postern("reload").returncode == 0
 
 
-def test_reload_of_a_broken_file_changes_nothing(make_site):
+def test_k13_reload_of_a_broken_file_changes_nothing(make_site):
     site = make_site()
     good = site.conf.read_text()
     number = good.count("\n") + 1
@@ -98,7 +98,7 @@ def served(site, service="imaps", name=None):
         return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True)).encode()
 
 
-def test_certificates_change_while_sessions_run(make_site, tmp_path):
+def test_c18_certificates_change_while_sessions_run(make_site, tmp_path):
     first, second, other = (make_certificate(tmp_path, name) for name in ("first", "second", "other"))
     named = make_certificate(tmp_path, "named", "mail.other.test")
     site = make_site(start=False)
@@ -201,7 +201,7 @@ def test_stop_and_start_keep_everything(make_site):
     assert picture() == before
 
 
-def test_a_second_server_on_the_same_state_is_refused(make_site):
+def test_k22_a_second_server_on_the_same_state_is_refused(make_site):
     site = make_site()
     done = site.postern("serve", check=False)
     assert done.returncode == 1 and "another postern runs on" in done.stderr
@@ -493,7 +493,7 @@ def test_sessions_of_one_user(make_site):
     site.imap("alice").logout()
 
 
-def test_wrong_commands_end_a_session(make_site):
+def test_i22_wrong_commands_end_a_session(make_site):
     site = make_site(extra=CHEAP_HASHES + "\nlimits { errors = 3 }")
     with Wire(site, "smtp") as wire:
         wire.hello()

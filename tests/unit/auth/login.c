@@ -146,7 +146,7 @@ stats(struct fixture *f)
 #define BOB STR("\0bob@example.test\0battery staple")
 
 static void
-right_and_wrong(void **state)
+d05_right_and_wrong(void **state)
 {
 	struct fixture f;
 	struct got g;
@@ -174,7 +174,7 @@ right_and_wrong(void **state)
 
 /* One account under every spelling that is the same name, and none that only looks like it. */
 static void
-spellings(void **state)
+d13_spellings(void **state)
 {
 	struct fixture f;
 
@@ -248,7 +248,7 @@ cache_is_used_and_ended(void **state)
 
 /* Where name and password meet must not matter: "ab" with "c" is not "a" with "bc". */
 static void
-cache_keeps_users_apart(void **state)
+d14_cache_keeps_users_apart(void **state)
 {
 	struct fixture f;
 
@@ -302,7 +302,7 @@ imported_is_upgraded(void **state)
 /* --- penalties --- */
 
 static void
-guesser_is_shut_out(void **state)
+d07_guesser_is_shut_out(void **state)
 {
 	struct fixture f;
 	struct got g;
@@ -334,7 +334,7 @@ guesser_is_shut_out(void **state)
 
 /* A thousand connections at once are no way around: those that wait are refused when the ledger says so. */
 static void
-burst_of_guesses(void **state)
+d09_burst_of_guesses(void **state)
 {
 	enum { BURST = 300 };
 	static struct got g[BURST];
@@ -378,7 +378,7 @@ burst_of_right_ones(void **state)
 }
 
 static void
-waiting_has_an_end(void **state)
+d09_waiting_has_an_end(void **state)
 {
 	static struct got g[20];
 	struct fixture f;
@@ -430,7 +430,7 @@ capped_and_timed(void **state)
 }
 
 static void
-strangers_and_aborts(void **state)
+d03_strangers_and_aborts(void **state)
 {
 	struct login_ask q = ask_from("192.0.2.1", "PLAIN", NULL);
 	struct fixture f;
@@ -677,18 +677,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(right_and_wrong),
-		cmocka_unit_test(spellings),
+		cmocka_unit_test(d05_right_and_wrong),
+		cmocka_unit_test(d13_spellings),
 		cmocka_unit_test(acting_as_others),
 		cmocka_unit_test(cache_is_used_and_ended),
-		cmocka_unit_test(cache_keeps_users_apart),
+		cmocka_unit_test(d14_cache_keeps_users_apart),
 		cmocka_unit_test(imported_is_upgraded),
-		cmocka_unit_test(guesser_is_shut_out),
-		cmocka_unit_test(burst_of_guesses),
+		cmocka_unit_test(d07_guesser_is_shut_out),
+		cmocka_unit_test(d09_burst_of_guesses),
 		cmocka_unit_test(burst_of_right_ones),
-		cmocka_unit_test(waiting_has_an_end),
+		cmocka_unit_test(d09_waiting_has_an_end),
 		cmocka_unit_test(capped_and_timed),
-		cmocka_unit_test(strangers_and_aborts),
+		cmocka_unit_test(d03_strangers_and_aborts),
 		cmocka_unit_test(numbers_are_of_one_life),
 		cmocka_unit_test(hanging_up_counts),
 		cmocka_unit_test(scram_logins),

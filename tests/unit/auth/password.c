@@ -65,7 +65,7 @@ opaque(void **state)
 
 /* RFC 4013 3. */
 static void
-saslprep(void **state)
+d13_saslprep(void **state)
 {
 	(void)state;
 	becomes(password_prepare_scram, STR("I\xc2\xadX"), STR("IX"));
@@ -123,7 +123,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opaque),
-		cmocka_unit_test(saslprep),
+		cmocka_unit_test(d13_saslprep),
 		cmocka_unit_test(names),
 		cmocka_unit_test(lengths),
 	};

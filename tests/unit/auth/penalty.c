@@ -62,7 +62,7 @@ one_source(void **state)
 }
 
 static void
-one_ipv6_network(void **state)
+d07_one_ipv6_network(void **state)
 {
 	struct penalty *p = penalty_new();
 
@@ -81,7 +81,7 @@ one_ipv6_network(void **state)
 
 /* A thousand sources at one account: strangers are let through one by one, the owner at his usual place as ever. */
 static void
-one_account(void **state)
+d08_one_account(void **state)
 {
 	struct penalty *p = penalty_new();
 	int served = 0;
@@ -163,8 +163,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_source),
-		cmocka_unit_test(one_ipv6_network),
-		cmocka_unit_test(one_account),
+		cmocka_unit_test(d07_one_ipv6_network),
+		cmocka_unit_test(d08_one_account),
 		cmocka_unit_test(same_guess_counts_little),
 		cmocka_unit_test(ceiling_of_memory),
 		cmocka_unit_test(tables_are_bounded),

@@ -96,7 +96,7 @@ goes_to(struct fixture *f, const char *address, const char *want)
 }
 
 static void
-users_and_tags(void **state)
+e18_users_and_tags(void **state)
 {
 	struct fixture f;
 
@@ -146,7 +146,7 @@ one_domain(void **state)
 }
 
 static void
-nothing_is_executed(void **state)
+e05_nothing_is_executed(void **state)
 {
 	static const struct str odd[] = { STR_INIT("\"$(touch${IFS}/tmp/p)\"@example.test"),
 		STR_INIT("\"|id\"@example.test"), STR_INIT("|id@example.test"), STR_INIT("/etc/x@example.test"),
@@ -232,7 +232,7 @@ aliases(void **state)
 }
 
 static void
-loops(void **state)
+e21_loops(void **state)
 {
 	static const char *to_b[] = { "b@example.test" };
 	static const char *to_a[] = { "a@example.test" };
@@ -454,12 +454,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(users_and_tags),
+		cmocka_unit_test(e18_users_and_tags),
 		cmocka_unit_test(one_domain),
-		cmocka_unit_test(nothing_is_executed),
+		cmocka_unit_test(e05_nothing_is_executed),
 		cmocka_unit_test(foreign),
 		cmocka_unit_test(aliases),
-		cmocka_unit_test(loops),
+		cmocka_unit_test(e21_loops),
 		cmocka_unit_test(deep_and_wide),
 		cmocka_unit_test(postmaster),
 		cmocka_unit_test(quota_and_status),

@@ -306,7 +306,7 @@ talk(const struct client *c)
 }
 
 static void
-scram_bindings(void **state)
+d11_scram_bindings(void **state)
 {
 	struct client c = { "SCRAM-SHA-256-PLUS", "p=tls-exporter,,", bound.exporter, "pencil", "", "", false, false };
 
@@ -346,7 +346,7 @@ scram_without_binding(void **state)
 }
 
 static void
-scram_wrong(void **state)
+d11_scram_wrong(void **state)
 {
 	struct client c = { "SCRAM-SHA-256", "n,,", STR(""), "Pencil", "", "", false, false };
 
@@ -372,7 +372,7 @@ first_message(struct str message, struct sasl *s)
 }
 
 static void
-scram_malformed(void **state)
+d11_scram_malformed(void **state)
 {
 	static const struct str bad[] = { STR_INIT(""), STR_INIT("n"), STR_INIT("n,"), STR_INIT("n,,"),
 		STR_INIT("x,,n=user,r=abc"), STR_INIT("n,,n=,r=abc"), STR_INIT("n,,n=us=er,r=abc"),
@@ -450,10 +450,10 @@ main(void)
 		cmocka_unit_test(plain_malformed),
 		cmocka_unit_test(login_forms),
 		cmocka_unit_test(scram_example),
-		cmocka_unit_test(scram_bindings),
+		cmocka_unit_test(d11_scram_bindings),
 		cmocka_unit_test(scram_without_binding),
-		cmocka_unit_test(scram_wrong),
-		cmocka_unit_test(scram_malformed),
+		cmocka_unit_test(d11_scram_wrong),
+		cmocka_unit_test(d11_scram_malformed),
 		cmocka_unit_test(scram_final_truncated),
 		cmocka_unit_test(nonces_differ),
 	};

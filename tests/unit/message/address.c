@@ -160,7 +160,7 @@ limits(void **state)
 }
 
 static void
-domains(void **state)
+e15_domains(void **state)
 {
 	static const struct {
 		const char *text, *canon; /* NULL: refused */
@@ -275,7 +275,7 @@ special_paths(void **state)
 }
 
 static void
-details(void **state)
+e18_details(void **state)
 {
 	struct str user, detail;
 
@@ -300,10 +300,10 @@ main(void)
 		cmocka_unit_test(paths),
 		cmocka_unit_test(no_nul),
 		cmocka_unit_test_setup_teardown(limits, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(domains, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(e15_domains, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(accounts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(special_paths, set_up, tear_down),
-		cmocka_unit_test(details),
+		cmocka_unit_test(e18_details),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,7 +93,7 @@ static const struct {
 };
 
 static void
-lists(void **state)
+f07_lists(void **state)
 {
 	struct arena a;
 
@@ -151,7 +151,7 @@ truncated(void **state)
 
 /* Each of these is a second at least if some step is quadratic. */
 static void
-linear(void **state)
+f05_linear(void **state)
 {
 	static const char *const units[] = { "(", "<", ">", "\"", "\\", "a@b,", "a@b, ", "<><><>", "a:b,;", "<@",
 		"<@a,", "\"(", "[", "a@[", ":", ";", "<@(c)", "a(", "@", " a", ".", "a b@", "=?" };
@@ -175,9 +175,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lists),
+		cmocka_unit_test(f07_lists),
 		cmocka_unit_test(truncated),
-		cmocka_unit_test(linear),
+		cmocka_unit_test(f05_linear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,7 +132,7 @@ selecting(void **state)
 }
 
 static void
-linear(void **state)
+f01_linear(void **state)
 {
 	static const char *const units[] = { "A: b\r\n", " \r\n", "a", "\r", ":", "A:\n b\n" };
 	double start = cpu_seconds();
@@ -156,7 +156,7 @@ main(void)
 		cmocka_unit_test(spans),
 		cmocka_unit_test(finding),
 		cmocka_unit_test(selecting),
-		cmocka_unit_test(linear),
+		cmocka_unit_test(f01_linear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

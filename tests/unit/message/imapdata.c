@@ -81,7 +81,7 @@ references(void **state)
 
 /* Every truncation and every changed byte: refused, or read as a tree that still speaks the grammar. */
 static void
-damaged(void **state)
+f07_damaged(void **state)
 {
 	struct arena a, scratch;
 	struct str record;
@@ -166,7 +166,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip),
 		cmocka_unit_test(references),
-		cmocka_unit_test(damaged),
+		cmocka_unit_test(f07_damaged),
 		cmocka_unit_test(strings),
 		cmocka_unit_test(missing),
 	};

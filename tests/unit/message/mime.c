@@ -275,7 +275,7 @@ depth_of(const struct mime_part *p)
 }
 
 static void
-depth(void **state)
+f02_depth(void **state)
 {
 	struct arena a;
 
@@ -302,7 +302,7 @@ depth(void **state)
 }
 
 static void
-flat_parts(void **state)
+f02_flat_parts(void **state)
 {
 	struct arena a;
 
@@ -452,8 +452,8 @@ main(void)
 		cmocka_unit_test(pieces),
 		cmocka_unit_test(lf_files),
 		cmocka_unit_test(envelopes),
-		cmocka_unit_test(depth),
-		cmocka_unit_test(flat_parts),
+		cmocka_unit_test(f02_depth),
+		cmocka_unit_test(f02_flat_parts),
 		cmocka_unit_test(bounded),
 		cmocka_unit_test(octets),
 		cmocka_unit_test(collections),

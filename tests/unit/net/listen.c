@@ -138,7 +138,7 @@ assert_hears(int fd, const char *expected)
 }
 
 static void
-a_source_has_so_many_connections(void **state)
+k02_a_source_has_so_many_connections(void **state)
 {
 	struct door d;
 	int one, two, three;
@@ -186,7 +186,7 @@ all_together_have_so_many(void **state)
 }
 
 static void
-a_source_comes_so_fast(void **state)
+k02_a_source_comes_so_fast(void **state)
 {
 	struct door d;
 	size_t before;
@@ -246,7 +246,7 @@ turns_in(struct door *d, int ms)
 
 /* No spinning, a clean refusal, recovery */
 static void
-calm_without_descriptors(void **state)
+k03_calm_without_descriptors(void **state)
 {
 	struct rlimit was, now;
 	struct door d;
@@ -355,11 +355,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opening),
-		cmocka_unit_test(a_source_has_so_many_connections),
+		cmocka_unit_test(k02_a_source_has_so_many_connections),
 		cmocka_unit_test(all_together_have_so_many),
-		cmocka_unit_test(a_source_comes_so_fast),
+		cmocka_unit_test(k02_a_source_comes_so_fast),
 		cmocka_unit_test(trusted_networks_have_no_limit),
-		cmocka_unit_test(calm_without_descriptors),
+		cmocka_unit_test(k03_calm_without_descriptors),
 		cmocka_unit_test(pausing_and_freeing),
 		cmocka_unit_test(the_table_of_sources_is_bounded),
 	};

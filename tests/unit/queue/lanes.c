@@ -342,7 +342,7 @@ senders_take_turns(void **state)
 
 /* K20: very much mail for a dead domain is not in memory, and is not touched. */
 static void
-very_much_for_a_dead_domain(void **state)
+k20_very_much_for_a_dead_domain(void **state)
 {
 	enum { MUCH = 2000 };
 	char address[64];
@@ -573,7 +573,7 @@ main(void)
 		cmocka_unit_test(no_domain_does_not_rest),
 		cmocka_unit_test(healthy_do_not_wait),
 		cmocka_unit_test(senders_take_turns),
-		cmocka_unit_test(very_much_for_a_dead_domain),
+		cmocka_unit_test(k20_very_much_for_a_dead_domain),
 		cmocka_unit_test(passed_by),
 		cmocka_unit_test(routes_change),
 		cmocka_unit_test(routes_changed_while_it_was_closed),

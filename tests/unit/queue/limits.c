@@ -87,7 +87,7 @@ fill(struct world *w)
 
 /* The map is full: 452; mailboxes go on; what is there can be deleted, and then there is room again. */
 static void
-map_full(void **state)
+k06_map_full(void **state)
 {
 	const struct queue_selection all = { .all = true, .domain = STR("") };
 	struct world w;
@@ -293,7 +293,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes),
 		cmocka_unit_test(disk_reserve),
-		cmocka_unit_test(map_full),
+		cmocka_unit_test(k06_map_full),
 		cmocka_unit_test(descriptors),
 		cmocka_unit_test(replay),
 		cmocka_unit_test(too_many),

@@ -231,7 +231,7 @@ refusal_of_all_is_refused(void **state)
 
 /* E20: nothing to the null sender, nothing where the sender said NEVER. */
 static void
-nobody_is_told(void **state)
+e20_nobody_is_told(void **state)
 {
 	static const char *const quiet[] = { "!bob@example.test", "alice@example.test", NULL };
 	static const char *const plain[] = { "bob@example.test", "alice@example.test", NULL };
@@ -254,7 +254,7 @@ nobody_is_told(void **state)
 }
 
 static void
-bounce_of_a_bounce(void **state)
+e20_bounce_of_a_bounce(void **state)
 {
 	static const char *const to[] = { "alice@example.test", "bob@example.test", NULL };
 	struct script s = { .user = "bob@example.test", .what = ACT_PERM, .resolve = SENDER, .resolve_what = ACT_PERM };
@@ -440,8 +440,8 @@ main(void)
 		cmocka_unit_test(expiry_bounces),
 		cmocka_unit_test(refusal_of_one_bounces),
 		cmocka_unit_test(refusal_of_all_is_refused),
-		cmocka_unit_test(nobody_is_told),
-		cmocka_unit_test(bounce_of_a_bounce),
+		cmocka_unit_test(e20_nobody_is_told),
+		cmocka_unit_test(e20_bounce_of_a_bounce),
 		cmocka_unit_test(double_bounce_ends),
 		cmocka_unit_test(auth_answers_later),
 		cmocka_unit_test(bounce_to_far),

@@ -82,7 +82,7 @@ deliver_with(struct site *t, uint32_t inbox, int n, uint32_t *delivered)
 }
 
 static void
-each_opening_fails_once(void **state)
+k09_each_opening_fails_once(void **state)
 {
 	struct site *t = *state;
 	uint32_t inbox = site_find(t, "INBOX");
@@ -104,7 +104,7 @@ each_opening_fails_once(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(each_opening_fails_once, setup, teardown) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(k09_each_opening_fails_once, setup, teardown) };
 
 	return cmocka_run_group_tests_name("store_failing", tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@
 #include "../../../src/store/sidecar.h"
 
 static void
-file_names(void **state)
+k21_file_names(void **state)
 {
 	char base[FNAME_BASE_SIZE], fresh[FNAME_SIZE], cur[FNAME_SIZE];
 	struct id id = id_new(), again;
@@ -135,7 +135,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(file_names),
+		cmocka_unit_test(k21_file_names),
 		cmocka_unit_test(mailbox_names),
 		cmocka_unit_test(sidecar_whole_or_nothing),
 		cmocka_unit_test(dovecot_files),

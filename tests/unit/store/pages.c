@@ -183,7 +183,7 @@ cut_to(struct file *f, long pages)
 }
 
 static void
-used_pages_may_not(void **state)
+k09_used_pages_may_not(void **state)
 {
 	struct file f;
 	unsigned refused = 0;
@@ -202,7 +202,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(free_pages_may_lack),
-		cmocka_unit_test(used_pages_may_not),
+		cmocka_unit_test(k09_used_pages_may_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -723,7 +723,7 @@ dovecot_adopted(void **state)
 
 /* Attacks I07: there is no UID behind the last one, so that all are numbered anew under another UIDVALIDITY. */
 static void
-uids_at_their_end(void **state)
+i07_uids_at_their_end(void **state)
 {
 	struct site *t = *state;
 	char command[900];
@@ -1041,7 +1041,7 @@ main(void)
 		WITH_SITE(other_programs),
 		WITH_SITE(three_way_merge),
 		WITH_SITE(dovecot_adopted),
-		WITH_SITE(uids_at_their_end),
+		WITH_SITE(i07_uids_at_their_end),
 		WITH_SITE(changes_since),
 		WITH_SITE(watchers_are_told),
 		WITH_SITE(cache_rows),

@@ -313,7 +313,7 @@ clear_text_on_a_tls_port(void **state)
 }
 
 static void
-a_client_who_never_finishes(void **state)
+c17_a_client_who_never_finishes(void **state)
 {
 	struct site s;
 	struct link l;
@@ -359,7 +359,7 @@ a_client_who_goes_in_the_handshake(void **state)
 }
 
 static void
-a_flood_of_key_updates(void **state)
+c12_a_flood_of_key_updates(void **state)
 {
 	struct site s;
 	struct link l;
@@ -405,7 +405,7 @@ a_few_key_updates_are_fine(void **state)
 
 /* Dear to decrypt, so in one turn only so many: others get theirs in between. */
 static void
-records_of_one_byte(void **state)
+c12_records_of_one_byte(void **state)
 {
 	enum { RECORDS = 8000, RECORD = 5 + 1 + 1 + 16 };
 	static char bytes[RECORDS * RECORD];
@@ -433,7 +433,7 @@ records_of_one_byte(void **state)
 }
 
 static void
-renegotiation_is_refused(void **state)
+c11_renegotiation_is_refused(void **state)
 {
 	struct site s;
 	struct link l;
@@ -459,7 +459,7 @@ renegotiation_is_refused(void **state)
 
 /* A TLS 1.2 client that sends a ClientHello again and again inside the connection, whatever the server says. */
 static void
-a_flood_of_renegotiations(void **state)
+c11_a_flood_of_renegotiations(void **state)
 {
 	struct site s;
 	struct link l;
@@ -599,13 +599,13 @@ main(void)
 		cmocka_unit_test(commands_behind_starttls_close),
 		cmocka_unit_test(bytes_left_before_tls_are_dropped),
 		cmocka_unit_test(clear_text_on_a_tls_port),
-		cmocka_unit_test(a_client_who_never_finishes),
+		cmocka_unit_test(c17_a_client_who_never_finishes),
 		cmocka_unit_test(a_client_who_goes_in_the_handshake),
-		cmocka_unit_test(a_flood_of_key_updates),
+		cmocka_unit_test(c12_a_flood_of_key_updates),
 		cmocka_unit_test(a_few_key_updates_are_fine),
-		cmocka_unit_test(records_of_one_byte),
-		cmocka_unit_test(renegotiation_is_refused),
-		cmocka_unit_test(a_flood_of_renegotiations),
+		cmocka_unit_test(c12_records_of_one_byte),
+		cmocka_unit_test(c11_renegotiation_is_refused),
+		cmocka_unit_test(c11_a_flood_of_renegotiations),
 		cmocka_unit_test(an_orderly_goodbye),
 		cmocka_unit_test(the_client_says_goodbye),
 		cmocka_unit_test(damaged_records_end_it),

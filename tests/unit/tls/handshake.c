@@ -66,7 +66,7 @@ set_cipher12(SSL_CTX *client, const char *value)
 }
 
 static void
-ciphers(void **state)
+c13_ciphers(void **state)
 {
 	static const char none[] = "no cipher that we do";
 
@@ -93,7 +93,7 @@ set_groups(SSL_CTX *client, const char *value)
 }
 
 static void
-groups(void **state)
+c13_groups(void **state)
 {
 	(void)state;
 	try(TLS_IMAP, set_groups, "X25519", NULL);
@@ -155,7 +155,7 @@ the_alert_for_a_wrong_protocol(void **state)
 }
 
 static void
-early_data_is_never_taken(void **state)
+c16_early_data_is_never_taken(void **state)
 {
 	struct tls_ticket_ring ring;
 	struct site s;
@@ -210,11 +210,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_table),
 		cmocka_unit_test(versions),
-		cmocka_unit_test(ciphers),
-		cmocka_unit_test(groups),
+		cmocka_unit_test(c13_ciphers),
+		cmocka_unit_test(c13_groups),
 		cmocka_unit_test(protocols),
 		cmocka_unit_test(the_alert_for_a_wrong_protocol),
-		cmocka_unit_test(early_data_is_never_taken),
+		cmocka_unit_test(c16_early_data_is_never_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

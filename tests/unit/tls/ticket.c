@@ -168,7 +168,7 @@ a_damaged_ticket_is_a_full_handshake(void **state)
 }
 
 static void
-memory_stays_flat(void **state)
+c15_memory_stays_flat(void **state)
 {
 	struct tls_ticket_ring ring;
 	struct site s;
@@ -219,7 +219,7 @@ main(void)
 		cmocka_unit_test(tickets_of_tls13),
 		cmocka_unit_test(without_keys_nothing_is_resumed),
 		cmocka_unit_test(a_damaged_ticket_is_a_full_handshake),
-		cmocka_unit_test(memory_stays_flat),
+		cmocka_unit_test(c15_memory_stays_flat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
