@@ -4,11 +4,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
-enum { BUF_FIRST = 128 };
+enum {
+	BUF_FIRST = 128,
+	BUF_SECRET = 64 * 1024, /* what is larger is no line, no message between processes, and holds no password */
+};
 
 void
 buf_init(struct buf *b, size_t max)
@@ -37,6 +41,24 @@ buf_clear(struct buf *b)
 	b->over = false;
 }
 
+/* What moves leaves nothing behind: it may be a password. */
+static void
+move_to(struct buf *b, size_t cap)
+{
+	char *old = b->p;
+
+	if (b->cap > BUF_SECRET) {
+		b->p = mem_resize(old, cap);
+	} else {
+		b->p = mem_resize(NULL, cap);
+		if (b->n > 0)
+			memcpy(b->p, old, b->n);
+		mem_wipe(old, b->cap);
+		free(old);
+	}
+	b->cap = cap;
+}
+
 /* Makes room for n bytes and one NUL behind them, which buf_cstr may need. */
 static bool
 reserve(struct buf *b, size_t n)
@@ -54,8 +76,7 @@ reserve(struct buf *b, size_t n)
 		cap *= 2;
 	if (cap - 1 > b->max)
 		cap = b->max + 1;
-	b->p = mem_resize(b->p, cap);
-	b->cap = cap;
+	move_to(b, cap);
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include <postern/core/clock.h>
+#include <postern/core/mem.h>
 
 bool
 io_write_all(int fd, struct str s)
@@ -63,15 +64,13 @@ io_pread_all(int fd, void *p, size_t n, off_t at)
 	return true;
 }
 
-bool
-io_read_fd(int fd, struct buf *b)
+static bool
+read_pieces(int fd, struct buf *b, char *piece, size_t size)
 {
-	enum { STEP = 16384 };
-	char piece[STEP];
 	off_t at = 0;
 
 	for (;;) {
-		ssize_t n = pread(fd, piece, sizeof piece, at);
+		ssize_t n = pread(fd, piece, size, at);
 
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -86,6 +85,17 @@ io_read_fd(int fd, struct buf *b)
 		}
 		at += n;
 	}
+}
+
+/* The file may hold a password or a key: no copy stays on the stack. */
+bool
+io_read_fd(int fd, struct buf *b)
+{
+	char piece[16384];
+	bool ok = read_pieces(fd, b, piece, sizeof piece);
+
+	mem_wipe(piece, sizeof piece);
+	return ok;
 }
 
 bool

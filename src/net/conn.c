@@ -38,8 +38,8 @@ static void
 destroy(struct conn *c)
 {
 	conn_tls_free(c->tls);
-	buf_fini(&c->in);
-	buf_fini(&c->wire.b);
+	buf_wipe(&c->in);
+	buf_wipe(&c->wire.b);
 	free(c);
 }
 

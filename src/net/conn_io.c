@@ -1,13 +1,14 @@
 /* conn_io.c - the bytes of a connection, in and out.
  *
  * What is read lies in memory that all connections share (one loop thread, and nobody keeps it beyond on_data);
- * only what the owner leaves is kept by the connection. */
+ * only what the owner leaves is kept by the connection. Both may hold passwords: what is done with is overwritten. */
 #include "conn_own.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 
 #include <postern/core/log.h>
+#include <postern/core/mem.h>
 
 enum { LINGER_BYTES = 1024 * 1024 };
 
@@ -27,8 +28,18 @@ queue_took(struct queue *q, size_t n)
 	q->at += n;
 	if (q->at < q->b.n)
 		return;
-	buf_fini(&q->b);
+	buf_wipe(&q->b);
 	q->at = 0;
+}
+
+/* The bytes that were dropped are in no memory any more. */
+static void
+drop_in(struct conn *c, size_t n)
+{
+	size_t had = c->in.n;
+
+	buf_drop(&c->in, n);
+	mem_wipe(c->in.p + c->in.n, had - c->in.n);
 }
 
 static void
@@ -74,11 +85,11 @@ deliver(struct conn *c, struct str bytes)
 		return;
 	took = ask_owner(c, bytes);
 	if (waiting)
-		buf_drop(&c->in, took);
+		drop_in(c, took);
 	else
 		buf_add(&c->in, str_sub(bytes, took, bytes.n));
 	if (c->in.n == 0)
-		buf_fini(&c->in);
+		buf_wipe(&c->in);
 	else if (took > 0 && !c->paused && !c->freed)
 		conn_redeliver_soon(c);
 }
@@ -105,10 +116,11 @@ take_in(struct conn *c, struct str bytes)
 	conn_wait_restart(c, CONN_WAIT_IDLE);
 	if (c->tls != NULL)
 		bytes = str_from(clear, conn_tls_feed(c, bytes, clear));
-	if (c->freed)
-		return;
-	c->bytes_in += bytes.n;
-	deliver(c, bytes);
+	if (!c->freed) {
+		c->bytes_in += bytes.n;
+		deliver(c, bytes);
+	}
+	mem_wipe(clear, c->tls != NULL ? bytes.n : 0);
 }
 
 void

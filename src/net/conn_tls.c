@@ -110,7 +110,7 @@ conn_tls_free(struct conn_tls *t)
 	if (t == NULL)
 		return;
 	SSL_free(t->ssl);
-	buf_fini(&t->clear.b);
+	buf_wipe(&t->clear.b);
 	free(t);
 }
 

@@ -18,6 +18,7 @@
 #include <postern/role/serve.h>
 
 #include <postern/role/control.h>
+#include <postern/tls/memory.h>
 #include "env.h"
 #include "sandbox.h"
 
@@ -318,7 +319,7 @@ role_child(int argc, char **argv)
 	enum role role;
 
 	if (argc != 4 || !role_from_name(str_of(argv[2]), &role) || role_row(role) == NULL ||
-	    !str_u64(str_of(argv[3]), PEERS_MAX - 1, &index) || sodium_init() == -1) {
+	    !str_u64(str_of(argv[3]), PEERS_MAX - 1, &index) || !tls_wipe_what_is_freed() || sodium_init() == -1) {
 		log_say(LEVEL_ERROR, "fatal", "--role is for the server's own use");
 		return 2;
 	}

@@ -4,6 +4,7 @@
  * for a while, else after a growing pause, and its neighbours get new channels. Stop: those who face clients first, then
  * queue, then the rest, each step with its time. */
 #include "parent.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -317,6 +318,8 @@ set_up(struct server *s, struct err *e)
 {
 	int fd;
 
+	if (geteuid() == 0) /* an ordinary user's parent stays his own to look at */
+		sandbox_leave_no_core();
 	s->exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (s->exe_fd == -1)
 		return err_perm(e, "", "cannot open /proc/self/exe: %s", strerror(errno));

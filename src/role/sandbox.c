@@ -89,12 +89,18 @@ limit(int what, rlim_t value)
 	setrlimit((__rlimit_resource_t)what, &r);
 }
 
+void
+sandbox_leave_no_core(void)
+{
+	limit(RLIMIT_CORE, 0);
+	prctl(PR_SET_DUMPABLE, 0); /* a program that takes cores by a pipe does not look at the limit */
+}
+
 static void
 set_limits(unsigned calls)
 {
 	struct rlimit files;
 
-	limit(RLIMIT_CORE, 0);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0)
 		limit(RLIMIT_NOFILE, files.rlim_max);
 	if ((calls & CALLS_THREADS) == 0)
@@ -102,7 +108,7 @@ set_limits(unsigned calls)
 #ifndef __SANITIZE_ADDRESS__
 	limit(RLIMIT_DATA, (rlim_t)4 << 30); /* not RLIMIT_AS: LMDB maps are address space */
 #endif
-	prctl(PR_SET_DUMPABLE, 0);
+	sandbox_leave_no_core();
 }
 
 static void

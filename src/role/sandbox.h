@@ -18,6 +18,9 @@ void sandbox_enter(struct env *env);
 enum { SANDBOX_UID_BASE = 61180 };
 bool sandbox_user(const struct role_row *row, uid_t *uid, gid_t *gid);
 
+/* However this process ends, its memory goes to no file. */
+void sandbox_leave_no_core(void);
+
 /* The system-call filter alone, with the calls (enum role_calls) beyond the base. False: the kernel has none. */
 bool sandbox_filter(unsigned calls);
 
