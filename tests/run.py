@@ -210,7 +210,7 @@ def suite_crash(options):
     build()
     configure(RELEASE_BUILD, ["--buildtype=release", "-Dtests=true"])
     must(["ninja", "-C", str(RELEASE_BUILD), "postern", "postern-fetch.so", "tests/crash/postern_tampered"], "release build")
-    return pytest("tests/crash", options.long, program=RELEASE_BUILD / "postern")
+    return pytest("tests/crash", options.long, program=RELEASE_BUILD / "postern", workers=0 if options.long else 2)
 
 
 def suite_fuzz(options):

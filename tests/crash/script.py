@@ -13,7 +13,7 @@ from policyhost import PolicyHost, policy
 from wire import Wire
 
 SECONDS = 6  # for which a client waits: what is lost is often a message to nobody
-LOOK_SECONDS = 3  # for which somebody may look up a policy
+LOOK_SECONDS = 2  # for which somebody may look up a policy
 FILES_SECONDS = 3  # for which files may follow
 
 
