@@ -38,6 +38,7 @@ ERRORS = {
     "socket": ["EMFILE", "ENOMEM"], "wait": ["EINTR"], "map": ["ENOMEM"], "memfd": ["EMFILE", "ENOMEM"],
     "fork": ["EAGAIN", "ENOMEM"], "bury": ["EINTR"],
 }
+ALLOCATION = "allocation"  # of memory: test_memory.py
 SHORT = "short"  # the n-th call does about half of what it was asked for
 for kind in ("read", "write"):
     ERRORS[kind].append(SHORT)
@@ -144,7 +145,7 @@ class Table:
     def lines(self):
         """As docs/durability.md shows it: how many places of each kind."""
         table = self.read()
-        kinds = [kind for kind in KINDS if any(kind in rows for rows in table.values())]
+        kinds = [kind for kind in (*KINDS, ALLOCATION) if any(kind in rows for rows in table.values())]
         yield "| role | " + " | ".join(kinds) + " | places | violated |"
         yield "|---" * (len(kinds) + 3) + "|"
         for role, rows in table.items():

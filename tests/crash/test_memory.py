@@ -11,7 +11,7 @@ import pytest
 import tamper
 from load import BROKEN, Load
 from mail import message
-from matrix import Table
+from matrix import ALLOCATION, Table
 from postern_site import CHEAP_HASHES, NOWHERE, Site, is_sanitized
 from stand import Stand
 from test_disk import code_of_a_delivery
@@ -75,7 +75,7 @@ def test_every_allocation_fails(stand):
         n = max(n + 1, int(n * GROWTH))
         assert n < N_MAX
     Table(os.environ.get("POSTERN_MATRIX", tamper.PROGRAM.parents[2] / "matrix.json")).keep(
-        stand.role, "allocation", "fails", places=places, last=n, violations=[])
+        stand.role, ALLOCATION, "fails", places=places, last=n, violations=[])
     stand.finish()
 
 
