@@ -1,6 +1,6 @@
 /* sandbox.c - giving up rights. Order matters: what needs root first, the filter last.
  *
- *   empty network namespace → closed root → uid → parent-death signal → limits → no new privileges → system-call filter */
+ *   empty network namespace → closed root → uid → parent-death signal → limits → no new privileges → Landlock → system-call filter */
 #include "sandbox.h"
 
 #include <errno.h>
@@ -140,6 +140,8 @@ sandbox_enter(struct env *env)
 	set_limits(env->row->calls);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		log_fatal("no new privileges: %s", strerror(errno));
+	if (!sandbox_landlock(env->row->calls, env->root)) /* beside the other layers, so that its lack is no warning */
+		log_say(LEVEL_DEBUG, "sandbox", "no Landlock: %s", strerror(errno));
 	if (!sandbox_filter(env->row->calls))
 		skipped(env, "system-call filter");
 }

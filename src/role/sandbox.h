@@ -21,6 +21,10 @@ bool sandbox_user(const struct role_row *row, uid_t *uid, gid_t *gid);
 /* However this process ends, its memory goes to no file. */
 void sandbox_leave_no_core(void);
 
+/* Files beneath the root for a role with CALLS_FILES, none for others; no TCP of its own but for one with CALLS_NETWORK; no signals to
+ * others. Without new privileges, before the filter. False with errno: the kernel has no Landlock. */
+bool sandbox_landlock(unsigned calls, const char *root);
+
 /* The system-call filter alone, with the calls (enum role_calls) beyond the base. False: the kernel has none. */
 bool sandbox_filter(unsigned calls);
 
