@@ -205,6 +205,17 @@ write_unseen(struct imap_session *s, struct select_args *a, struct store_view *v
 		buf_addf(&s->out, "* OK [UNSEEN %u] first unseen message\r\n", seq);
 }
 
+/* RFC 9051 6.3.2. For others LIST data are what LIST was asked for (RFC 3501 6.3.1), and some keep them until it is. */
+static void
+write_list(struct imap_session *s, struct command *c, struct store_view *v, const struct store_mailbox *header)
+{
+	buf_add_cstr(&s->out, "* LIST (");
+	buf_add(&s->out, use_attribute(header->use));
+	buf_add_cstr(&s->out, ") \"/\" ");
+	out_mailbox(&s->out, place_name(s, v, s->box->mailbox, &c->arena), c->names);
+	buf_add_cstr(&s->out, "\r\n");
+}
+
 static void
 write_box(struct imap_session *s, struct command *c, struct store_view *v, const struct store_mailbox *header)
 {
@@ -218,11 +229,8 @@ write_box(struct imap_session *s, struct command *c, struct store_view *v, const
 	buf_add_cstr(&s->out, "* OK [MAILBOXID ");
 	out_object_id(&s->out, OBJECT_MAILBOX, header->id);
 	buf_add_cstr(&s->out, "] the same under any name\r\n");
-	buf_add_cstr(&s->out, "* LIST (");
-	buf_add(&s->out, use_attribute(header->use));
-	buf_add_cstr(&s->out, ") \"/\" ");
-	out_mailbox(&s->out, place_name(s, v, s->box->mailbox, &c->arena), c->names);
-	buf_add_cstr(&s->out, "\r\n");
+	if (s->rev2)
+		write_list(s, c, v, header);
 }
 
 static enum step

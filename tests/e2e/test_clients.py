@@ -176,6 +176,13 @@ def test_the_same_message_both_ways(mx):
         assert data[0][1] == sent[7_000_000:7_100_000]
 
 
+def test_imaplib_lists_after_select(mx):
+    """It returns for LIST all LIST lines it has seen, asked for or not."""
+    with mx.imap("alice") as client:
+        client.select("INBOX")
+        assert client.list('""', "nowhere") == ("OK", [None])
+
+
 def test_smtputf8(mx):
     site_user = "jürgen@example.test"
     mx.add_user(site_user)
