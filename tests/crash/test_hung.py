@@ -45,6 +45,10 @@ def all_new(site, old):
     return status["healthy"] and not {pid for *_, pid in old} & {p["pid"] for p in status["processes"]}
 
 
+def said(site, role, index, pid):
+    return [e for e in site.events("hung") if e["why"].startswith(f"{role} {index} (pid {pid}) ")]
+
+
 def test_k08_all_that_are_stopped_are_replaced(site, stopped):
     load = Load(site, USERS)
     with load:
@@ -52,9 +56,7 @@ def test_k08_all_that_are_stopped_are_replaced(site, stopped):
     old = [stopped(*process) for process in site.processes()]
     assert len(old) > 9
     site.wait_for(lambda: all_new(site, old), BACK_SECONDS, "new processes in the place of those that were stopped")
-    words = [e["why"] for e in site.events("hung")]
-    for role, index, pid in old:
-        assert any(line.startswith(f"{role} {index} (pid {pid}) ") for line in words), f"nothing is said of {role} {index}: {words}"
+    site.wait_for(lambda: all(said(site, *process) for process in old), BACK_SECONDS, "the log to say so of each")
     load.check()
     begun = load.count()
     load = load.again()
