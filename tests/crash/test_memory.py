@@ -109,7 +109,7 @@ class Starvation:
 
 @pytest.mark.skipif(not os.access(GROUPS / "memory.limit_in_bytes", os.W_OK), reason="no memory controller of cgroup v1")
 @pytest.mark.parametrize("stand", ("auth", "smtp", "imap", "queue", "store") if LONG else ("queue", "store"), indirect=True)
-def test_killed_for_its_memory(stand):
+def test_k11_killed_for_its_memory(stand):
     assert stand.strike(Starvation(stand.site, stand.role)), "the kernel did not kill it"
     stand.finish()
 
@@ -135,7 +135,7 @@ def submissions_until_refused(load):
     return 0
 
 
-def test_full_databases():
+def test_k06_full_databases():
     """The index, the ledger and the directory reach the end of their maps: what comes is refused for later, nothing is lost."""
     tampered = tamper.Tampered()
     with Site(users=("alice", "bob"), extra=CHEAP_HASHES + "\n" + NOWHERE, program=tampered.program) as site:
