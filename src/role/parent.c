@@ -1,8 +1,7 @@
-/* parent.c - `postern serve`: starting, restarting, stopping.
+/* parent.c - `postern serve`: starting and restarting.
  *
  * Start: directories, sockets, one process after the other. Run: a process that ends is started again, at once if it had lived
- * for a while, else after a growing pause, and its neighbours get new channels. Stop: those who face clients first, then
- * queue, then the rest, each step with its time. */
+ * for a while, else after a growing pause, and its neighbours get new channels. Stop: drain.c. */
 #include "parent.h"
 #include "sandbox.h"
 
@@ -93,13 +92,6 @@ on_lost(void *ctx, struct ipc_chan *from, const struct lost_ask *said)
 
 static const struct ipc_handlers parent_handlers = { .ready = on_ready, .lost = on_lost };
 
-static void
-end_server(struct server *s, int status)
-{
-	s->status = status;
-	loop_stop(s->loop);
-}
-
 /* The first start either works or says why; later the server stays up and tries again. */
 static void
 give_up(struct server *s)
@@ -108,7 +100,7 @@ give_up(struct server *s)
 	for (unsigned i = 0; i < s->nprocs; i++)
 		if (s->procs[i].pid != 0)
 			kill(s->procs[i].pid, SIGKILL);
-	end_server(s, 1);
+	parent_end(s, 1);
 }
 
 static void
@@ -167,55 +159,6 @@ log_exit(const struct proc *p, pid_t pid, int status)
 	log_end(&l);
 }
 
-/* --- stopping --- */
-
-static unsigned
-running_in_step(const struct server *s, int step)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < s->nprocs; i++)
-		n += s->procs[i].pid != 0 && s->procs[i].row->drain_step == step;
-	return n;
-}
-
-static void
-drain_on(struct server *s)
-{
-	while (s->drain_step <= DRAIN_LAST && running_in_step(s, s->drain_step) == 0)
-		s->drain_step++;
-	if (s->drain_step > DRAIN_LAST) {
-		end_server(s, s->status);
-		return;
-	}
-	for (unsigned i = 0; i < s->nprocs; i++)
-		if (s->procs[i].pid != 0 && s->procs[i].row->drain_step == s->drain_step)
-			say_drain(s->procs[i].chan, &(struct drain_ask){ .seconds = DRAIN_SECONDS });
-	/* a second more than they were given, then no more asking */
-	loop_timer_start(&s->drain_limit, (DRAIN_SECONDS + 1) * 1000);
-}
-
-static void
-drain_by_force(void *ctx)
-{
-	struct server *s = ctx;
-
-	for (unsigned i = 0; i < s->nprocs; i++)
-		if (s->procs[i].pid != 0 && s->procs[i].row->drain_step == s->drain_step)
-			kill(s->procs[i].pid, SIGKILL);
-}
-
-void
-parent_drain(struct server *s)
-{
-	if (s->draining)
-		return;
-	s->draining = true;
-	log_say(LEVEL_INFO, "stop", "ending: open sessions get %d seconds", DRAIN_SECONDS);
-	notify_systemd("STOPPING=1");
-	drain_on(s);
-}
-
 static void
 on_exit_of(struct server *s, pid_t pid, int status)
 {
@@ -227,8 +170,7 @@ on_exit_of(struct server *s, pid_t pid, int status)
 	ipc_chan_detach(p->chan);
 	log_exit(p, pid, status);
 	if (s->draining) {
-		if (running_in_step(s, s->drain_step) == 0)
-			drain_on(s);
+		parent_drain_on(s);
 	} else if (!p->was_ready && !s->announced) {
 		give_up(s);
 	} else {
@@ -255,7 +197,7 @@ on_stop_signal(void *ctx, int signo)
 
 	(void)signo;
 	if (s->draining)
-		drain_by_force(s); /* asked twice: now */
+		parent_drain_by_force(s); /* asked twice: now */
 	else
 		parent_drain(s);
 }
@@ -349,7 +291,7 @@ watch_signals(struct server *s)
 	loop_timer_start(&s->watch, WATCH_MS);
 	loop_timer_init(&s->look, s->loop, parent_look, s);
 	parent_look(s);
-	loop_timer_init(&s->drain_limit, s->loop, drain_by_force, s);
+	loop_timer_init(&s->drain_limit, s->loop, parent_drain_by_force, s);
 }
 
 static void

@@ -109,8 +109,11 @@ uint64_t keypairs_fingerprint(const struct conf *conf);
 /* passwords.c: the passwords of routes, to a relay process. */
 void hand_passwords(struct proc *p);
 
-/* parent.c */
+/* drain.c: ends all, in steps; a process has ended: on to the next step when it was the last of its own; who does not end; the end. */
 void parent_drain(struct server *s);
+void parent_drain_on(struct server *s);
+void parent_drain_by_force(void *server);
+void parent_end(struct server *s, int status);
 /* reload.c: false with what is wrong in e; the old configuration stays. */
 bool parent_reload(struct server *s, struct err *e);
 void parent_watch(void *server);
