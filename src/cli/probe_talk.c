@@ -183,7 +183,7 @@ take_greeting(struct talk *t, struct str line)
 	return stop(t, str_starts_nocase(line, STR("* BYE")) ? TALK_REFUSED : TALK_STRANGE);
 }
 
-/* Answers carry our tags; everything else is told on the way. */
+/* Answers carry our tags, each where it is waited for; everything else is told on the way. */
 static enum talk_found
 take_line(struct talk *t, struct str line)
 {
@@ -191,12 +191,12 @@ take_line(struct talk *t, struct str line)
 		return take_greeting(t, line);
 	if (str_starts_nocase(line, STR("* CAPABILITY ")) && t->step == TALK_AT_CAPS)
 		take_imap_caps(&t->caps[t->inside], str_sub(line, 13, line.n));
-	if (str_starts(line, STR("c1 ")))
+	if (str_starts(line, STR("c1 ")) && t->step == TALK_AT_CAPS)
 		return go_on(t);
-	if (str_starts(line, STR("c2 ")))
+	if (str_starts(line, STR("c2 ")) && t->step == TALK_AT_STARTTLS)
 		return str_starts_nocase(line, STR("c2 OK")) ? TALK_HANDSHAKE : stop(t, TALK_NOT_OBEYED);
 	t->injected |= t->inside && str_starts(line, STR("c3 "));
-	return str_starts(line, STR("c4 ")) ? TALK_DONE : TALK_MORE;
+	return str_starts(line, STR("c4 ")) && t->step == TALK_AT_GOODBYE ? TALK_DONE : TALK_MORE;
 }
 
 static enum talk_found

@@ -36,8 +36,10 @@ run(unsigned kind, struct str in, size_t step, struct buf *said)
 		found = talk_feed(&t, &piece);
 		MUST(found != TALK_MORE || piece.n == 0);
 		in = str_sub(in, all - piece.n, in.n);
-		if (found == TALK_HANDSHAKE)
+		if (found == TALK_HANDSHAKE) {
+			MUST(!t.inside); /* once */
 			talk_secured(&t);
+		}
 		buf_add(said, buf_str(&t.out));
 		buf_clear(&t.out);
 	}

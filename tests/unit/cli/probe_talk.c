@@ -45,6 +45,10 @@ static const struct row rows[] = {
 	    SMTP_SAID, "", false },
 	{ TALK_IMAP, TALK_TO_LOOK, IMAP_CLEAR, "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\nc1 OK\r\n* BYE\r\nc4 OK\r\n",
 	    TALK_DONE, TALK_GOES_ON, IMAP_SAID "c1 CAPABILITY\r\nc4 LOGOUT\r\n", "", false },
+	/* answers to what was not asked yet, or is done: no second handshake */
+	{ TALK_IMAP, TALK_TO_LOOK, "* OK hi\r\nc2 OK\r\nc4 OK\r\n* CAPABILITY STARTTLS\r\nc1 OK\r\nc2 OK go\r\n",
+	    "c2 OK\r\nc4 OK\r\nc1 OK\r\nc1 OK\r\nc2 OK\r\nc4 OK\r\n", TALK_DONE, TALK_GOES_ON,
+	    IMAP_SAID "c1 CAPABILITY\r\nc4 LOGOUT\r\n", "", false },
 	{ TALK_IMAP, TALK_TO_INJECT, IMAP_CLEAR, "* BYE\r\nc4 OK\r\n", TALK_DONE, TALK_GOES_ON,
 	    IMAP_SAID "c3 NOOP\r\nc4 LOGOUT\r\n", "", false },
 	{ TALK_IMAP, TALK_TO_INJECT, IMAP_CLEAR, "c3 OK done\r\n* BYE\r\nc4 OK\r\n", TALK_DONE, TALK_GOES_ON,
