@@ -13,6 +13,7 @@ CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 CONTEXT.check_hostname = False
 CONTEXT.verify_mode = ssl.CERT_NONE
 CHUNK = 1 << 18
+PATIENCE_SECONDS = 1800
 
 
 def connect(port):
@@ -26,6 +27,7 @@ class Session:
 
     def __init__(self, server, user):
         self.socket = CONTEXT.wrap_socket(connect(server.imaps))
+        self.socket.settimeout(PATIENCE_SECONDS)  # the first login of a large Maildir takes it in
         self.until(rb"^\* OK")
         self.command(f"LOGIN {user}@{DOMAIN} {password(user)}")
 

@@ -10,7 +10,7 @@ from client import Session
 from letters import COMMON, RARE, fill, link_as_new
 
 STORE_AT_ONCE = 4000  # sequence numbers in one line
-PATIENCE_SECONDS = 1800
+VIEWERS = 20
 
 # wanted: so many times Dovecot's speed; limit: milliseconds it may never take; rounds: no more than so many
 Row = namedtuple("Row", "key words command wanted user before after limit rounds", defaults=(None, "m", None, None, None, 99))
@@ -29,7 +29,6 @@ class Mailbox:
 
     def open(self, letter, select=True):
         session = Session(self.server, self.user(letter))
-        session.socket.settimeout(PATIENCE_SECONDS)
         self.sessions[letter] = session
         if select:
             session.command("SELECT INBOX")
@@ -132,13 +131,14 @@ ROWS = (
     Row("expunge", "EXPUNGE of every second message", "EXPUNGE", 5, before=half_deleted, after=half_gone, rounds=3),
     Row("copy", "COPY of 1000", "COPY 1001:2000 Copies", 1, before=target_made, after=target_gone),
 )
+VIEW = Row("view", "KiB PSS of a further session that has it selected, over TLS", None, limit=100)
 TAKEN_IN = Row("taken in", "login and SELECT of a Maildir never seen; CPU with all that follows", None)
 
 
-def make(servers, count):
+def make(servers, count, largest):
     """The mailbox for everybody: INBOX of m and, as just delivered, of f."""
     began = time.monotonic()
-    fill([s.place(f"m{count}") for s in servers], count)
+    fill([s.place(f"m{count}") for s in servers], count, largest=largest)
     for s in servers:
         link_as_new(s.place(f"m{count}")[0], *s.place(f"f{count}"))
     os.sync()  # who makes them durable when they come is not to pay for the writing, too
@@ -157,9 +157,23 @@ def take_in(box):
     return {"ms": seconds * 1000, "cpu": cpu * 1000}
 
 
-def measure(servers, count, keys, rounds, told):
+def in_memory(box):
+    """KiB of each further session that has the mailbox selected."""
+    before = box.server.group.pss_kib()
+    more = []
+    for _ in range(VIEWERS):
+        more.append(Session(box.server, box.user("m")))
+        more[-1].command("SELECT INBOX")
+    box.server.settle()
+    each = (box.server.group.pss_kib() - before) / VIEWERS
+    for session in more:
+        session.close()
+    return each
+
+
+def measure(servers, count, keys, rounds, told, largest):
     """told(row, {server name: {ms, cpu}}) for each row, as soon as it is known."""
-    make(servers, count)
+    make(servers, count, largest)
     boxes = [Mailbox(s, count) for s in servers]
     told(TAKEN_IN, {b.server.name: take_in(b) for b in boxes})
     for row in ROWS:
@@ -173,5 +187,7 @@ def measure(servers, count, keys, rounds, told):
             for box in boxes:
                 results[box.server.name].append(box.run(row))
         told(row, {name: {key: statistics.median(r[key] for r in runs) for key in ("ms", "cpu")} for name, runs in results.items()})
+    if "view" in keys:
+        told(VIEW, {b.server.name: {"ms": in_memory(b)} for b in boxes})
     for box in boxes:
         box.close()

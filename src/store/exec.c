@@ -9,6 +9,11 @@
 #include <postern/core/loop.h>
 #include <postern/core/mem.h>
 
+struct queue {
+	struct job *first;
+	struct job **tail;
+};
+
 struct exec {
 	struct loop *loop;
 	unsigned pending; /* loop thread only */
@@ -16,25 +21,54 @@ struct exec {
 	pthread_t *threads;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct job *first;
-	struct job **tail;
+	struct queue queue, patient;
+	unsigned patients, patients_max; /* that run, that may run */
 	bool ending;
 };
 
 static struct job *
-take(struct exec *x)
+take_from(struct queue *q)
+{
+	struct job *j = q->first;
+
+	if (j == NULL)
+		return NULL;
+	q->first = j->next;
+	if (q->first == NULL)
+		q->tail = &q->first;
+	return j;
+}
+
+static void
+add_to(struct queue *q, struct job *j)
+{
+	*q->tail = j;
+	q->tail = &j->next;
+}
+
+/* Under the lock. */
+static struct job *
+take_next(struct exec *x)
+{
+	struct job *j = take_from(&x->queue);
+
+	if (j != NULL || x->patients == x->patients_max)
+		return j;
+	j = take_from(&x->patient);
+	x->patients += j != NULL;
+	return j;
+}
+
+/* after: the job before was a patient one. */
+static struct job *
+take(struct exec *x, bool after)
 {
 	struct job *j;
 
 	pthread_mutex_lock(&x->lock);
-	while (x->first == NULL && !x->ending)
+	x->patients -= after;
+	while ((j = take_next(x)) == NULL && !x->ending)
 		pthread_cond_wait(&x->wake, &x->lock);
-	j = x->first;
-	if (j != NULL) {
-		x->first = j->next;
-		if (x->first == NULL)
-			x->tail = &x->first;
-	}
 	pthread_mutex_unlock(&x->lock);
 	return j;
 }
@@ -53,8 +87,10 @@ work(void *ctx)
 {
 	struct exec *x = ctx;
 	struct job *j;
+	bool patient = false;
 
-	while ((j = take(x)) != NULL) {
+	while ((j = take(x, patient)) != NULL) {
+		patient = j->patient; /* it may be gone once it is posted */
 		j->run(j);
 		loop_post(x->loop, on_done, j);
 	}
@@ -76,14 +112,16 @@ start_threads(struct exec *x)
 }
 
 struct exec *
-exec_new(struct loop *l, unsigned threads)
+exec_new(struct loop *l, unsigned threads, unsigned patient)
 {
 	struct exec *x = NEW(struct exec);
 
 	x->loop = l;
 	x->nthreads = threads;
 	x->threads = mem_array(threads, sizeof *x->threads);
-	x->tail = &x->first;
+	x->queue.tail = &x->queue.first;
+	x->patient.tail = &x->patient.first;
+	x->patients_max = patient;
 	pthread_mutex_init(&x->lock, NULL);
 	pthread_cond_init(&x->wake, NULL);
 	start_threads(x);
@@ -117,8 +155,7 @@ exec_submit(struct exec *x, struct job *j)
 		return;
 	}
 	pthread_mutex_lock(&x->lock);
-	*x->tail = j;
-	x->tail = &j->next;
+	add_to(j->patient ? &x->patient : &x->queue, j);
 	pthread_mutex_unlock(&x->lock);
 	pthread_cond_signal(&x->wake); /* without the lock, which the woken thread wants */
 }

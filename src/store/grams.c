@@ -177,11 +177,13 @@ store_grams_follow(struct store_user *u, uint32_t mailbox)
 	follow(u, mailbox, false);
 }
 
+/* Where there is no file nothing is in the index, and no thread has to be woken to find that out. */
 void
 store_grams_refresh(struct store_user *u, uint32_t mailbox)
 {
-	if (find_box(u, mailbox) == NULL)
-		follow(u, mailbox, true);
+	if (find_box(u, mailbox) != NULL || (grams_file(u) == NULL && u->grams.absent))
+		return;
+	follow(u, mailbox, true);
 }
 
 /* Messages came or went. */

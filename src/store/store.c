@@ -19,6 +19,7 @@ enum {
 	ENV_MAX = 1000,
 	SYNCFS_FROM = 4,
 	SEARCH_WAIT = 512,
+	PATIENT_THREADS = 2, /* those that compute leave the loop its share of few processors */
 	READER_CHECK_TICKS = 60,
 };
 #define MAP_SIZE (UINT64_C(16) << 30)
@@ -91,7 +92,7 @@ store_open(const struct store_config *config, struct err *e)
 	s->root = root;
 	s->syncer = syncer_new(root, s->config.syncfs_from, s->config.threads > 0);
 	blob_probe(s);
-	s->exec = exec_new(config->loop, config->threads);
+	s->exec = exec_new(config->loop, config->threads, PATIENT_THREADS);
 	map_init(&s->users);
 	s->clock = wall_now().us;
 	s->group = group_new();

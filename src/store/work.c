@@ -16,12 +16,20 @@ enum {
 
 static void on_done(struct job *j);
 
+/* What mostly computes, and nobody has asked for. */
+static bool
+is_patient(enum work_kind kind)
+{
+	return kind == WORK_CACHE || kind == WORK_GRAMS || kind == WORK_REBUILD;
+}
+
 static void
 start(struct work *w)
 {
 	w->u->running = w;
 	w->job.run = work_run;
 	w->job.done = on_done;
+	w->job.patient = is_patient(w->kind);
 	exec_submit(w->store->exec, &w->job);
 }
 
