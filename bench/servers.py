@@ -143,6 +143,7 @@ userdb {{
 namespace inbox {{
   inbox = yes
 }}
+default_vsz_limit = 4 G
 default_client_limit = 8000
 default_process_limit = 4000
 service anvil {{
