@@ -215,7 +215,7 @@ large(struct bench *b)
 	store_create(b->u, STR("copy"), STORE_USE_NONE, done);
 	timed(b, "create", mono_now());
 	copy = b->mailbox;
-	store_copy(b->u, inbox, &all, copy, 0, done);
+	store_copy(b->u, STR(""), inbox, &all, copy, 0, done);
 	timed(b, "COPY 1:* of 100000", mono_now());
 	f.mailbox = copy;
 	f.flags = STORE_DELETED;
@@ -223,7 +223,7 @@ large(struct bench *b)
 	timed(b, "STORE +\\Deleted", mono_now());
 	store_expunge(b->u, copy, NULL, done);
 	timed(b, "EXPUNGE of 100000", mono_now());
-	store_move(b->u, inbox, &all, copy, done);
+	store_move(b->u, STR(""), inbox, &all, copy, done);
 	timed(b, "MOVE 1:* of 100000", mono_now());
 	store_user_unref(b->u);
 	uidset_fini(&all);

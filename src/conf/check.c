@@ -191,6 +191,11 @@ check_imap(const struct conf *c, struct conf_errors *e)
 	if (c->imap.message_limit != 0 && c->imap.save_limit != 0)
 		conf_errors_add(e, conf_line(c, "imap", "save_limit", 0),
 		    "message_limit counts for COPY and APPEND, too: leave one of the two");
+	if (c->imap.shared && c->store.processes > 1)
+		conf_errors_add(e, conf_line(c, "imap", "shared", 0),
+		    "shared needs all users in one process, make store { processes = 1 } or leave shared out");
+	if (c->imap.shared_owner.n > 0 && !c->imap.shared)
+		conf_errors_add(e, conf_line(c, "imap", "shared_owner", 0), "shared_owner without shared, add shared = yes");
 }
 
 void

@@ -250,7 +250,7 @@ default_processes(struct conf *c)
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (c->store.processes == 0)
-		c->store.processes = n >= 64 ? 32 : n >= 4 ? (unsigned)n / 2 : 1;
+		c->store.processes = c->imap.shared ? 1 : n >= 64 ? 32 : n >= 4 ? (unsigned)n / 2 : 1;
 }
 
 static struct conf *

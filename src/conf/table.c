@@ -156,6 +156,12 @@ const struct conf_key conf_keys[] = {
 		    "refused, but then old mail with such fields could not be moved here." },
 	{ "imap", "unauthenticate", &type_bool, "yes", .roles = CONF_STORE, AT(imap.unauthenticate), .rfc = "8437",
 	    .help = "Offer UNAUTHENTICATE: a client may log in as somebody else on the same connection." },
+	{ "imap", "shared", &type_bool, "no", .roles = CONF_PARENT | CONF_STORE, .restart = RESTART, AT(imap.shared), .rfc = "4314",
+	    .help = "Show users the mailboxes that others have shared with them by access rights (SETACL), below Users/ and the owner's "
+		    "address. Takes one store process for all users: store.processes is then 1." },
+	{ "imap", "shared_owner", &type_address, "", .roles = CONF_STORE, AT(imap.shared_owner), .rfc = "2342",
+	    .help = "An account whose mailboxes belong to nobody in particular: what it shares is shown below Shared/ instead of below "
+		    "Users/. Who may do what there is for whoever logs in to it to say. Needs imap.shared." },
 	{ "imap", "comment", &type_string, "", .high = 1000, .roles = CONF_STORE, AT(imap.comment), .rfc = "5464",
 	    .help = "What every user finds as /shared/comment of the server, by IMAP's METADATA." },
 	{ "imap", "search_index", &type_bool, "yes", .roles = CONF_STORE, .restart = RESTART, AT(imap.search_index),

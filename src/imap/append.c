@@ -12,6 +12,7 @@
 #include "command.h"
 #include "commands.h"
 #include "limit.h"
+#include "owners.h"
 #include "rights.h"
 
 enum {
@@ -33,6 +34,8 @@ append_free(struct imap_session *s)
 		return;
 	drop_stages(s->append);
 	url_copy_free(s->append->copy);
+	if (s->append->to.user != NULL)
+		store_user_unref(s->append->to.user);
 	free(s->append);
 	s->append = NULL;
 }
@@ -88,8 +91,19 @@ static bool
 has_no_mailbox(struct imap_session *s, struct command *c)
 {
 	const struct append_args *a = c->args;
+	struct place to;
 
-	return s->append->to.mailbox == 0 && !rights_find(s, c, a->mailbox, STORE_RIGHT_INSERT, REFUSED_TARGET, &s->append->to);
+	if (s->append->to.mailbox != 0)
+		return false;
+	if (!rights_find(s, c, a->mailbox, STORE_RIGHT_INSERT, REFUSED_TARGET, &to))
+		return true;
+	if (c->verb->run == cmd_replace_run && to.user != s->box->user) {
+		done_no(c, "CANNOT", "a message is replaced in its owner's mailboxes"); /* RFC 8508 3.1: at once, or not at all */
+		return true;
+	}
+	store_user_ref(to.user);
+	s->append->to = (struct place){ .user = to.user, .mailbox = to.mailbox, .quota = to.quota };
+	return false;
 }
 
 /* Why the command is not wanted, whatever comes: fills c->reply and returns true. */
@@ -176,7 +190,7 @@ ask_for_text(struct imap_session *s, struct command *c)
 static enum step
 step_before_text(struct imap_session *s, struct command *c)
 {
-	enum append_copied copied = append_copy_urls(s, c);
+	enum append_copied copied = has_no_mailbox(s, c) ? APPEND_REFUSED : append_copy_urls(s, c);
 
 	if (copied == APPEND_COPYING)
 		return STEP_MORE;
@@ -204,6 +218,10 @@ append_on_literal(struct imap_session *s, struct command *c)
 
 	if (!begin(s, c)) {
 		refuse(s, c);
+	} else if (owners_are_due(c)) {
+		s->command = c;
+		owners_open(s, c, step_before_text);
+		return false;
 	} else if (args->parts[s->append->parts].url.p == NULL) {
 		ask_for_text(s, c);
 	} else if (has_no_mailbox(s, c)) {

@@ -71,7 +71,7 @@ struct append {
 	size_t parts;           /* parts that are there, or are coming */
 	uint64_t size;          /* of all messages, as announced */
 	uint64_t message_size;  /* of the last one */
-	struct place to;
+	struct place to;        /* its owner is counted */
 	bool binary;            /* the text that is coming may hold NUL */
 	struct header_look look;
 	struct url_copy *copy;  /* catenate.c: a URL under way */
@@ -99,7 +99,7 @@ enum append_copied append_gather(struct imap_session *s, struct command *c);
 /* What the user may do where the messages go. False with c->reply set: not put them there (any more). */
 bool append_rights(struct imap_session *s, struct command *c, unsigned *rights);
 /* Takes message i and its stage for the store, with the flags that the rights cover. */
-void append_fill(struct store_new *to, const struct append_args *a, struct append *from, size_t i, unsigned rights);
+void append_fill(const struct imap_session *s, struct store_new *to, const struct append_args *a, size_t i, unsigned rights);
 /* "APPENDUID validity uids" */
 struct str append_uid_code(const struct imap_session *s, struct command *c, const struct place *to, const struct store_result *r);
 /* REPLACE: may a message go? False with c->reply set. */

@@ -4,6 +4,8 @@
 
 #include "commands.h"
 #include "names.h"
+#include "owners.h"
+#include "url.h"
 #include "rows.h"
 #include "uidonly.h"
 
@@ -142,6 +144,17 @@ message(struct lex *l, struct append_args *a)
 		text(l, a);
 }
 
+/* Messages of other users' mailboxes, too. */
+static void
+note_owners(struct command *c, const struct append_args *a)
+{
+	struct url u;
+
+	for (size_t i = 0; i < a->nparts; i++)
+		if (a->parts[i].url.p != NULL && url_parse(a->parts[i].url, &c->arena, &u) && u.absolute)
+			owners_note(c, u.mailbox);
+}
+
 bool
 append_parse(struct lex *l, struct command *c, struct append_args *a, size_t max)
 {
@@ -154,6 +167,7 @@ append_parse(struct lex *l, struct command *c, struct append_args *a, size_t max
 		lex_sp(l);
 		message(l, a);
 	} while (lex_ok(l) && cur_left(&l->c) > 0 && a->n < max);
+	note_owners(c, a);
 	return lex_ok(l);
 }
 

@@ -176,6 +176,9 @@ cmd_enable_run(struct imap_session *s, struct command *c)
 enum step
 cmd_namespace_run(struct imap_session *s, struct command *c)
 {
-	buf_add_cstr(&s->out, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+	bool others = s->setup.store != NULL, shared = others && s->setup.shared_owner.n > 0;
+
+	buf_addf(&s->out, "* NAMESPACE ((\"\" \"/\")) %s %s\r\n", others ? "((\"Users/\" \"/\"))" : "NIL",
+	    shared ? "((\"Shared/\" \"/\"))" : "NIL");
 	return done_ok(c, "done");
 }

@@ -57,11 +57,12 @@ append_rights(struct imap_session *s, struct command *c, unsigned *rights)
 }
 
 void
-append_fill(struct store_new *to, const struct append_args *a, struct append *from, size_t i, unsigned rights)
+append_fill(const struct imap_session *s, struct store_new *to, const struct append_args *a, size_t i, unsigned rights)
 {
 	const struct append_message *m = &a->m[i];
 
-	to->stage = from->stages[i];
+	to->stage = s->append->stages[i];
+	to->who = store_user_address(s->setup.user);
 	to->flags = m->flags.flags & store_rights_flags(rights);
 	to->keywords = m->flags.keywords;
 	to->nkeywords = rights & STORE_RIGHT_WRITE ? m->flags.n : 0;
@@ -82,7 +83,7 @@ cmd_append_run(struct imap_session *s, struct command *c)
 		return STEP_DONE;
 	messages = arena_array(&c->arena, args->n, sizeof(*messages));
 	for (size_t i = 0; i < args->n; i++)
-		append_fill(&messages[i], args, s->append, i, rights);
+		append_fill(s, &messages[i], args, i, rights);
 	s->append->n = 0; /* the stages are the store's */
 	return command_wait(c, store_append(s->append->to.user, s->append->to.mailbox, messages, args->n, s->append->to.quota,
 	    (struct store_done){ on_appended, s }));

@@ -10,6 +10,7 @@ struct copy_args {
 	struct seq_set set;
 	struct str target;
 	struct place to;
+	struct str copyuid; /* of a MOVE to another user */
 };
 
 bool
@@ -90,6 +91,46 @@ on_moved(void *ctx, const struct store_result *r)
 	command_finish(s);
 }
 
+/* What was moved to another user is gone here, or could not be removed: then it is in both. */
+static void
+on_removed(void *ctx, const struct store_result *r)
+{
+	struct imap_session *s = ctx;
+	struct command *c = command_answered(s);
+	const struct copy_args *a = c->args;
+	struct reply told = { REPLY_OK, a->copyuid, STR_INIT("moved") };
+
+	s->box->dirty = true;
+	if (told.code.n > 0)
+		reply_write(&s->out, STR("*"), &told);
+	if (r->code != STORE_OK)
+		done_refused(c, r, REFUSED_HERE);
+	else
+		done_ok_code(c, s->condstore && r->modseq != 0 ? condstore_code(c, r->modseq) : STR(""), "done");
+	command_finish(s);
+}
+
+/* MOVE to another user: the copies are durable before anything goes (RFC 6851 3.3). */
+static void
+on_carried(void *ctx, const struct store_result *r)
+{
+	struct imap_session *s = ctx;
+	struct command *c = command_answered(s);
+	struct copy_args *a = c->args;
+
+	notify_own(s, a->to.user, r);
+	if (r->code == STORE_OK && took_some(r)) {
+		a->copyuid = copyuid(s, c, r);
+		command_wait(c, store_remove(s->box->user, s->box->mailbox, r->source, (struct store_done){ on_removed, s }));
+		return;
+	}
+	if (r->code != STORE_OK)
+		done_refused(c, r, REFUSED_TARGET);
+	else
+		done_ok(c, "no such message, nothing moved");
+	command_finish(s);
+}
+
 enum copy_how { COPY_KEEPS, COPY_MOVES };
 
 static void
@@ -97,12 +138,16 @@ submit(struct imap_session *s, struct command *c, enum copy_how how, const struc
 {
 	const struct copy_args *a = c->args;
 	const struct selected *box = s->box;
+	struct str who = store_user_address(s->setup.user);
 
-	if (how == COPY_KEEPS)
-		command_wait(c, store_copy(box->user, box->mailbox, uids, a->to.mailbox, a->to.quota,
+	if (a->to.user != box->user)
+		command_wait(c, store_carry(box->user, box->mailbox, uids, a->to.user, a->to.mailbox, who, a->to.quota,
+		    (struct store_done){ how == COPY_KEEPS ? on_copied : on_carried, s }));
+	else if (how == COPY_KEEPS)
+		command_wait(c, store_copy(box->user, who, box->mailbox, uids, a->to.mailbox, a->to.quota,
 		    (struct store_done){ on_copied, s }));
 	else
-		command_wait(c, store_move(box->user, box->mailbox, uids, a->to.mailbox, (struct store_done){ on_moved, s }));
+		command_wait(c, store_move(box->user, who, box->mailbox, uids, a->to.mailbox, (struct store_done){ on_moved, s }));
 }
 
 /* RFC 9738 3.1: COPY is all or nothing, MOVE begins with the last messages. */

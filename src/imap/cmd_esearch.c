@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "context.h"
 #include "names.h"
+#include "owners.h"
 #include "rights.h"
 #include "select.h"
 
@@ -31,6 +32,7 @@ args_fini(struct command *c)
 	search_fini(&a->search);
 	selected_free(a->other);
 	buf_fini(&a->correlator);
+	allnames_fini(&a->names);
 }
 
 /* "IN" SP "(" filter-mailboxes *(SP filter-mailboxes) ")" SP; no scope option is defined (RFC 7377 4). */
@@ -154,16 +156,16 @@ begin_other(struct command *c, struct store_user *user, const struct store_mailb
 
 /* A mailbox that was deleted meanwhile, or may not be read, is none (RFC 7377 2.2). */
 static enum step
-open_mailbox(struct imap_session *s, struct command *c, struct store_view *v, uint32_t mailbox)
+open_mailbox(struct imap_session *s, struct command *c, struct store_view *v, const struct place *p)
 {
 	static const unsigned wanted = STORE_RIGHT_LOOKUP | STORE_RIGHT_READ;
 	struct multisearch *a = c->args;
 	struct store_mailbox header;
 
-	if (!store_mailbox(v, mailbox, &header) || (rights_of(s, v, mailbox) & wanted) != wanted)
+	if (!store_mailbox(v, p->mailbox, &header) || (rights_of(s, v, p->mailbox) & wanted) != wanted)
 		return next_mailbox(c);
-	if (!place_is_selected(s, s->setup.user, mailbox))
-		begin_other(c, s->setup.user, &header);
+	if (!place_is_selected(s, p->user, p->mailbox))
+		begin_other(c, p->user, &header);
 	write_correlator(s, c, v, a->other != NULL ? a->other : s->box);
 	return STEP_MORE;
 }
@@ -173,15 +175,15 @@ open_step(struct imap_session *s, struct command *c)
 {
 	struct multisearch *a = c->args;
 	struct err e;
-	struct store_view *v = session_look(s, s->setup.user, &e);
-	uint32_t mailbox = a->mailboxes[a->at++];
+	const struct place *p = &a->mailboxes[a->at++];
+	struct store_view *v = session_look(s, p->user, &e);
 	enum step step;
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
-	step = open_mailbox(s, c, v, mailbox);
+	step = open_mailbox(s, c, v, p);
 	store_view_close(v);
-	if (step == STEP_DONE || a->other != NULL || !place_is_selected(s, s->setup.user, mailbox))
+	if (step == STEP_DONE || a->other != NULL || !place_is_selected(s, p->user, p->mailbox))
 		return step;
 	return search_begin_in(s, c, s->box);
 }
@@ -189,14 +191,16 @@ open_step(struct imap_session *s, struct command *c)
 /* --- which mailboxes --- */
 
 static bool
-is_meant(const struct imap_session *s, const struct multisearch *a, const struct store_entry *e)
+is_meant(const struct imap_session *s, const struct multisearch *a, const struct store_entry *e, const struct store_user *user)
 {
+	enum whose whose = place_is_own(s, user) ? WHOSE_OWN : WHOSE_OTHERS;
+
 	if (e->mailbox == 0)
 		return false;
-	if (a->sources & FILTER_SELECTED && place_is_selected(s, s->setup.user, e->mailbox))
+	if (a->sources & FILTER_SELECTED && place_is_selected(s, user, e->mailbox))
 		return true;
 	for (size_t i = 0; i < a->n; i++)
-		if (filter_has(&a->filter[i], e->name, e->subscribed))
+		if (filter_has(&a->filter[i], e->name, whose, e->subscribed))
 			return true;
 	return false;
 }
@@ -207,8 +211,9 @@ begin(struct imap_session *s, struct command *c)
 {
 	struct multisearch *a = c->args;
 
+	a->selected |= s->box != NULL && a->sources & FILTER_SELECTED; /* whosever it is */
 	if (a->selected)
-		a->mailboxes[a->nmailboxes++] = s->box->mailbox;
+		a->mailboxes[a->nmailboxes++] = (struct place){ .user = s->box->user, .mailbox = s->box->mailbox };
 	else if (a->search.context != NULL)
 		a->search.context->refused = "the selected mailbox is not searched";
 	return next_mailbox(c);
@@ -219,33 +224,39 @@ choose_step(struct imap_session *s, struct command *c)
 {
 	struct multisearch *a = c->args;
 
-	for (size_t n = 0; n < NAMES_PER_STEP && a->next < a->nentries; n++, a->next++) {
-		const struct store_entry *e = &a->entries[a->next];
+	for (size_t n = 0; n < NAMES_PER_STEP && a->next < a->names.n; n++, a->next++) {
+		const struct store_entry *e = &a->names.entries[a->next];
+		struct store_user *user = a->names.users[a->next];
 
-		if (!is_meant(s, a, e))
+		if (!is_meant(s, a, e, user))
 			continue;
-		if (place_is_selected(s, s->setup.user, e->mailbox))
+		if (place_is_selected(s, user, e->mailbox))
 			a->selected = true;
 		else
-			a->mailboxes[a->nmailboxes++] = e->mailbox;
+			a->mailboxes[a->nmailboxes++] = (struct place){ .user = user, .mailbox = e->mailbox };
 	}
-	return a->next < a->nentries ? STEP_MORE : begin(s, c);
+	return a->next < a->names.n ? STEP_MORE : begin(s, c);
 }
 
 static enum step
 list_step(struct imap_session *s, struct command *c)
 {
 	struct multisearch *a = c->args;
-	struct err e;
-	struct store_view *v = session_look(s, s->setup.user, &e);
 
-	if (v == NULL)
-		return done_unreadable(s, c, &e);
-	a->nentries = store_list(v, &c->arena, &a->entries);
-	store_view_close(v);
-	a->mailboxes = arena_array(&c->arena, a->nentries + 1, sizeof(*a->mailboxes));
+	if (allnames_step(&a->names, s, &c->arena) == STEP_MORE)
+		return STEP_MORE;
+	a->mailboxes = arena_array(&c->arena, a->names.n + 1, sizeof(*a->mailboxes));
 	c->step = choose_step;
 	return STEP_MORE;
+}
+
+static enum step
+begin_list_step(struct imap_session *s, struct command *c)
+{
+	struct multisearch *a = c->args;
+
+	c->step = list_step;
+	return allnames_begin(&a->names, s, c, &c->arena);
 }
 
 static void
@@ -255,7 +266,13 @@ on_refreshed(void *ctx, const struct store_result *r)
 
 	(void)r;
 	command_answered(s);
-	command_go_on(s, list_step);
+	command_go_on(s, begin_list_step);
+}
+
+static enum step
+refresh_step(struct imap_session *s, struct command *c)
+{
+	return command_wait(c, store_refresh(s->setup.user, 0, (struct store_done){ on_refreshed, s }));
 }
 
 /* The selected mailbox alone is searched as it was told. */
@@ -284,5 +301,8 @@ cmd_esearch_run(struct imap_session *s, struct command *c)
 		return STEP_DONE;
 	if (a->sources == FILTER_SELECTED)
 		return begin_selected(s, c);
-	return command_wait(c, store_refresh(s->setup.user, 0, (struct store_done){ on_refreshed, s }));
+	for (size_t i = 0; i < a->n; i++)
+		if (filter_means_others(s, &a->filter[i]))
+			owners_note_all(c);
+	return owners_open(s, c, refresh_step);
 }

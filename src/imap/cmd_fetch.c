@@ -297,7 +297,7 @@ mark_step(struct imap_session *s, struct command *c)
 {
 	struct fetch *f = c->args;
 	struct store_flags flags = { .mailbox = s->box->mailbox, .uids = &f->seen, .mode = STORE_FLAGS_ADD,
-		.flags = STORE_SEEN };
+		.flags = STORE_SEEN, .who = store_user_address(s->setup.user) };
 
 	if (sync_updates(s, c) == STEP_MORE)
 		return STEP_MORE;

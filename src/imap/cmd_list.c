@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "names.h"
+#include "owners.h"
 #include "pattern.h"
 #include "rights.h"
 #include "status.h"
@@ -25,6 +26,14 @@ enum name_state {
 	NAME_CHILD = 1 << 3,        /* a name below meets them … */
 	NAME_CHILD_UNSEEN = 1 << 4, /* … and is not returned itself */
 };
+
+void
+list_fini(struct command *c)
+{
+	struct list_args *a = c->args;
+
+	allnames_fini(&a->listing.names);
+}
 
 /* --- which names --- */
 
@@ -79,11 +88,11 @@ mark_all_parents(struct listing *g)
 	struct map by_name;
 
 	map_init(&by_name);
-	for (size_t i = 0; i < g->n; i++)
-		map_put(&by_name, g->entries[i].name, &g->states[i]);
-	for (size_t i = 0; i < g->n; i++)
+	for (size_t i = 0; i < g->names.n; i++)
+		map_put(&by_name, g->names.entries[i].name, &g->states[i]);
+	for (size_t i = 0; i < g->names.n; i++)
 		if (g->states[i] & NAME_SELECTED)
-			mark_parents(&by_name, &g->entries[i], g->states[i]);
+			mark_parents(&by_name, &g->names.entries[i], g->states[i]);
 	map_fini(&by_name);
 }
 
@@ -91,7 +100,7 @@ mark_all_parents(struct listing *g)
 static size_t
 decide(struct listing *g, const struct list_args *a)
 {
-	const struct store_entry *e = &g->entries[g->next];
+	const struct store_entry *e = &g->names.entries[g->next];
 	unsigned state = match_patterns(a, e->name);
 
 	if (meets_criteria(a, e))
@@ -197,12 +206,14 @@ write_more(struct imap_session *s, struct store_view *v, struct list_args *a, co
 static void
 write_entry(struct imap_session *s, struct store_view *v, struct list_args *a, const struct listing *g, size_t i)
 {
-	const struct store_entry *e = &g->entries[i];
+	const struct store_entry *e = &g->names.entries[i];
 	unsigned rights;
 
 	if (!is_returned(a, e, g->states[i]))
 		return;
 	rights = e->mailbox != 0 ? rights_of(s, v, e->mailbox) : 0;
+	if (e->mailbox != 0 && rights == 0)
+		return; /* another's, which may not be seen any more */
 	if (a->options & LIST_LSUB)
 		write_lsub(s, e, g->states[i]);
 	else
@@ -211,21 +222,29 @@ write_entry(struct imap_session *s, struct store_view *v, struct list_args *a, c
 		write_more(s, v, a, e, rights);
 }
 
+static bool
+is_next(const struct listing *g, const struct store_user *user)
+{
+	return g->next < g->names.n && g->names.users[g->next] == user;
+}
+
+/* Names of one owner. */
 static enum step
 write_step(struct imap_session *s, struct command *c)
 {
 	struct list_args *a = c->args;
 	struct listing *g = &a->listing;
+	struct store_user *user = g->next < g->names.n ? g->names.users[g->next] : s->setup.user;
 	struct err e;
-	struct store_view *v = session_look(s, s->setup.user, &e);
+	struct store_view *v = session_look(s, user, &e);
 	size_t begin = s->out.n;
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
-	for (size_t n = 0; n < NAMES_PER_STEP && g->next < g->n && s->out.n - begin < OUT_PER_STEP; n++)
+	for (size_t n = 0; n < NAMES_PER_STEP && is_next(g, user) && s->out.n - begin < OUT_PER_STEP; n++)
 		write_entry(s, v, a, g, g->next++);
 	store_view_close(v);
-	return g->next < g->n ? STEP_MORE : done_ok(c, "done");
+	return g->next < g->names.n ? STEP_MORE : done_ok(c, "done");
 }
 
 static enum step
@@ -236,9 +255,9 @@ decide_step(struct imap_session *s, struct command *c)
 	size_t work = 0;
 
 	(void)s;
-	while (g->next < g->n && work < WORK_PER_STEP)
+	while (g->next < g->names.n && work < WORK_PER_STEP)
 		work += decide(g, a);
-	if (g->next < g->n)
+	if (g->next < g->names.n)
 		return STEP_MORE;
 	if (a->options & LIST_RECURSIVE)
 		mark_all_parents(g);
@@ -252,16 +271,21 @@ collect_step(struct imap_session *s, struct command *c)
 {
 	struct list_args *a = c->args;
 	struct listing *g = &a->listing;
-	struct err e;
-	struct store_view *v = session_look(s, s->setup.user, &e);
 
-	if (v == NULL)
-		return done_unreadable(s, c, &e);
-	g->n = store_list(v, &c->arena, &g->entries);
-	store_view_close(v);
-	g->states = arena_alloc(&c->arena, g->n + 1);
+	if (allnames_step(&g->names, s, &c->arena) == STEP_MORE)
+		return STEP_MORE;
+	g->states = arena_alloc(&c->arena, g->names.n + 1);
 	c->step = decide_step;
 	return STEP_MORE;
+}
+
+static enum step
+begin_step(struct imap_session *s, struct command *c)
+{
+	struct list_args *a = c->args;
+
+	c->step = collect_step;
+	return allnames_begin(&a->listing.names, s, c, &c->arena);
 }
 
 static void
@@ -271,7 +295,7 @@ on_refreshed(void *ctx, const struct store_result *r)
 
 	(void)r;
 	command_answered(s);
-	command_go_on(s, collect_step);
+	command_go_on(s, begin_step);
 }
 
 /* LIST reference "": the separator and the root of the reference (RFC 9051 6.3.9). */
@@ -282,6 +306,27 @@ write_root(struct imap_session *s, struct command *c)
 	return done_ok(c, "done");
 }
 
+static enum step
+refresh_step(struct imap_session *s, struct command *c)
+{
+	return command_wait(c, store_refresh(s->setup.user, 0, (struct store_done){ on_refreshed, s }));
+}
+
+/* Could a pattern match a name of another user's mailbox? By what it has before its first wildcard. */
+static bool
+means_others(const struct imap_session *s, const struct list_args *a)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		struct str pattern = a->patterns[i], level;
+		size_t wild = str_find(pattern, '*') < str_find(pattern, '%') ? str_find(pattern, '*') : str_find(pattern, '%');
+
+		level = str_sub(pattern, 0, wild);
+		if (owners_has_name(s, level) || (wild < pattern.n && (str_starts(STR("Users/"), level) || str_starts(STR("Shared/"), level))))
+			return true;
+	}
+	return false;
+}
+
 enum step
 cmd_list_run(struct imap_session *s, struct command *c)
 {
@@ -289,7 +334,9 @@ cmd_list_run(struct imap_session *s, struct command *c)
 
 	if (a->root)
 		return write_root(s, c);
-	return command_wait(c, store_refresh(s->setup.user, 0, (struct store_done){ on_refreshed, s }));
+	if (means_others(s, a))
+		owners_note_all(c);
+	return owners_open(s, c, refresh_step);
 }
 
 enum step

@@ -168,6 +168,8 @@ cmd_create_run(struct imap_session *s, struct command *c)
 		return done_no(c, "USEATTR", "a mailbox cannot be given this use");
 	if (!rights_create(s, c, a->name, &a->place))
 		return STEP_DONE;
+	if (a->use != STORE_USE_NONE && !place_is_own(s, a->place.user))
+		return done_no(c, "USEATTR", "special uses are for one's own mailboxes");
 	return command_wait(c, store_create(a->place.user, a->place.name, a->use,
 	    (struct store_done){ on_created, s }));
 }

@@ -256,10 +256,23 @@ find_losers(struct store_view *v, struct arena *arena, struct set_args *a, uint3
 			a->losers[a->nlosers++] = entries[i].name;
 }
 
+static bool
+has_private(const struct set_args *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (!str_starts(a->all[i].entry, STR("/shared/")))
+			return true;
+	return a->sets_use;
+}
+
 /* True with the reply set: it may not be. */
 static bool
-is_refused(struct command *c, struct set_args *a)
+is_refused(const struct imap_session *s, struct command *c, struct set_args *a)
 {
+	if (!place_is_own(s, a->place.found.user) && has_private(a)) {
+		done_no(c, "METADATA NOPRIVATE", "a guest has no annotations of his own here"); /* RFC 5464 4.3 */
+		return true;
+	}
 	if (a->sets_use && !is_good_use(a)) {
 		done_no(c, "USEATTR", "the mailbox cannot be given this use");
 		return true;
@@ -288,7 +301,7 @@ cmd_setmetadata_run(struct imap_session *s, struct command *c)
 
 	if (v == NULL)
 		return STEP_DONE;
-	ok = !is_refused(c, a);
+	ok = !is_refused(s, c, a);
 	if (ok && a->sets_use)
 		find_losers(v, &c->arena, a, p->mailbox);
 	store_view_close(v);

@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "fetch.h"
 #include "names.h"
+#include "owners.h"
 #include "rights.h"
 
 enum {
@@ -254,6 +255,17 @@ on_refreshed(void *ctx, const struct store_result *r)
 	command_go_on(s, look_step);
 }
 
+/* One watch hears of all the user's own mailboxes; there is none for others'. */
+static bool
+names_others(const struct imap_session *s, const struct notify_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		for (size_t k = 0; k < set->group[i].filter.n; k++)
+			if (owners_has_name(s, set->group[i].filter.names[k]))
+				return true;
+	return false;
+}
+
 enum step
 cmd_notify_run(struct imap_session *s, struct command *c)
 {
@@ -261,6 +273,8 @@ cmd_notify_run(struct imap_session *s, struct command *c)
 
 	if (a->set->events & NOTIFY_UNKNOWN)
 		return refuse_event(c);
+	if (names_others(s, a->set))
+		return done_no(c, "NOTIFICATIONOVERFLOW", "another user's mailbox is watched while it is selected"); /* RFC 5465 3.1 */
 	if (a->set->too_many)
 		return done_no(c, "NOTIFICATIONOVERFLOW", "too many groups of events");
 	c->step = look_step;

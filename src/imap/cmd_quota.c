@@ -2,7 +2,9 @@
  * are the operator's to set: there is no SETQUOTA. */
 #include "commands.h"
 #include "names.h"
+#include "owners.h"
 #include "quota.h"
+#include "rights.h"
 
 static void
 write_quota(struct imap_session *s)
@@ -40,12 +42,29 @@ cmd_getquota_run(struct imap_session *s, struct command *c)
 	return done_ok(c, "done");
 }
 
-/* The mailbox need not be there. */
+/* What is put into another's mailbox counts for him (RFC 9208 3.2), and what he has is not the guest's to know: there is no root that he
+ * could look at. */
+static enum step
+tell_no_root(struct imap_session *s, struct command *c, struct str name)
+{
+	struct place p;
+
+	if (!rights_find(s, c, name, 0, REFUSED_HERE, &p))
+		return STEP_DONE;
+	buf_add_cstr(&s->out, "* QUOTAROOT ");
+	out_mailbox(&s->out, name, c->names);
+	buf_add_cstr(&s->out, "\r\n");
+	return done_ok(c, "done");
+}
+
+/* One's own mailbox need not be there. */
 enum step
 cmd_getquotaroot_run(struct imap_session *s, struct command *c)
 {
 	const struct str *name = c->args;
 
+	if (owners_has_name(s, *name))
+		return tell_no_root(s, c, *name);
 	buf_add_cstr(&s->out, "* QUOTAROOT ");
 	out_mailbox(&s->out, *name, c->names);
 	buf_add_cstr(&s->out, " \"\"\r\n");

@@ -81,7 +81,7 @@ cmd_replace_run(struct imap_session *s, struct command *c)
 	uid = replace_find(s, c);
 	if (uid == 0)
 		return STEP_DONE;
-	append_fill(&message, c->args, s->append, 0, rights);
+	append_fill(s, &message, c->args, 0, rights);
 	s->append->n = 0; /* the stage is the store's */
 	return command_wait(c, store_replace(s->box->user, s->append->to.mailbox, &message, s->box->mailbox, uid,
 	    s->append->to.quota,

@@ -210,7 +210,7 @@ static void
 write_list(struct imap_session *s, struct command *c, struct store_view *v, const struct store_mailbox *header)
 {
 	buf_add_cstr(&s->out, "* LIST (");
-	buf_add(&s->out, use_attribute(header->use));
+	buf_add(&s->out, use_attribute(place_is_own(s, s->box->user) ? header->use : STORE_USE_NONE));
 	buf_add_cstr(&s->out, ") \"/\" ");
 	out_mailbox(&s->out, place_name(s, v, s->box->mailbox, &c->arena), c->names);
 	buf_add_cstr(&s->out, "\r\n");
@@ -298,7 +298,8 @@ finish(struct imap_session *s, struct command *c, struct store_view *v)
 	}
 	mark_recent(s, header.uidnext);
 	write_box(s, c, v, &header);
-	boxmem_keep(&header, s->box->modseq, &s->box->view, a->unseen);
+	if (place_is_own(s, s->box->user))
+		boxmem_keep(&header, s->box->modseq, &s->box->view, a->unseen);
 	s->box->watch = store_watch_start(s->box->user, s->box->mailbox, on_event, s);
 	s->state = IN_SELECTED;
 	return begin_resync(s, c, v);
@@ -336,7 +337,8 @@ open_step(struct imap_session *s, struct command *c)
 		return done_no(c, "NONEXISTENT", "no such mailbox");
 	}
 	c->step = fill_step;
-	if (select_recall(s->box, v, &a->unseen))
+	a->unseen = BOXMEM_UNKNOWN;
+	if (place_is_own(s, s->box->user) && select_recall(s->box, v, &a->unseen))
 		step = finish(s, c, v);
 	store_view_close(v);
 	return step;

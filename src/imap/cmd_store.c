@@ -206,6 +206,7 @@ submit_step(struct imap_session *s, struct command *c)
 		.flags = a->flags.flags,
 		.keywords = a->flags.keywords,
 		.nkeywords = a->flags.n,
+		.who = store_user_address(s->setup.user),
 		.conditional = a->conditional,
 		.unchangedsince = a->unchangedsince,
 	};

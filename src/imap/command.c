@@ -13,6 +13,7 @@
 #include "limit.h"
 #include "metadata.h"
 #include "notify.h"
+#include "owners.h"
 #include "progress.h"
 #include "rights.h"
 #include "select.h"
@@ -30,6 +31,8 @@ command_free(struct imap_session *s)
 		store_cancel(c->request);
 	if (c->fini != NULL)
 		c->fini(c);
+	owners_free(c);
+	s->opening = NULL;
 	arena_fini(&c->arena);
 	free(c);
 	s->command = NULL;
@@ -324,7 +327,7 @@ start(struct imap_session *s, struct command *c, struct lex *l)
 	if (c->condstore)
 		condstore_enable(s);
 	c->step = c->verb->run;
-	return STEP_MORE;
+	return owners_are_due(c) ? owners_open(s, c, c->verb->run) : STEP_MORE;
 }
 
 struct command *
@@ -334,6 +337,7 @@ command_new(struct imap_session *s)
 
 	c->number = ++s->numbered;
 	arena_init(&c->arena);
+	c->session = s;
 	c->names = session_names(s);
 	c->uidonly = s->uidonly;
 	return c;

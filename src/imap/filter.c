@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "names.h"
+#include "owners.h"
 
 static const struct {
 	const char *name;
@@ -100,12 +101,12 @@ is_below(const struct filter *f, struct str name)
 
 /* RFC 5465 6.3: mail can be delivered to any of a user's own mailboxes. */
 bool
-filter_has(const struct filter *f, struct str name, bool subscribed)
+filter_has(const struct filter *f, struct str name, enum whose whose, bool subscribed)
 {
 	switch (f->kind) {
 	case FILTER_INBOXES:
 	case FILTER_PERSONAL:
-		return true;
+		return whose == WHOSE_OWN;
 	case FILTER_SUBSCRIBED:
 		return subscribed;
 	case FILTER_SUBTREE:
@@ -117,4 +118,17 @@ filter_has(const struct filter *f, struct str name, bool subscribed)
 	default:
 		return false;
 	}
+}
+
+bool
+filter_means_others(const struct imap_session *s, const struct filter *f)
+{
+	struct str owner, rest;
+
+	if (f->kind == FILTER_SUBSCRIBED)
+		return true;
+	for (size_t i = 0; i < f->n && f->kind & (FILTER_SUBTREE | FILTER_SUBTREE_ONE); i++)
+		if (owners_split(s, f->names[i], &owner, &rest) && rest.n == 0)
+			return true;
+	return false;
 }

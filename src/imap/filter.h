@@ -29,6 +29,9 @@ struct filter {
 /* One of the allowed kinds (ORed), with its names. */
 struct filter lex_filter(struct lex *l, struct command *c, unsigned allowed);
 /* Does it mean the mailbox of this name? Whether there is one is the caller's question; the selected one is nobody's by name. */
-bool filter_has(const struct filter *f, struct str name, bool subscribed);
+enum whose { WHOSE_OWN, WHOSE_OTHERS };
+bool filter_has(const struct filter *f, struct str name, enum whose whose, bool subscribed);
+/* Any mailbox of others may be meant, by a level above its owner or by being subscribed. */
+bool filter_means_others(const struct imap_session *s, const struct filter *f);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef IMAP_LIST_H
 #define IMAP_LIST_H
 
+#include "allnames.h"
 #include "metadata.h"
 #include "sess.h"
 
@@ -26,11 +27,10 @@ enum list_option {
 	LIST_CRITERIA = LIST_SELECT_SUBSCRIBED | LIST_SELECT_USE,
 };
 
-/* The names of a user, each with what was decided about it. */
+/* The names a user can see, each with what was decided about it. */
 struct listing {
-	struct store_entry *entries;
+	struct allnames names;
 	unsigned char *states;
-	size_t n;
 	size_t next; /* to be decided, then to be written */
 };
 
@@ -45,5 +45,8 @@ struct list_args {
 	struct metadata_ask metadata; /* entries of RETURN (METADATA …) */
 	struct listing listing;
 };
+
+/* What they hold outside the arena. */
+void list_fini(struct command *c);
 
 #endif

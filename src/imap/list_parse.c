@@ -168,6 +168,7 @@ cmd_list_parse(struct lex *l, struct command *c)
 	struct str pattern;
 
 	c->args = a;
+	c->fini = list_fini;
 	if (cur_left(&l->c) > 1 && l->c.p[1] == '(') {
 		lex_sp(l);
 		options(l, a, select_option);
@@ -193,6 +194,7 @@ cmd_lsub_parse(struct lex *l, struct command *c)
 	struct list_args *a = ARENA_NEW(&c->arena, struct list_args);
 
 	c->args = a;
+	c->fini = list_fini;
 	reference_and_patterns(l, c, a);
 	a->options = LIST_LSUB | LIST_SELECT_SUBSCRIBED | LIST_RECURSIVE;
 	return lex_ok(l);

@@ -88,6 +88,18 @@ compute_mailbox(struct store_view *v, uint32_t mailbox, struct store_annotation 
 	return 1;
 }
 
+/* What is private is the owner's. */
+static size_t
+keep_shared(struct store_annotation *all, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (str_starts(all[i].entry, STR("/shared/")))
+			all[kept++] = all[i];
+	return kept;
+}
+
 /* What is kept and what is computed. */
 static size_t
 find_all(struct imap_session *s, struct store_view *v, uint32_t mailbox, struct arena *a, struct store_annotation **all)
@@ -98,6 +110,8 @@ find_all(struct imap_session *s, struct store_view *v, uint32_t mailbox, struct 
 	*all = arena_array(a, n + COMPUTED_MAX, sizeof **all);
 	if (n > 0)
 		memcpy(*all, kept, n * sizeof **all);
+	if (!str_eq(store_view_owner(v), store_user_address(s->setup.user)))
+		return keep_shared(*all, n);
 	return n + (mailbox == 0 ? compute_server(s, a, *all + n) : compute_mailbox(v, mailbox, *all + n));
 }
 

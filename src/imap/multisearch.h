@@ -2,7 +2,9 @@
 #ifndef IMAP_MULTISEARCH_H
 #define IMAP_MULTISEARCH_H
 
+#include "allnames.h"
 #include "filter.h"
+#include "place.h"
 #include "search.h"
 
 enum {
@@ -14,10 +16,9 @@ struct multisearch {
 	struct filter filter[MULTISEARCH_SOURCES_MAX];
 	size_t n;
 	unsigned sources;     /* their kinds, ORed */
-	struct store_entry *entries;
-	size_t nentries;
+	struct allnames names;
 	size_t next;          /* to be looked at */
-	uint32_t *mailboxes;  /* that are meant, the selected one last … */
+	struct place *mailboxes; /* that are meant, the selected one last … */
 	size_t nmailboxes;
 	size_t at;            /* … from here on they are still to be searched */
 	bool selected;        /* it is among them */

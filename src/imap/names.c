@@ -1,6 +1,8 @@
 /* names.c - mailbox names between store (UTF-8) and client (modified UTF-7 or UTF-8: RFC 9051 5.1, A.1). */
 #include "names.h"
 
+#include "owners.h"
+
 #include <stdlib.h>
 #include <uninorm.h>
 
@@ -85,6 +87,7 @@ lex_mailbox(struct lex *l, struct command *c)
 		buf_clear(&name);
 	result = arena_str(&c->arena, name.over ? STR("") : buf_str(&name));
 	buf_fini(&name);
+	owners_note(c, result);
 	return result;
 }
 

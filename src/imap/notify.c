@@ -87,7 +87,7 @@ notify_set_events(const struct notify_set *set, struct str name, bool subscribed
 	unsigned found = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
-		if (!filter_has(&set->group[i].filter, name, subscribed))
+		if (!filter_has(&set->group[i].filter, name, WHOSE_OWN, subscribed))
 			continue;
 		if (set->group[i].events == 0)
 			return 0;

@@ -13,9 +13,11 @@ struct place {
 
 /* Whose the name is, and what it is there; p->mailbox stays 0. False: nobody's whom the session can see. */
 bool place_of(const struct imap_session *s, const struct command *c, struct str name, struct place *p);
-/* The same, with the mailbox's number, in a view of the owner's index, which the caller closes. NULL with the reply set when it cannot
+/* The same, with the mailbox's number if the user may know of it, in a view of the owner's index, which the caller closes. NULL with the reply set when it cannot
  * be looked at. What is nobody's is looked for, and not there, in the session user's own. */
 struct store_view *place_look(struct imap_session *s, struct command *c, struct str name, struct place *p);
+/* The session's user himself. */
+bool place_is_own(const struct imap_session *s, const struct store_user *user);
 /* True for the selected mailbox. */
 bool place_is_selected(const struct imap_session *s, const struct store_user *user, uint32_t mailbox);
 /* The client's name of a mailbox of the view's owner; empty when it is gone. */

@@ -2,13 +2,17 @@
 #include "rights.h"
 
 #include "names.h"
+#include "owners.h"
 
 static const char *const NOPERM = "NOPERM";
 
 unsigned
 rights_of(const struct imap_session *s, struct store_view *v, uint32_t mailbox)
 {
-	return store_rights(v, mailbox, store_user_address(s->setup.user));
+	struct str who = store_user_address(s->setup.user);
+	unsigned rights = store_rights(v, mailbox, who);
+
+	return rights & STORE_RIGHT_LOOKUP || str_eq(who, store_view_owner(v)) ? rights : 0;
 }
 
 static bool
@@ -74,7 +78,29 @@ may_create(const struct imap_session *s, struct command *c, struct store_view *v
 {
 	uint32_t above = nearest_above(v, p->name);
 
-	return above == 0 || rights_have(s, c, v, above, STORE_RIGHT_CREATE);
+	if (above == 0 && place_is_own(s, p->user))
+		return true;
+	return !lacks(c, above != 0 ? rights_of(s, v, above) : 0, STORE_RIGHT_CREATE);
+}
+
+/* A guest renames a mailbox alone: what lies below it may not be his to rename, nor to know of. */
+static bool
+may_rename(const struct imap_session *s, struct command *c, struct store_view *v, const struct place *p)
+{
+	struct store_entry e;
+
+	if (place_is_own(s, p->user) && !owners_has_name(s, p->name))
+		return p->mailbox == 0 || rights_have(s, c, v, p->mailbox, STORE_RIGHT_DELETE_BOX);
+	if (p->mailbox == 0) {
+		done_no(c, "NONEXISTENT", "no such mailbox");
+		return false;
+	}
+	store_look_up(v, p->name, &e);
+	if (rights_have(s, c, v, p->mailbox, STORE_RIGHT_DELETE_BOX) && !e.children && !str_eq_nocase(p->name, STR("INBOX")))
+		return true;
+	if (c->reply.text.n == 0)
+		done_no(c, "CANNOT", "only its owner can rename it with what lies below it");
+	return false;
 }
 
 bool
@@ -85,8 +111,12 @@ rights_rename(struct imap_session *s, struct command *c, struct str from, struct
 
 	if (v == NULL)
 		return false;
-	ok = p->mailbox == 0 || rights_have(s, c, v, p->mailbox, STORE_RIGHT_DELETE_BOX);
-	ok = ok && place_of(s, c, to, new) && may_create(s, c, v, new);
+	ok = may_rename(s, c, v, p);
+	if (ok && (!place_of(s, c, to, new) || new->user != p->user)) {
+		done_no(c, "CANNOT", "a mailbox stays with its owner");
+		ok = false;
+	}
+	ok = ok && may_create(s, c, v, new);
 	store_view_close(v);
 	return ok;
 }
@@ -99,7 +129,9 @@ rights_create(struct imap_session *s, struct command *c, struct str name, struct
 
 	if (v == NULL)
 		return false;
-	ok = may_create(s, c, v, p);
+	ok = !(place_is_own(s, p->user) && owners_has_name(s, name)) && may_create(s, c, v, p);
+	if (!ok)
+		done_no(c, NOPERM, "no mailbox may be made here");
 	store_view_close(v);
 	return ok;
 }

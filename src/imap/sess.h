@@ -68,6 +68,15 @@ struct progress {
 	uint64_t goal; /* 0: not known */
 };
 
+/* Another user whose mailboxes a command is about (owners.h). */
+struct owner {
+	struct owner *next;
+	struct str address;
+	bool asked;
+	struct store_user *user; /* counted; NULL: not open, or not to be opened */
+	uint64_t quota;
+};
+
 struct command {
 	uint64_t number;               /* of this session: the next one may lie where this one lay */
 	char tag[LEX_TAG_MAX];
@@ -83,6 +92,9 @@ struct command {
 	enum step (*step)(struct imap_session *s, struct command *c);
 	struct store_request *request; /* what the store is doing for it */
 	struct reply reply;            /* texts are static or in the arena */
+	struct imap_session *session;
+	struct owner *owners;          /* other users whom its arguments name (owners.h) */
+	enum step (*then)(struct imap_session *s, struct command *c); /* when they are open */
 	uint32_t limit_uid;            /* the lowest UID it was about, where there were too many; 0: all (limit.h) */
 	void (*fini)(struct command *c); /* frees what args hold outside the arena; may be NULL */
 	/* How far it is; NULL or false: that cannot be said now (progress.h). */
@@ -147,6 +159,7 @@ struct imap_session {
 	struct frame frame;
 	struct buf out;          /* written here first; flushed at the end of a turn and in between */
 	struct command *command; /* under way, NULL: none */
+	struct owner *opening;   /* whom the role is asked for */
 	struct append *append;   /* a literal that goes to the store */
 	struct selected *box;    /* NULL: nothing is selected */
 	struct sync *sync;       /* changes that are being told */

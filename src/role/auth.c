@@ -261,6 +261,23 @@ on_usage(void *ctx, struct ipc_chan *from, const struct usage_ask *said)
 	usage_note(&auth->usage, said->user, said->bytes);
 }
 
+/* A closed account is as none: its mailboxes are nobody's to see. */
+static void
+on_owner(void *ctx, struct ipc_question *q, const struct owner_ask *ask)
+{
+	struct auth *auth = ((struct env *)ctx)->role;
+	struct owner_answer answer = { .known = 0 };
+	struct arena a;
+	struct user u;
+	struct err e;
+
+	arena_init(&a);
+	if (directory_user(auth->dir, ask->user, &a, &u, &e) == DIRECTORY_FOUND && !u.disabled)
+		answer = (struct owner_answer){ .known = 1, .quota = admin_quota(auth->env->conf, &u) };
+	answer_owner(q, &answer);
+	arena_fini(&a);
+}
+
 static void
 on_tend(void *ctx)
 {
@@ -370,6 +387,7 @@ static const struct ipc_handlers handlers = {
 	.sasl_step = on_sasl_step,
 	.sasl_abort = on_sasl_abort,
 	.usage = on_usage,
+	.owner = on_owner,
 };
 
 const struct role_ops auth_ops = {

@@ -40,6 +40,7 @@ start(struct env *env)
 		.free_min = env->conf->limits.disk_reserve,
 		.make_cache = imap_make_cache,
 		.make_grams = env->conf->imap.search_index ? imap_make_grams : NULL,
+		.shares = env->conf->imap.shared,
 		.on_usage = on_usage,
 		.ctx = r };
 	struct err e;

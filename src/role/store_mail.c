@@ -31,6 +31,7 @@ free_session(struct mail_session *m)
 	m->role->nwaiting -= m->waiting;
 	if (m->taker != NULL)
 		answer_take_back(m->taker, &(struct take_back_answer){ .ok = 0 });
+	store_drop_owner(m);
 	if (m->imap != NULL)
 		imap_session_free(m->imap);
 	if (m->conn != NULL)
@@ -109,7 +110,8 @@ op_release(void *ctx, struct str rest)
 }
 
 static const struct imap_session_ops session_ops = {
-	.write = op_write, .pending = op_pending, .again = op_again, .later = op_later, .close = op_close, .release = op_release
+	.write = op_write, .pending = op_pending, .again = op_again, .later = op_later, .close = op_close,
+	.open_owner = store_open_owner, .release = op_release
 };
 
 /* --- the stream --- */
@@ -201,6 +203,8 @@ static void
 begin(struct mail_session *m)
 {
 	struct imap_session_setup setup = { .user = m->user,
+		.store = m->conf->imap.shared ? m->role->store : NULL,
+		.shared_owner = m->conf->imap.shared_owner,
 		.sid = str_of(m->sid),
 		.client = str_of(m->client),
 		.tag = str_of(m->tag),

@@ -29,6 +29,8 @@ struct mail_session {
 	struct id ticket;
 	bool waiting; /* for its ticket */
 	uint64_t quota;
+	struct ipc_call *owner_call;   /* auth is asked for another user, … */
+	struct owner_opening *opening; /* … his account is being opened */
 	int fd; /* until conn has it */
 	struct store_user *user;
 	struct conn *conn;
@@ -52,5 +54,9 @@ void store_leave(struct mail_session *m, struct str rest);
 void store_leave_more(struct mail_session *m, struct str bytes);
 /* imap sends nothing more. */
 void store_leave_ended(struct mail_session *m);
+
+/* store_other.c: another user's account, for the session (imap/session.h, open_owner); and the end of that. */
+void store_open_owner(void *ctx, struct str address);
+void store_drop_owner(struct mail_session *m);
 
 #endif

@@ -6,6 +6,7 @@
 #include <postern/core/mem.h>
 
 #include "annotation.h"
+#include "shares.h"
 #include "view.h"
 
 /* --- reading --- */
@@ -100,10 +101,22 @@ struct rights_request {
 };
 
 static bool
+grants(const struct rights_request *q)
+{
+	return q->rights != 0 && (q->mode == STORE_RIGHTS_REPLACE || q->mode == STORE_RIGHTS_ADD);
+}
+
+/* A guest can be known before he has rights, never the other way round. */
+static bool
 prepare(struct work *w, struct store_request *r)
 {
-	(void)w;
-	return !((struct rights_request *)r)->bad || request_refuse(r, STORE_CANNOT, "no such identifier can be");
+	const struct rights_request *q = (const struct rights_request *)r;
+
+	if (q->bad)
+		return request_refuse(r, STORE_CANNOT, "no such identifier can be");
+	if (w->store->shares == NULL || !grants(q) || q->identifier[0] == '-' || strcmp(q->identifier, w->u->address) == 0)
+		return true;
+	return shares_add(w->store->shares, str_of(q->identifier), str_of(w->u->address)) || request_refuse_errno(r, SHARES_NAME);
 }
 
 static void
@@ -142,14 +155,13 @@ static void
 apply(struct txn *t, struct store_request *r)
 {
 	struct rights_request *q = (struct rights_request *)r;
-	bool grants = q->rights != 0 && (q->mode == STORE_RIGHTS_REPLACE || q->mode == STORE_RIGHTS_ADD);
 	unsigned old;
 
 	if (txn_mbox(t, q->to) == NULL) {
 		request_refuse(r, STORE_NONEXISTENT, "no such mailbox");
 		return;
 	}
-	if (grants && !row_of(&t->s, q->to, str_of(q->identifier), &old) &&
+	if (grants(q) && !row_of(&t->s, q->to, str_of(q->identifier), &old) &&
 	    annotation_count(&t->s, T_RIGHTS, q->to) >= STORE_ACL_MAX) {
 		request_refuse(r, STORE_LIMIT, "%s: too many identifiers", t->w->u->address);
 		return;

@@ -11,6 +11,7 @@
 
 #include "annotation.h"
 #include "dovecot.h"
+#include "guest.h"
 #include "look.h"
 #include "name.h"
 #include "path.h"
@@ -310,6 +311,23 @@ take_identity(struct txn *t, struct look *l, struct open_mbox *o)
 	}
 }
 
+/* What guests have seen is in no file. */
+static void
+salvage_guests(struct txn *t, const struct look *l, uint32_t number)
+{
+	struct snap s = { .ix = t->w->old };
+	struct mbox *m = NEW(struct mbox);
+	uint32_t mailbox;
+
+	s.rc = mdb_txn_begin(s.ix->env, NULL, MDB_RDONLY, &s.mdb);
+	mailbox = s.rc == 0 ? old_mailbox(&s, l, m) : 0;
+	if (mailbox != 0)
+		guest_salvage(&s, mailbox, &t->s, number);
+	if (s.mdb != NULL)
+		mdb_txn_abort(s.mdb);
+	free(m);
+}
+
 void
 adopt_apply(struct txn *t, struct look *l)
 {
@@ -327,6 +345,8 @@ adopt_apply(struct txn *t, struct look *l)
 	if (l->annotations.n > 0)
 		txn_todo(t, TODO_ANNOTATIONS, o->m.number, NULL, NULL); /* in our own order */
 	compare_add_found(t, l, o);
+	if (t->w->old != NULL && l->side.uidvalidity != 0)
+		salvage_guests(t, l, o->m.number);
 }
 
 struct finder {

@@ -61,6 +61,7 @@ annotation_del(struct txn *t, enum table table, uint32_t mailbox, struct str nam
 
 	if (!annotation_get(&t->s, table, mailbox, name, &old))
 		return;
+	t->w->rights |= table == T_RIGHTS;
 	count(t, table, name, old, -1);
 	snap_del(&t->s, table, long_val(&k));
 }
@@ -71,6 +72,7 @@ annotation_put(struct txn *t, enum table table, uint32_t mailbox, struct str nam
 	struct long_key k = key_of(mailbox, name);
 
 	annotation_del(t, table, mailbox, name);
+	t->w->rights |= table == T_RIGHTS;
 	count(t, table, name, value, 1);
 	snap_put(&t->s, table, long_val(&k), str_val(value));
 }

@@ -8,6 +8,7 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
+#include "guest.h"
 #include "stage.h"
 #include "work.h"
 
@@ -18,6 +19,7 @@ struct appended {
 	size_t nkeywords;
 	int64_t internal_date;
 	char base[FNAME_BASE_SIZE];
+	struct str who; /* a guest, whose \Seen it is; empty: the owner's */
 	bool linked; /* in tmp/ */
 };
 
@@ -122,13 +124,23 @@ check(struct txn *t, struct append_request *q, struct open_mbox *o, uint64_t cre
 }
 
 static void
+mark_seen(struct txn *t, const struct open_mbox *o, struct str who, uint32_t uid)
+{
+	struct guest g;
+
+	guest_init(&g, who);
+	guest_set_seen(&t->s, &g, o->m.number, uid, true);
+	guest_flush(&t->s, &g);
+}
+
+static void
 add(struct txn *t, struct append_request *q, struct open_mbox *o, const struct appended *a)
 {
 	struct row_message row = {
 		.modseq = o->m.row.modseq,
 		.size = a->stage->size + a->stage->bare,
 		.lf = a->stage->bare > 0,
-		.flags = a->flags,
+		.flags = a->who.n > 0 ? a->flags & ~(uint32_t)STORE_SEEN : a->flags,
 		.internal_date = a->internal_date,
 		.save_date = wall_seconds(wall_now()),
 	};
@@ -139,6 +151,8 @@ add(struct txn *t, struct append_request *q, struct open_mbox *o, const struct a
 	txn_keywords(o, a->keywords, a->nkeywords, true, &row.keywords);
 	fname_write(name, &f, a->stage->size, uid, row.flags, row.keywords, STR(""));
 	txn_add(t, o, uid, &row, name);
+	if (a->who.n > 0 && a->flags & STORE_SEEN)
+		mark_seen(t, o, a->who, uid);
 	uidset_add(&q->r.uids, uid, uid);
 }
 
@@ -212,7 +226,7 @@ static const struct request_kind append_kind = { "append", append_prepare, appen
 	false, NULL };
 
 static void
-take(struct append_request *q, struct store *s, struct appended *a, const struct store_new *from)
+take(struct append_request *q, struct store_user *u, struct appended *a, const struct store_new *from)
 {
 	a->stage = from->stage;
 	a->flags = from->flags & STORE_FLAGS_ALL;
@@ -221,7 +235,9 @@ take(struct append_request *q, struct store *s, struct appended *a, const struct
 	for (size_t i = 0; i < from->nkeywords; i++)
 		a->keywords[i] = arena_str(&q->arena, from->keywords[i]);
 	a->internal_date = from->internal_date == STORE_DATE_NOW ? wall_seconds(wall_now()) : from->internal_date;
-	fname_base(a->base, store_clock_next(s), id_new(), s->config.host);
+	fname_base(a->base, store_clock_next(u->store), id_new(), u->store->config.host);
+	if (!str_eq(from->who, store_user_address(u)))
+		a->who = arena_str(&q->arena, from->who);
 }
 
 static struct append_request *
@@ -238,7 +254,7 @@ append_new(struct store_user *u, uint32_t mailbox, const struct store_new *messa
 	q->p = arena_array(&q->arena, n, sizeof *q->p);
 	q->n = n;
 	for (size_t i = 0; i < n; i++)
-		take(q, u->store, &q->p[i], &messages[i]);
+		take(q, u, &q->p[i], &messages[i]);
 	return q;
 }
 

@@ -4,7 +4,9 @@
 
 #include <postern/core/mem.h>
 
+#include "guest.h"
 #include "look.h"
+#include "shares.h"
 #include "work.h"
 
 enum { QUICK_ACTIONS = 256 }; /* file actions that are done before the answer */
@@ -46,6 +48,7 @@ forget_mboxes(struct txn *t)
 
 		t->mboxes = o->next;
 		uidset_fini(&o->fresh);
+		uidset_fini(&o->removed);
 		free(o->old_name);
 		free(o);
 	}
@@ -80,6 +83,8 @@ write_mboxes(struct txn *t)
 	for (struct open_mbox *o = t->mboxes; o != NULL; o = o->next) {
 		if (o->gone || !o->dirty)
 			continue;
+		if (!uidset_empty(&o->removed))
+			guest_forget(&t->s, o->m.number, &o->removed);
 		if (o->sidecar && !sidecar_save(t->w->u, &o->m))
 			return err_temp(&t->w->err, SAY_DISK, "%s/%s: postern-mailbox: %s", t->w->u->dir, o->m.dir,
 			    strerror(errno));
@@ -170,6 +175,17 @@ work_commit(struct work *w, struct txn *t)
 	return w->rc == 0;
 }
 
+void
+work_settle_shares(struct work *w)
+{
+	struct snap s;
+
+	if (w->store->shares == NULL || !work_snap(w, &s))
+		return;
+	shares_settle(w->store->shares, &s, str_of(w->u->address));
+	work_snap_end(w, &s);
+}
+
 static void
 prepare(struct work *w)
 {
@@ -240,6 +256,8 @@ run_batch(struct work *w)
 		} else {
 			ingest_after(w, w->arrivals);
 			look_after(w);
+			if (w->rights)
+				work_settle_shares(w);
 			tell_requests(w);
 			todo_quick(w, QUICK_ACTIONS);
 		}

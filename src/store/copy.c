@@ -66,12 +66,11 @@ link_elsewhere(const struct mdir *from, struct str base, int tmp, const char *to
 	return mdir_find(from->fresh, base, name) && linkat(from->fresh, name, tmp, to, 0) == 0;
 }
 
-/* A file that has no more room for links, or another file system: its bytes. */
-static bool
-copy_bytes(struct work *w, const struct mdir *from, const char *name, int tmp, const char *to)
+bool
+copy_bytes(struct work *w, const struct mdir *from, const char *name, int tmp, const char *to, const int64_t *date)
 {
 	uint64_t size;
-	int fd = path_open_file(from->cur, name, &size);
+	int fd = mdir_open_message(from, name, &size);
 	struct blob b;
 	bool ok;
 
@@ -83,7 +82,7 @@ copy_bytes(struct work *w, const struct mdir *from, const char *name, int tmp, c
 		ok = n > 0;
 		size -= ok ? (uint64_t)n : 0;
 	}
-	ok = ok && fsync(b.fd) == 0 && blob_link(w->store, &b, tmp, to);
+	ok = ok && (date == NULL || blob_set_date(&b, *date)) && fsync(b.fd) == 0 && blob_link(w->store, &b, tmp, to);
 	blob_close(&b);
 	io_close(&fd);
 	return ok;
@@ -103,7 +102,7 @@ link_one(struct work *w, struct snap *s, const struct copy *c, const struct mdir
 	if (!to->linked && errno == ENOENT)
 		to->linked = link_elsewhere(from, f.base, tmp, to->base);
 	if (!to->linked && (errno == EMLINK || errno == EXDEV))
-		to->linked = copy_bytes(w, from, name, tmp, to->base);
+		to->linked = copy_bytes(w, from, name, tmp, to->base, NULL);
 	return to->linked || errno == ENOENT; /* one that is gone is passed over */
 }
 
@@ -162,14 +161,13 @@ copy_clean(struct work *w, struct copy *c)
 	errno = kept;
 }
 
-/* The bits that the source's keywords have in the target; what finds no room there is left out. */
-static void
-map_keywords(const struct open_mbox *from, struct open_mbox *to, uint64_t bits[static STORE_KEYWORDS_MAX])
+void
+copy_map_keywords(const struct mbox *from, struct open_mbox *to, uint64_t bits[static STORE_KEYWORDS_MAX])
 {
-	size_t n = mbox_keywords(&from->m);
+	size_t n = mbox_keywords(from);
 
 	for (size_t i = 0; i < STORE_KEYWORDS_MAX; i++) {
-		struct str name = str_of(from->m.keywords[i]);
+		struct str name = str_of(from->keywords[i]);
 
 		bits[i] = 0;
 		if (i < n && !txn_keywords(to, &name, 1, true, &bits[i]))
@@ -177,8 +175,8 @@ map_keywords(const struct open_mbox *from, struct open_mbox *to, uint64_t bits[s
 	}
 }
 
-static uint64_t
-mapped(uint64_t keywords, const uint64_t bits[static STORE_KEYWORDS_MAX])
+uint64_t
+copy_mapped(uint64_t keywords, const uint64_t bits[static STORE_KEYWORDS_MAX])
 {
 	uint64_t to = 0;
 
@@ -220,6 +218,14 @@ name_copy(struct txn *t, const struct copy *c, const struct copied *p, uint32_t 
 }
 
 static void
+show_seen(struct txn *t, struct copy *c, uint32_t uid, struct row_message *row)
+{
+	row->flags &= ~(uint32_t)STORE_SEEN;
+	if (guest_has_seen(&t->s, &c->seen, c->from, uid))
+		row->flags |= STORE_SEEN;
+}
+
+static void
 take_one(struct txn *t, struct copy *c, struct open_mbox *from, struct open_mbox *to, struct copied *p,
     const uint64_t bits[static STORE_KEYWORDS_MAX])
 {
@@ -227,7 +233,8 @@ take_one(struct txn *t, struct copy *c, struct open_mbox *from, struct open_mbox
 	char name[FNAME_SIZE];
 	struct key old = key_message(c->from, p->uid), fresh;
 	struct id id;
-	uint32_t uid;
+	uint32_t uid, owners;
+	bool seen;
 
 	p->taken = p->linked && message_read(&t->s, c->from, p->uid, &row);
 	if (!p->taken)
@@ -242,12 +249,20 @@ take_one(struct txn *t, struct copy *c, struct open_mbox *from, struct open_mbox
 	}
 	if (c->move)
 		txn_remove(t, from, p->uid, &row);
-	row.keywords = mapped(row.keywords, bits);
+	owners = row.flags & STORE_SEEN; /* what is moved he has seen as before */
+	if (c->who[0] != '\0')
+		show_seen(t, c, p->uid, &row);
+	row.keywords = copy_mapped(row.keywords, bits);
 	row.flags &= c->flags;
+	seen = c->who[0] != '\0' && row.flags & STORE_SEEN;
+	if (c->who[0] != '\0')
+		row.flags = (row.flags & ~(uint32_t)STORE_SEEN) | (c->move ? owners : 0);
 	row.modseq = to->m.row.modseq;
 	row.save_date = wall_seconds(wall_now());
 	name_copy(t, c, p, uid, &row, name);
 	txn_add(t, to, uid, &row, name);
+	if (seen)
+		guest_set_seen(&t->s, &c->shown, to->m.number, uid, true);
 	uidset_add(&c->r->uids, uid, uid);
 	uidset_add(&c->r->source, p->uid, p->uid);
 }
@@ -269,13 +284,16 @@ static void
 find_rights(struct txn *t, struct copy *c, const struct open_mbox *from, struct open_mbox *to,
     uint64_t bits[static STORE_KEYWORDS_MAX])
 {
-	struct str owner = str_of(t->w->u->address);
-	unsigned rights = c->limited ? acl_rights(&t->s, to->m.number, owner, owner) : STORE_RIGHTS_ALL;
+	struct str owner = str_of(t->w->u->address), who = c->who[0] != '\0' ? str_of(c->who) : owner;
+	unsigned rights = c->limited ? acl_rights(&t->s, to->m.number, owner, who) : STORE_RIGHTS_ALL;
+
+	guest_init(&c->seen, who);
+	guest_init(&c->shown, who);
 
 	c->flags = store_rights_flags(rights);
 	memset(bits, 0, STORE_KEYWORDS_MAX * sizeof *bits);
 	if (rights & STORE_RIGHT_WRITE)
-		map_keywords(from, to, bits);
+		copy_map_keywords(&from->m, to, bits);
 }
 
 void
@@ -299,6 +317,7 @@ copy_take(struct txn *t, struct copy *c, struct open_mbox *from, struct open_mbo
 		c->r->modseq = txn_bump(from);
 	for (size_t i = 0; i < c->n && t->s.rc == 0; i++)
 		take_one(t, c, from, to, &c->p[i], bits);
+	guest_flush(&t->s, &c->shown);
 	change_write(&t->s, &to->m, &c->r->uids, &none);
 	txn_todo(t, TODO_PLACE, to->m.number, &c->r->uids, NULL);
 	if (!c->move)
@@ -366,7 +385,7 @@ static const struct request_kind copy_kind = { "copy", request_prepare, request_
 	false, NULL };
 
 static struct store_request *
-submit(struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t to, uint64_t limit, bool move,
+submit(struct store_user *u, struct str who, uint32_t from, const struct uidset *uids, uint32_t to, uint64_t limit, bool move,
     struct store_done done)
 {
 	struct copy_request *q = (struct copy_request *)request_new(sizeof *q, &copy_kind, done);
@@ -378,20 +397,22 @@ submit(struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t 
 	q->c.limit = limit;
 	q->c.move = move;
 	q->c.limited = true;
+	if (!str_eq(who, store_user_address(u)))
+		snprintf(q->c.who, sizeof q->c.who, "%.*s", STR_ARG(who));
 	q->c.clock = store_clock_next(u->store);
 	uidset_copy(&q->c.set, uids);
 	return work_submit(u, &q->r);
 }
 
 struct store_request *
-store_copy(
-    struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t to, uint64_t limit, struct store_done done)
+store_copy(struct store_user *u, struct str who, uint32_t from, const struct uidset *uids, uint32_t to, uint64_t limit,
+    struct store_done done)
 {
-	return submit(u, from, uids, to, limit, false, done);
+	return submit(u, who, from, uids, to, limit, false, done);
 }
 
 struct store_request *
-store_move(struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t to, struct store_done done)
+store_move(struct store_user *u, struct str who, uint32_t from, const struct uidset *uids, uint32_t to, struct store_done done)
 {
-	return submit(u, from, uids, to, 0, true, done);
+	return submit(u, who, from, uids, to, 0, true, done);
 }

@@ -2,7 +2,10 @@
 #ifndef POSTERN_STORE_COPY_H
 #define POSTERN_STORE_COPY_H
 
+#include "guest.h"
 #include "work.h"
+
+#include <postern/store/rights.h>
 
 struct copied {
 	uint32_t uid;  /* in the source */
@@ -22,6 +25,8 @@ struct copy {
 	bool limited;      /* flags that the user may not set in the target are left out (RFC 4314 4) */
 	uint32_t flags;    /* those he may */
 	int64_t clock;
+	char who[STORE_IDENTIFIER_SIZE + 1]; /* a guest, whose \Seen it is; "": the owner's */
+	struct guest seen, shown; /* his, in the source and in the target */
 	struct copied *p;
 	size_t n, cap;
 };
@@ -32,6 +37,12 @@ bool copy_prepare(struct work *w, struct copy *c);
 void copy_take(struct txn *t, struct copy *c, struct open_mbox *from, struct open_mbox *to);
 /* Removes the links that were not taken. */
 void copy_clean(struct work *w, struct copy *c);
+
+/* A file's bytes under another name, durable, with this date if there is one: where no link can be. False with errno. */
+bool copy_bytes(struct work *w, const struct mdir *from, const char *name, int tmp, const char *to, const int64_t *date);
+/* The bits that the source's keywords have in the target; what finds no room there is left out. */
+void copy_map_keywords(const struct mbox *from, struct open_mbox *to, uint64_t bits[static STORE_KEYWORDS_MAX]);
+uint64_t copy_mapped(uint64_t keywords, const uint64_t bits[static STORE_KEYWORDS_MAX]);
 
 bool email_id_of(struct snap *s, uint32_t mailbox, uint32_t uid, struct id *id);
 

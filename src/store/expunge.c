@@ -9,6 +9,7 @@ struct expunge_request {
 	struct store_request r;
 	uint32_t mailbox;
 	bool all;
+	bool any;      /* \Deleted or not */
 	struct uidset set;
 };
 
@@ -23,7 +24,7 @@ find_range(struct txn *t, struct expunge_request *q, struct uid_range r)
 
 	for (bool more = snap_step(&t->s, c, &key, &value, MDB_SET_RANGE);
 	    more && key_uid(key, q->mailbox, &uid) && uid <= r.last; more = snap_step(&t->s, c, &key, &value, MDB_NEXT))
-		if (message_decode(&t->s, value, &row) && (row.flags & STORE_DELETED) != 0)
+		if (message_decode(&t->s, value, &row) && (q->any || (row.flags & STORE_DELETED) != 0))
 			uidset_add(&q->r.uids, uid, uid);
 	if (c != NULL)
 		mdb_cursor_close(c);
@@ -64,7 +65,7 @@ expunge_apply(struct txn *t, struct store_request *r)
 	}
 	r->mailbox = q->mailbox;
 	r->uidvalidity = o->m.row.uidvalidity;
-	if (o->m.row.deleted > 0)
+	if (q->any || o->m.row.deleted > 0)
 		find(t, q);
 	if (uidset_empty(&r->uids))
 		return;
@@ -82,6 +83,17 @@ expunge_fini(struct store_request *r)
 }
 
 static const struct request_kind expunge_kind = { .name = "expunge", .apply = expunge_apply, .fini = expunge_fini };
+
+struct store_request *
+store_remove(struct store_user *u, uint32_t mailbox, const struct uidset *uids, struct store_done done)
+{
+	struct expunge_request *q = (struct expunge_request *)request_new(sizeof *q, &expunge_kind, done);
+
+	q->mailbox = mailbox;
+	q->any = true;
+	uidset_copy(&q->set, uids);
+	return work_submit(u, &q->r);
+}
 
 struct store_request *
 store_expunge(struct store_user *u, uint32_t mailbox, const struct uidset *uids, struct store_done done)

@@ -3,6 +3,7 @@
 
 #include <postern/core/mem.h>
 
+#include "guest.h"
 #include "work.h"
 
 struct flags_request {
@@ -18,6 +19,8 @@ struct flags_request {
 	size_t nkeywords;
 	bool conditional;
 	uint64_t unchangedsince;
+	bool as_guest;
+	struct str who;
 };
 
 static void
@@ -46,6 +49,7 @@ struct flagging {
 	uint64_t keywords;
 	uint64_t modseq;
 	MDB_cursor *c;
+	struct guest guest; /* as_guest */
 };
 
 /* RFC 7162 3.1.3, example 8: UNCHANGEDSINCE 0 asks whether a keyword is there at all; system flags always are. */
@@ -58,15 +62,38 @@ is_first_of_its_kind(const struct flagging *g, const struct row_message *row)
 	    (row->keywords & g->keywords) == 0;
 }
 
+/* As it is changed: with the \Seen of who asks. */
+static void
+show_seen(struct flagging *g, struct row_message *row, uint32_t uid)
+{
+	if (!g->q->as_guest)
+		return;
+	row->flags &= ~(uint32_t)STORE_SEEN;
+	if (guest_has_seen(&g->t->s, &g->guest, g->o->m.number, uid))
+		row->flags |= STORE_SEEN;
+}
+
+/* The row keeps the owner's. */
+static void
+keep_seen(struct flagging *g, struct row_message *row, const struct row_message *stored, uint32_t uid)
+{
+	if (!g->q->as_guest)
+		return;
+	guest_set_seen(&g->t->s, &g->guest, g->o->m.number, uid, row->flags & STORE_SEEN);
+	row->flags = (row->flags & ~(uint32_t)STORE_SEEN) | (stored->flags & STORE_SEEN);
+}
+
 /* The row under the cursor. */
 static void
 change_one(struct flagging *g, MDB_val key, MDB_val value, uint32_t uid)
 {
-	struct row_message before, row;
+	struct row_message stored, before, row;
 	int rc;
 
-	if (!message_decode(&g->t->s, value, &row))
+	if (!message_decode(&g->t->s, value, &stored))
 		return;
+	row = stored;
+	show_seen(g, &row, uid);
 	g->q->r.progress++;
 	if (g->q->conditional && row.modseq > g->q->unchangedsince && !is_first_of_its_kind(g, &row)) {
 		uidset_add(&g->q->r.failed, uid, uid);
@@ -76,9 +103,10 @@ change_one(struct flagging *g, MDB_val key, MDB_val value, uint32_t uid)
 	change(g->q, &row, g->keywords);
 	if (row.flags == before.flags && row.keywords == before.keywords)
 		return;
+	keep_seen(g, &row, &stored, uid);
 	row.modseq = g->modseq;
-	if (((row.flags ^ before.flags) & (STORE_SEEN | STORE_DELETED)) != 0) {
-		txn_count(g->t, g->o, &before, -1);
+	if (((row.flags ^ stored.flags) & (STORE_SEEN | STORE_DELETED)) != 0) {
+		txn_count(g->t, g->o, &stored, -1);
 		txn_count(g->t, g->o, &row, 1);
 	}
 	value = str_val(str_from(&row, sizeof row));
@@ -133,6 +161,7 @@ flags_apply(struct txn *t, struct store_request *r)
 		return;
 	}
 	g.modseq = g.o->m.row.modseq + 1;
+	guest_init(&g.guest, q->who);
 	r->progress = 0;
 	r->goal = uidset_count(&q->set);
 	g.c = snap_cursor(&t->s, T_MESSAGE);
@@ -140,6 +169,7 @@ flags_apply(struct txn *t, struct store_request *r)
 		change_range(&g, q->set.p[i]);
 	if (g.c != NULL)
 		mdb_cursor_close(g.c);
+	guest_flush(&t->s, &g.guest);
 	note_change(&g);
 }
 
@@ -170,6 +200,8 @@ store_flags(struct store_user *u, const struct store_flags *f, struct store_done
 	q->keywords = arena_array(&q->arena, f->nkeywords, sizeof *q->keywords);
 	for (size_t i = 0; i < f->nkeywords; i++)
 		q->keywords[i] = arena_str(&q->arena, f->keywords[i]);
+	q->as_guest = f->who.n > 0 && !str_eq(f->who, store_user_address(u));
+	q->who = arena_str(&q->arena, f->who);
 	q->conditional = f->conditional;
 	q->unchangedsince = f->unchangedsince;
 	return work_submit(u, &q->r);

@@ -272,6 +272,14 @@ rebuild_healthy(struct work *w)
 	return ok;
 }
 
+/* Whatever has been given while nobody kept it, or in an index that was lost. */
+static bool
+load_shares(struct work *w)
+{
+	work_settle_shares(w);
+	return w->rc == 0;
+}
+
 bool
 load_run(struct work *w)
 {
@@ -280,7 +288,7 @@ load_run(struct work *w)
 	if (!take_directory(w) || !open_index(w) || !todo_drain_all(w) || !look_prepare(w, LOOK_ALL) || w->rc != 0)
 		return false;
 	if (w->looks == NULL)
-		return true;
+		return load_shares(w);
 	if (!work_begin(w, &t))
 		return false;
 	look_apply(&t);
@@ -291,5 +299,5 @@ load_run(struct work *w)
 	}
 	look_after(w);
 	looks_free(w);
-	return true;
+	return load_shares(w);
 }

@@ -8,7 +8,7 @@
 #include <postern/core/log.h>
 
 static const char *const table_names[TABLES] = { "meta", "mailbox", "name", "message", "file", "change", "cache", "ids",
-	"todo", "done", "keys", "metadata", "rights" };
+	"todo", "done", "keys", "metadata", "rights", "guests" };
 
 enum opening {
 	OPEN_READ,

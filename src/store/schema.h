@@ -31,6 +31,7 @@ enum table {
 	T_KEYS,    /* mailbox, uid → what the IMAP side sorts and threads by: short, so that a walk touches little */
 	T_METADATA, /* mailbox (0: the server), entry → value (RFC 5464) */
 	T_RIGHTS,  /* mailbox, identifier → rights (RFC 4314) */
+	T_GUESTS,  /* mailbox, guest, UID / 4096 → bits of the messages he has seen (guest.h) */
 	TABLES,
 	T_ADDED = T_KEYS, /* from here on tables that an older index lacks: made when it is opened */
 };

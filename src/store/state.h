@@ -20,6 +20,7 @@
 
 struct group;
 struct question;
+struct shares;
 struct syncer;
 struct work;
 
@@ -29,6 +30,7 @@ struct store {
 	enum blob_way blob_way;
 	struct syncer *syncer;
 	struct exec *exec;
+	struct shares *shares; /* NULL: not kept */
 	struct map users;    /* canonical address → struct store_user */
 	unsigned open_indexes;
 	int64_t clock;       /* the last one given to a file name */
@@ -133,6 +135,8 @@ void user_leave_if_done(struct store_user *u);
 void user_close_index(struct store_user *u);
 struct store_user *user_load(struct store *s, struct str address, bool rebuild);
 void user_free(struct store_user *u);
+/* What waits is forgotten without a word. */
+void user_drop_requests(struct store_user *u);
 /* Loads a damaged one once more, with an index made anew. False: not now. */
 bool user_reload(struct store_user *u, void (*done)(void *ctx, struct store_user *u, const struct err *e), void *ctx);
 /* Once a second. */

@@ -10,6 +10,7 @@
 #include <postern/core/mem.h>
 
 #include "group.h"
+#include "shares.h"
 #include "state.h"
 #include "work.h"
 
@@ -92,6 +93,7 @@ store_open(const struct store_config *config, struct err *e)
 	s->root = root;
 	s->syncer = syncer_new(root, s->config.syncfs_from, s->config.threads > 0);
 	blob_probe(s);
+	s->shares = s->config.shares ? shares_open(root) : NULL;
 	s->exec = exec_new(config->loop, config->threads, PATIENT_THREADS);
 	map_init(&s->users);
 	s->clock = wall_now().us;
@@ -165,6 +167,9 @@ store_close(struct store *s)
 	loop_turn(s->config.loop);
 	exec_free(s->exec);
 	group_free(s->group);
+	while (map_next(&s->users, &at, &key, &u))
+		user_drop_requests(u); /* some hold another user */
+	at = 0;
 	while (map_next(&s->users, &at, &key, &u)) {
 		watch_drop_all(u);
 		user_free(u);
@@ -172,6 +177,7 @@ store_close(struct store *s)
 	map_fini(&s->users);
 	loop_timer_fini(&s->tick);
 	syncer_free(s->syncer);
+	shares_free(s->shares);
 	io_close(&s->root);
 	free(s);
 }

@@ -5,6 +5,7 @@
 #include <postern/core/mem.h>
 
 #include "annotation.h"
+#include "guest.h"
 #include "sidecar.h"
 #include "work.h"
 
@@ -88,6 +89,7 @@ txn_mbox_drop(struct txn *t, struct open_mbox *o)
 	snap_del(&t->s, T_MAILBOX, key_val(&k));
 	annotation_drop(t, T_METADATA, o->m.number);
 	annotation_drop(t, T_RIGHTS, o->m.number);
+	guest_drop(&t->s, o->m.number);
 	t->bytes_delta -= (int64_t)o->m.row.bytes;
 	o->gone = true;
 	o->dirty = o->sidecar = false;
@@ -179,6 +181,7 @@ txn_remove(struct txn *t, struct open_mbox *o, uint32_t uid, const struct row_me
 	snap_del(&t->s, T_MESSAGE, key_val(&k));
 	txn_count(t, o, row, -1);
 	t->bytes_delta -= (int64_t)row->size;
+	uidset_add(&o->removed, uid, uid);
 	o->kinds |= STORE_EVENT_GONE;
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <postern/core/log.h>
@@ -50,6 +51,18 @@ user_new(struct store *s, struct str address, const char *dir)
 	return u;
 }
 
+void
+user_drop_requests(struct store_user *u)
+{
+	while (u->first_request != NULL) {
+		struct store_request *r = u->first_request;
+
+		u->first_request = r->next;
+		request_free(r);
+	}
+	u->last_request = &u->first_request;
+}
+
 static void
 free_lists(struct store_user *u)
 {
@@ -67,12 +80,7 @@ free_lists(struct store_user *u)
 		uidset_fini(&want->uids);
 		free(want);
 	}
-	while (u->first_request != NULL) {
-		struct store_request *r = u->first_request;
-
-		u->first_request = r->next;
-		request_free(r);
-	}
+	user_drop_requests(u);
 	while (u->waits != NULL) {
 		struct user_wait *wait = u->waits;
 
@@ -335,6 +343,29 @@ store_user_open(struct store *s, struct str address, void (*done)(void *ctx, str
 	add_wait(u, done, ctx);
 	if (u->state != USER_LOADING)
 		answer_later(u);
+}
+
+/* Nothing is made for somebody who has nothing here. */
+static bool
+has_mail(struct store *s, struct str address)
+{
+	struct buf dir;
+	struct stat st;
+	bool ok;
+
+	buf_init(&dir, 1024);
+	ok = name_user_dir(&dir, address) && fstatat(s->root, buf_cstr(&dir), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+	buf_fini(&dir);
+	return ok;
+}
+
+void
+store_user_find(struct store *s, struct str address, void (*done)(void *ctx, struct store_user *u, const struct err *e), void *ctx)
+{
+	if (user_find(s, address) != NULL || has_mail(s, address))
+		store_user_open(s, address, done, ctx);
+	else
+		refuse_address(s, done, ctx);
 }
 
 void

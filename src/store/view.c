@@ -38,6 +38,18 @@ begin(struct store_user *u, struct store_view *v, struct index *ix)
 }
 
 struct store_view *
+store_view_open_as(struct store_user *u, struct str who, struct err *e)
+{
+	struct store_view *v = store_view_open(u, e);
+
+	if (v == NULL || str_eq(who, str_of(u->address)))
+		return v;
+	v->guest = NEW(struct guest);
+	guest_init(v->guest, who);
+	return v;
+}
+
+struct store_view *
 store_view_open(struct store_user *u, struct err *e)
 {
 	struct index *ix = user_index(u, e);
@@ -74,6 +86,7 @@ store_view_close(struct store_view *v)
 		err_temp(&e, SAY_LATER, "index: %s", mdb_strerror(v->s.rc));
 		user_break(v->u, &e);
 	}
+	free(v->guest);
 	free(v);
 }
 
@@ -108,6 +121,17 @@ view_dir(struct store_view *v, uint32_t mailbox)
 	return m != NULL ? mem_cstr(str_of(m->dir)) : NULL;
 }
 
+static uint32_t
+unseen_of(struct store_view *v, const struct mbox *m)
+{
+	uint32_t seen;
+
+	if (v->guest == NULL)
+		return m->row.unseen;
+	seen = guest_count(&v->s, v->guest, m->number);
+	return seen < m->row.messages ? m->row.messages - seen : 0;
+}
+
 bool
 store_mailbox(struct store_view *v, uint32_t mailbox, struct store_mailbox *out)
 {
@@ -122,7 +146,7 @@ store_mailbox(struct store_view *v, uint32_t mailbox, struct store_mailbox *out)
 		.uidnext = m->row.uidnext,
 		.highestmodseq = m->row.modseq,
 		.messages = m->row.messages,
-		.unseen = m->row.unseen,
+		.unseen = unseen_of(v, m),
 		.deleted = m->row.deleted,
 		.bytes = m->row.bytes,
 		.deleted_bytes = m->row.deleted_bytes,
@@ -152,12 +176,20 @@ store_keywords(struct store_view *v, uint32_t mailbox, struct str names[static S
 
 /* -- messages -- */
 
+static uint32_t
+flags_of(struct store_view *v, uint32_t mailbox, uint32_t uid, const struct row_message *r)
+{
+	if (v->guest == NULL)
+		return r->flags;
+	return (r->flags & ~(uint32_t)STORE_SEEN) | (guest_has_seen(&v->s, v->guest, mailbox, uid) ? STORE_SEEN : 0);
+}
+
 static void
-fill(struct store_message *out, uint32_t uid, const struct row_message *r)
+fill(struct store_view *v, uint32_t mailbox, struct store_message *out, uint32_t uid, const struct row_message *r)
 {
 	*out = (struct store_message){
 		.uid = uid,
-		.flags = r->flags,
+		.flags = flags_of(v, mailbox, uid, r),
 		.keywords = r->keywords,
 		.modseq = r->modseq,
 		.internal_date = r->internal_date,
@@ -199,7 +231,7 @@ store_scan_next(struct store_scan *s, struct store_message *m)
 	if (!found || !key_uid(key, s->mailbox, &uid) || !message_decode(&s->view->s, value, &row))
 		return false;
 	s->at = uid;
-	fill(m, uid, &row);
+	fill(s->view, s->mailbox, m, uid, &row);
 	return true;
 }
 
@@ -227,7 +259,7 @@ store_message(struct store_view *v, uint32_t mailbox, uint32_t uid, struct store
 
 	if (!message_read(&v->s, mailbox, uid, &row))
 		return false;
-	fill(m, uid, &row);
+	fill(v, mailbox, m, uid, &row);
 	return true;
 }
 
@@ -239,7 +271,7 @@ store_first_unseen(struct store_view *v, uint32_t mailbox)
 	struct store_scan scan;
 	bool found = false;
 
-	if (m == NULL || m->row.unseen == 0)
+	if (m == NULL || unseen_of(v, m) == 0)
 		return 0;
 	store_scan_open(&scan, v, mailbox, 1);
 	while (!found && store_scan_next(&scan, &message))

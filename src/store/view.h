@@ -2,12 +2,14 @@
 #ifndef POSTERN_STORE_VIEW_H
 #define POSTERN_STORE_VIEW_H
 
+#include "guest.h"
 #include "state.h"
 
 struct store_view {
 	struct store_user *u;
 	struct snap s;
 	bool kept;     /* the transaction is the user's own, to be renewed for the next view */
+	struct guest *guest; /* whose \Seen is shown; NULL: the owner's */
 	struct mbox m; /* the last mailbox that was asked for */
 };
 

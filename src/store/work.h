@@ -27,6 +27,7 @@ struct open_mbox {
 	const void *by;
 	bool others;    /* more than one have been at it */
 	struct uidset fresh; /* UIDs that want a cache row */
+	struct uidset removed; /* UIDs that guests have no \Seen of any more */
 };
 
 struct txn {
@@ -94,6 +95,7 @@ struct work {
 	bool grow;      /* the map was full */
 	struct err err; /* class NONE: committed */
 	uint64_t bytes;
+	bool rights;    /* lists of rights were touched */
 	bool todo_left;
 	bool rebuild;   /* load: the index is damaged, make it anew */
 	bool compacted; /* the index must be opened anew */
@@ -117,6 +119,9 @@ void work_abort(struct txn *t);
 /* A snapshot for reading, in the thread. */
 bool work_snap(struct work *w, struct snap *s);
 void work_snap_end(struct work *w, struct snap *s);
+
+/* Which guests this user has is put right in the table of all (shares.h). */
+void work_settle_shares(struct work *w);
 
 /* request.c */
 struct store_request *request_new(size_t size, const struct request_kind *kind, struct store_done done);

@@ -7,13 +7,16 @@ from mail import message
 class Account:
     """The truth and those who act on it."""
 
-    def __init__(self, site, user, sessions=3):
-        self.site, self.user = site, user
+    def __init__(self, site, user, guests=()):
+        """Three sessions of the user himself, or two, and one of each guest."""
+        self.site, self.user, self.guests = site, user, guests
         self.boxes = {"INBOX": Mailbox("INBOX")}
         self.validities = {}
-        self.states, self.script = [], []
-        self.observer = Session(self, 0)
-        self.sessions = [Session(self, i + 1) for i in range(sessions)]
+        self.states, self.script, self.sessions = [], [], []
+        self.observer = Session(self, 0, user)
+        if guests:
+            self.share("INBOX")
+        self.sessions = [Session(self, i + 1, who) for i, who in enumerate([user] * (2 if guests else 3) + list(guests))]
 
     def run(self, operations):
         for session in self.sessions:
@@ -28,6 +31,15 @@ class Account:
             session.act("noop", 0, 0, 0)
         for name in list(self.boxes):
             self.observer.act("look", NAMES.index(name), 0, 0)
+
+    def share(self, name):
+        """The list of rights as the model has it; whoever may not know of the mailbox any more loses it."""
+        for guest in self.guests:
+            rights = "lrswipkxtea" if self.boxes[name].shared else '""'
+            self.observer.do(f"SETACL {name} {self.site.address(guest)} {rights}")
+        for session in self.sessions:
+            if session.guest and session.view and session.view.mailbox is self.boxes[name] and not self.boxes[name].shared:
+                session.revoked = True
 
     def deliver(self):
         """A message from elsewhere, and the wait for it."""

@@ -1,6 +1,6 @@
 """imap_actor.py - a session that acts by number: an operation is a word and three numbers, and means something in every state, so that a list of
 them still runs when some are taken out. Each makes the change in the model first, then gives the command, then looks at what was told."""
-from imap_model import Mailbox, View, Wrong, fail_unless, numbers, ranges
+from imap_model import SEEN, Mailbox, View, Wrong, fail_unless, numbers, owned, ranges
 from imapwire import Connection
 from mail import message
 from postern_site import PATIENCE
@@ -19,8 +19,9 @@ def spelled(response):
 
 
 class Session:
-    def __init__(self, account, number):
-        self.account, self.number, self.idling = account, number, None
+    def __init__(self, account, number, user):
+        self.account, self.number, self.user, self.idling = account, number, user, None
+        self.guest, self.revoked = user != account.user, False
         self.enter(number)
 
     # --- the connection
@@ -29,8 +30,8 @@ class Session:
         """how: what is switched on."""
         site = self.account.site
         stream = site.stream(seconds=5 * PATIENCE)
-        self.wire = Connection(stream, stream, (site.address(self.account.user), site.password(self.account.user)))
-        self.view, self.idling = None, None
+        self.wire = Connection(stream, stream, (site.address(self.user), site.password(self.user)))
+        self.view, self.idling, self.revoked = None, None, False
         self.qresync = how % 3 == 2
         self.condstore = how % 3 > 0
         self.rev2 = how % 2 == 1
@@ -63,7 +64,7 @@ class Session:
         return said
 
     def act(self, what, a, b, c):
-        if self.view and self.view.mailbox.deleted:
+        if self.view and (self.view.mailbox.deleted or self.revoked):
             self.lost()
         if self.idling and what != "idle":
             self.done()
@@ -72,7 +73,7 @@ class Session:
         getattr(self, "op_" + what)(a, b, c)
 
     def lost(self):
-        """The mailbox, by others: the connection ends with BYE, at the next command or at once when it idles."""
+        """The mailbox, or the right to read it, by others: the connection ends with BYE, at the next command or at once when it idles."""
         if not self.idling:
             self.wire.send(b"bye NOOP\r\n")
         line = [b""]
@@ -87,9 +88,17 @@ class Session:
     # --- what is chosen by numbers
 
     def box(self, a):
-        """(name, mailbox or None)"""
+        """(name as the client says it, mailbox or None)"""
         name = NAMES[a % len(NAMES)]
-        return name, self.account.boxes.get(name)
+        mailbox = self.account.boxes.get(name)
+        return self.name(name), mailbox if mailbox and (mailbox.shared or not self.guest) else None
+
+    def name(self, name):
+        return f"Users/{self.account.site.address(self.account.user)}/{name}" if self.guest else name
+
+    def known(self, mailbox):
+        """May this session know of it?"""
+        return self.account.boxes.get(mailbox.name) is mailbox and (mailbox.shared or not self.guest)
 
     def some(self, a, b):
         """(set as the client says it, UIDs) of some messages that the client knows; by UID or by number."""
@@ -166,7 +175,7 @@ class Session:
             uid, what, uids = self.some(a, b)
             items, asked = ("BODY[TEXT]", "BODY.PEEK[]")[c % 2], {u: {b"BODY"} for u in uids}
             if c % 2 == 0 and not self.view.readonly:
-                for u in self.view.mailbox.store(uids, lambda f: f | {r"\Seen"}):
+                for u in self.view.mailbox.store(uids, lambda f: f | {SEEN}, self.user):
                     asked[u] = {b"BODY", b"FLAGS"}
             fail = "NO" if not uid and len(self.there(uids)) < len(uids) else "OK"
             self.do(f"{uid}FETCH {what} ({items})", fail, "[EXPUNGEISSUED]" if fail == "NO" else "", bool(uid), asked)
@@ -182,7 +191,7 @@ class Session:
             return
         modifier, failed = self.unchanged_since(there, c)
         good, words = [u for u in there if u not in failed], set(flags.split())
-        changed = box.store(good, {"+": lambda f: f | words, "-": lambda f: f - words, "": lambda f: words}[sign])
+        changed = box.store(good, {"+": lambda f: f | words, "-": lambda f: f - words, "": lambda f: words}[sign], self.user)
         tells = not silent or modifier  # RFC 2180 4.2.1: what is silent says nothing of messages that are gone
         fail = "NO" if not uid and tells and len(there) < len(uids) else "OK"
         code = "[EXPUNGEISSUED]" if fail == "NO" else ""
@@ -231,7 +240,8 @@ class Session:
 
     def transfer(self, command, verb, uids, target):
         source = self.view.mailbox
-        new = target.add([source.messages[u].flags for u in uids]) if uids else []
+        kept = {f"{SEEN}@{self.account.user}"} if verb == "MOVE" else set()  # what is moved its owner has seen as before
+        new = target.add([owned(source.flags(u, self.user), self.user) | source.messages[u].flags & kept for u in uids]) if uids else []
         if verb == "MOVE":
             source.remove(uids, with_last=source is target)
         code = f"[COPYUID {target.validity or ''}"
@@ -250,7 +260,7 @@ class Session:
             fail_unless((said, status) == ([], "NO") and answer.startswith("[TRYCREATE]"), "APPEND", said, status, answer)
             return
         first = mailbox.uidnext
-        mailbox.add([set(flags.split()) for flags in each])
+        mailbox.add([owned(flags.split(), self.user) for flags in each])
         last = mailbox.uidnext - 1
         self.do(f"APPEND {name}{words}", "OK", f"[APPENDUID {mailbox.validity} {ranges(range(first, last + 1))}]" if mailbox.validity else "[APPENDUID ")
 
@@ -261,7 +271,7 @@ class Session:
         if not self.usable():
             return
         key, uid = list(KEYS)[a % len(KEYS)], "UID " * (b % 2)
-        right = [u for u in self.there(self.view.uids) if KEYS[key](self.view.mailbox.messages[u].flags)]
+        right = [u for u in self.there(self.view.uids) if KEYS[key](self.view.mine(u))]
         if not uid:
             right = [1 + self.view.uids.index(u) for u in right]
         options = "RETURN (COUNT ALL) " * (c % 2)
@@ -295,7 +305,7 @@ class Session:
             return
         [line] = [r for r in self.do(f"STATUS {name} {items}") if r[0] == b"STATUS"]
         found = dict(zip(line[2][::2], (int(n) for n in line[2][1::2])))
-        unseen = sum(r"\Seen" not in m.flags for m in mailbox.messages.values())
+        unseen = sum(SEEN not in mailbox.flags(u, self.user) for u in mailbox.messages)
         wanted = {b"MESSAGES": len(mailbox.messages), b"UIDNEXT": mailbox.uidnext, b"UNSEEN": unseen}
         fail_unless({k: found[k] for k in wanted} == wanted, "STATUS", found, "instead of", wanted)
         self.account.check_validity(mailbox, found[b"UIDVALIDITY"])
@@ -304,23 +314,35 @@ class Session:
 
     def op_create(self, a, b, c):
         name = "AB"[a % 2]
-        if self.account.boxes.get(name):
+        if self.guest:  # nothing above it gives him "k"
+            self.do(f"CREATE {self.name(name)}", "NO", "[NOPERM]")
+        elif self.account.boxes.get(name):
             self.do(f"CREATE {name}", "NO", "[ALREADYEXISTS]")
         else:
             self.account.boxes[name] = Mailbox(name)
             self.do(f"CREATE {name}")
+            self.account.share(name)
 
     def op_delete(self, a, b, c):
         name = "AB"[a % 2]
         mailbox = self.account.boxes.get(name)
-        if mailbox is None:
-            self.do(f"DELETE {name}", "NO", "[NONEXISTENT]")
+        if mailbox is None or not self.known(mailbox):
+            self.do(f"DELETE {self.name(name)}", "NO", "[NONEXISTENT]")
             return
         del self.account.boxes[name]
         mailbox.deleted = True
         if self.view and self.view.mailbox is mailbox:
             self.view = None
-        self.do(f"DELETE {name}")
+        self.do(f"DELETE {self.name(name)}")
+
+    def op_rights(self, a, b, c):
+        """The owner takes all rights from his guests, or gives them again."""
+        name, mailbox = NAMES[a % len(NAMES)], self.account.boxes.get(NAMES[a % len(NAMES)])
+        if mailbox and self.account.guests:
+            mailbox.shared = b % 3 > 0
+            self.account.share(name)
+        if not self.revoked:
+            self.do("NOOP")
 
     def op_idle(self, a, b, c):
         if self.view and not self.idling:
@@ -338,7 +360,7 @@ class Session:
 
     def settle(self):
         """While it idles: what others did must be told without being asked for."""
-        if not self.idling or self.view.mailbox.deleted:
+        if not self.idling or self.view.mailbox.deleted or self.revoked:
             return
         view = self.view
         view.begin()
@@ -368,7 +390,8 @@ class Session:
 
     def op_resync(self, a, b, c):
         """An old state comes back: in the end it is what a new client sees."""
-        states = [s for s in self.account.states if s.mailbox.name in self.account.boxes]
+        states = [s for s in self.account.states if s.user == self.user and s.mailbox.name in self.account.boxes
+                  and self.known(self.account.boxes[s.mailbox.name])]
         if not states:
             return self.op_drop(a, b, c)
         if not self.qresync:
@@ -377,7 +400,7 @@ class Session:
         old = states[a % len(states)]
         box = self.account.boxes[old.mailbox.name]
         known = f" {ranges(old.flags)}" if old.flags and b % 2 else ""
-        rest = self.open(box.name, box, "SELECT", f" (QRESYNC ({old.validity} {old.modseq}{known}))")
+        rest = self.open(self.name(box.name), box, "SELECT", f" (QRESYNC ({old.validity} {old.modseq}{known}))")
         mine = dict(old.flags) if old.mailbox is box else {}
         for line in rest:
             if line[0] == b"VANISHED":
@@ -389,6 +412,6 @@ class Session:
         last = max(old.flags, default=0) if old.mailbox is box else 0
         self.do(f"UID FETCH {last + 1}:4294967295 (FLAGS)", asked={u: {b"FLAGS"} for u in self.view.uids if u > last})
         mine.update({u: f for u, f in self.view.flags.items() if f is not None and u > last})
-        wrong = {u for u in {*mine, *box.messages} if u not in mine or u not in box.messages or mine[u] != box.messages[u].flags}
+        wrong = {u for u in {*mine, *box.messages} if u not in mine or u not in box.messages or mine[u] != self.view.mine(u)}
         fail_unless(not wrong, "the old state came back with other messages or flags: UIDs", ranges(wrong))
         self.view.flags = mine

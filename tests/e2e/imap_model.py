@@ -31,17 +31,32 @@ def numbers(text):
     return found
 
 
+SEEN = r"\Seen"
+
+
+def seen_by(flags, user):
+    """Flags as this user has them: what others have seen is theirs."""
+    return frozenset(SEEN if f == f"{SEEN}@{user}" else f for f in flags if "@" not in f or f == f"{SEEN}@{user}")
+
+
+def owned(flags, user):
+    """Flags of a message that only this user has seen."""
+    return frozenset(f"{SEEN}@{user}" if f == SEEN else f for f in flags)
+
+
 class Message:
+    """\\Seen is kept for each user, as \\Seen@user."""
+
     def __init__(self, uid, flags, stamp):
         self.uid, self.flags, self.stamp = uid, frozenset(flags), stamp
 
 
 class Mailbox:
-    """stamp counts the commits. What MODSEQ the server gave to each is learned when it is told: later commits must have higher ones, and a commit keeps
+    """shared: guests know of it. stamp counts the commits. What MODSEQ the server gave to each is learned when it is told: later commits must have higher ones, and a commit keeps
     its own."""
 
     def __init__(self, name):
-        self.name, self.validity, self.uidnext, self.stamp, self.deleted = name, None, 1, 0, False
+        self.name, self.validity, self.uidnext, self.stamp, self.deleted, self.shared = name, None, 1, 0, False, True
         self.messages, self.gone, self.modseqs = {}, {}, {}
 
     def commit(self):
@@ -67,14 +82,18 @@ class Mailbox:
             self.uidnext += 1
         return uids
 
-    def store(self, uids, change):
-        """change(flags) → flags. UIDs of messages that have others now."""
-        changed = [u for u in uids if u in self.messages and change(self.messages[u].flags) != self.messages[u].flags]
+    def store(self, uids, change, user):
+        """change(flags) → flags, as this user has them. UIDs of messages that have others now."""
+        changed = [u for u in uids if u in self.messages and change(self.flags(u, user)) != self.flags(u, user)]
         if changed:
             stamp = self.commit()
             for u in changed:
-                self.messages[u].flags, self.messages[u].stamp = frozenset(change(self.messages[u].flags)), stamp
+                others = {f for f in self.messages[u].flags if "@" in f and f != f"{SEEN}@{user}"}
+                self.messages[u].flags, self.messages[u].stamp = owned(change(self.flags(u, user)), user) | others, stamp
         return changed
+
+    def flags(self, uid, user):
+        return seen_by(self.messages[uid].flags, user)
 
     def remove(self, uids, with_last=False):
         """with_last: part of the commit before."""
@@ -90,8 +109,8 @@ class Mailbox:
 class State:
     """What a client keeps of a mailbox when its connection is lost: enough to come back with QRESYNC."""
 
-    def __init__(self, mailbox, flags, modseq):
-        self.mailbox, self.validity, self.flags, self.modseq = mailbox, mailbox.validity, dict(flags), modseq
+    def __init__(self, mailbox, flags, modseq, user):
+        self.mailbox, self.validity, self.flags, self.modseq, self.user = mailbox, mailbox.validity, dict(flags), modseq, user
 
 
 class View:
@@ -109,7 +128,10 @@ class View:
     def begin(self):
         """Before the command: what others changed is to be told whatever the command is, as it is now or after the command."""
         self.due, self.told, self.told_flags = self.pending(), {}, {}
-        self.before = {u: (m.flags, m.stamp) for u, m in self.mailbox.messages.items()}
+        self.before = {u: (self.mine(u), m.stamp) for u, m in self.mailbox.messages.items()}
+
+    def mine(self, uid):
+        return self.mailbox.flags(uid, self.session.user)
 
     def uid(self, seq):
         fail_unless(1 <= seq <= len(self.uids), "there is no message", seq)
@@ -173,12 +195,12 @@ class View:
     def version(self, uid, m, found):
         """(flags, stamp) of what was told: what is true now, or was before the command did its work."""
         if b"FLAGS" not in found:
-            return m.flags, m.stamp
+            return self.mine(uid), m.stamp
         told = {f.decode() for f in found[b"FLAGS"]} - {r"\Recent"}
-        for flags, stamp in ((m.flags, m.stamp), self.before.get(uid, (m.flags, m.stamp))):
+        for flags, stamp in ((self.mine(uid), m.stamp), self.before.get(uid, (self.mine(uid), m.stamp))):
             if told == flags:
                 return flags, stamp
-        raise Wrong(f"UID {uid} was told with {sorted(told)} but has {sorted(m.flags)}")
+        raise Wrong(f"UID {uid} was told with {sorted(told)} but has {sorted(self.mine(uid))}")
 
     # --- after the command
 
@@ -199,7 +221,7 @@ class View:
         fail_unless(not extra, "FETCH that nobody asked for, of UIDs", ranges(extra))
         for uid in silent:
             if self.flags.get(uid) is not None:
-                self.flags[uid] = there[uid].flags
+                self.flags[uid] = self.mine(uid)
         for uid in self.uids:
             if uid in there:
                 self.known[uid] = there[uid].stamp
@@ -222,4 +244,4 @@ class View:
             if self.flags.get(uid) is None:
                 break
             flags[uid] = self.flags[uid]
-        return State(self.mailbox, flags, self.modseq)
+        return State(self.mailbox, flags, self.modseq, self.session.user)

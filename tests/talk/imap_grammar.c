@@ -691,7 +691,15 @@ esearch(struct say *s)
 static void
 namespaces(struct say *s)
 {
-	say_want(s, " ((\"\" \"/\")) NIL NIL");
+	say_want(s, " ((\"\" \"/\"))");
+	for (unsigned i = 0; i < 2; i++) {
+		say_sp(s);
+		if (say_nil(s))
+			continue;
+		say_want(s, "((");
+		say_string(s);
+		say_want(s, " \"/\"))");
+	}
 }
 
 static void

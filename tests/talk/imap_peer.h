@@ -44,6 +44,8 @@ struct imap_conn {
 	bool opening;
 	struct buf tag;
 	struct grammar grammar;
+	bool wants_owner;        /* the session asked for another user's account: */
+	struct buf owner;
 	bool released;           /* by the session, after UNAUTHENTICATE, … */
 	struct buf rest;         /* … with these octets */
 	struct compress *deflate; /* the client's side of the compressed stream; NULL: plain */
@@ -66,6 +68,10 @@ struct world {
 	uint64_t message_limit;  /* messages of one command; 0: any number */
 	uint64_t save_limit;     /* … of COPY and APPEND */
 	unsigned questions;      /* that auth was asked */
+	bool shared;             /* mailboxes of others are offered */
+	struct buf shared_owner; /* whose are shown below Shared/ */
+	struct buf locked;       /* the user whom auth does not know any more */
+	unsigned opened;         /* accounts of others that were asked for */
 	unsigned dropped;        /* files */
 	struct buf log;
 };

@@ -8,6 +8,9 @@
  *   lose UID · cut UID BYTES   another program removes the file of a message of alice's INBOX, or cuts it
  *   size BYTES                 largest message of APPEND
  *   quota BYTES                what a user may have
+ *   shared [ADDRESS]           mailboxes of others are offered, those of ADDRESS below Shared/
+ *   lock ADDRESS               this account is closed
+ *   expect opened N            so many accounts of others were asked for
  *   compress                   COMPRESS is offered
  *   refuse_8bit                8-bit header fields come only from clients that enabled UTF8=ACCEPT
  *   comment TEXT               what the operator says of the server
@@ -195,6 +198,24 @@ word_no_index(struct world *w, struct str rest, struct buf *why)
 }
 
 static enum talk_word
+word_shared(struct world *w, struct str rest, struct buf *why)
+{
+	(void)why;
+	w->shared = true;
+	buf_add(&w->shared_owner, rest);
+	return TALK_DONE;
+}
+
+static enum talk_word
+word_lock(struct world *w, struct str rest, struct buf *why)
+{
+	(void)why;
+	buf_clear(&w->locked);
+	buf_add(&w->locked, rest);
+	return TALK_DONE;
+}
+
+static enum talk_word
 word_tick(struct world *w, struct str rest, struct buf *why)
 {
 	uint64_t ms = 0;
@@ -319,6 +340,8 @@ word_expect(struct world *w, struct str rest, struct buf *why)
 		return expect(!log_has(w, str_sub(rest, 4, rest.n)), why, "such a line is in the log", w->log.n);
 	if (!str_u64(rest, UINT64_MAX, &n))
 		return TALK_UNKNOWN;
+	if (str_eq(what, STR("opened")))
+		return expect(w->opened == n, why, "accounts asked for", w->opened);
 	if (str_eq(what, STR("asked")))
 		return expect(w->questions == n, why, "questions to auth", w->questions);
 	if (str_eq(what, STR("unread")))
@@ -335,7 +358,7 @@ static const struct {
 	{ "lose", word_lose }, { "cut", word_cut },
 	{ "size", word_size }, { "quota", word_quota }, { "stall", word_stall }, { "read", word_read },
 	{ "limit", word_limit }, { "save_limit", word_save_limit },
-	{ "tick", word_tick },
+	{ "tick", word_tick }, { "shared", word_shared }, { "lock", word_lock },
 	{ "compress", word_compress }, { "refuse_8bit", word_refuse_8bit }, { "comment", word_comment }, { "no_index", word_no_index }, { "deflate", word_deflate },
 	{ "leave", word_leave },
 	{ "timeout", word_timeout }, { "busy", word_busy }, { "expect", word_expect },

@@ -201,8 +201,18 @@ session_release(void *ctx, struct str rest)
 	buf_add(&c->rest, rest);
 }
 
-static const struct imap_session_ops session_ops = { conn_write, session_pending, session_again, session_later, conn_close,
-	session_release };
+static void
+session_open_owner(void *ctx, struct str address)
+{
+	struct imap_conn *c = ctx;
+
+	c->wants_owner = true;
+	buf_clear(&c->owner);
+	buf_add(&c->owner, address);
+}
+
+static const struct imap_session_ops session_ops = { .write = conn_write, .pending = session_pending, .again = session_again,
+	.later = session_later, .close = conn_close, .open_owner = session_open_owner, .release = session_release };
 
 static void
 on_user(void *ctx, struct store_user *u, const struct err *e)
@@ -210,6 +220,8 @@ on_user(void *ctx, struct store_user *u, const struct err *e)
 	struct imap_conn *c = ctx;
 	struct imap_session_setup setup = {
 		.user = u,
+		.store = c->world->shared ? c->world->store : NULL,
+		.shared_owner = buf_str(&c->world->shared_owner),
 		.sid = STR("sid0123456789"),
 		.client = STR("192.0.2.7"),
 		.tag = buf_str(&c->tag),
@@ -298,12 +310,40 @@ return_to_front(struct imap_conn *c)
 	open_front(c, true, true);
 }
 
+static void
+on_owner(void *ctx, struct store_user *u, const struct err *e)
+{
+	struct imap_conn *c = ctx;
+
+	(void)e;
+	imap_session_owner(c->session, u, c->world->quota);
+	if (u != NULL)
+		store_user_unref(u);
+}
+
+/* What auth and store say of another user. */
+static void
+open_owner(struct imap_conn *c)
+{
+	c->wants_owner = false;
+	c->world->opened++;
+	if (str_eq(buf_str(&c->owner), buf_str(&c->world->locked)))
+		imap_session_owner(c->session, NULL, 0);
+	else
+		store_user_find(c->world->store, buf_str(&c->owner), on_owner, c);
+}
+
 static bool
 drive_session(struct imap_conn *c)
 {
 	size_t before = c->said.n;
 	bool ran = c->again;
 	size_t n = 0;
+
+	if (c->wants_owner) {
+		open_owner(c);
+		return true;
+	}
 
 	c->again = false;
 	if (!c->stalled)
@@ -469,7 +509,7 @@ open_store(struct world *w)
 {
 	struct err e;
 	struct store_config config = { .loop = w->loop, .root = w->root, .host = "test", .threads = w->threads,
-		.map_size = 64 << 20, .make_cache = imap_make_cache, .free_min = 1,
+		.map_size = 64 << 20, .make_cache = imap_make_cache, .free_min = 1, .shares = true,
 		.make_grams = w->no_index ? NULL : imap_make_grams, .search_max = 64 << 20, .search_wait = 3 };
 
 	w->store = store_open(&config, &e);
@@ -489,6 +529,8 @@ world_init(struct world *w)
 		log_panic("mkdtemp");
 	buf_init(&w->log, SIZE_MAX);
 	buf_init(&w->comment, SIZE_MAX);
+	buf_init(&w->shared_owner, SIZE_MAX);
+	buf_init(&w->locked, SIZE_MAX);
 	log_to(on_log, w);
 	open_store(w);
 	for (unsigned i = 1; i <= WORLD_CONNS; i++) {
@@ -500,6 +542,7 @@ world_init(struct world *w)
 		buf_init(&c->answer_user, SIZE_MAX);
 		buf_init(&c->tag, SIZE_MAX);
 		buf_init(&c->rest, SIZE_MAX);
+		buf_init(&c->owner, SIZE_MAX);
 		grammar_init(&c->grammar);
 	}
 }
@@ -531,6 +574,7 @@ conn_fini(struct imap_conn *c)
 	buf_fini(&c->answer_user);
 	buf_fini(&c->tag);
 	buf_fini(&c->rest);
+	buf_fini(&c->owner);
 	compress_free(c->deflate);
 	grammar_fini(&c->grammar);
 }
@@ -546,6 +590,8 @@ world_fini(struct world *w)
 	log_to(NULL, NULL);
 	buf_fini(&w->log);
 	buf_fini(&w->comment);
+	buf_fini(&w->shared_owner);
+	buf_fini(&w->locked);
 	recent_forget();
 	boxmem_forget();
 	sortmem_forget();

@@ -121,6 +121,8 @@ struct conf_imap {
 	bool compress;  /* COMPRESS=DEFLATE is offered; RFC 4978 */
 	bool accept_8bit; /* header fields of APPEND; RFC 9755 4 */
 	bool unauthenticate; /* UNAUTHENTICATE is offered; RFC 8437 */
+	bool shared;    /* mailboxes of others are offered; one store process */
+	struct str shared_owner; /* whose are shown below Shared/; empty: nobody's */
 	struct str comment; /* /shared/comment of the server; RFC 5464 */
 	bool search_index; /* texts are indexed for SEARCH */
 	unsigned message_limit; /* messages one command may be about; RFC 9738, 0: any number */

@@ -13,6 +13,7 @@
 
 #include <postern/core/str.h>
 
+struct store;
 struct store_user;
 
 enum {
@@ -31,6 +32,8 @@ enum {
 
 struct imap_session_setup {
 	struct store_user *user; /* open, with the address of the login; outlives the session */
+	struct store *store;     /* of all users, whose mailboxes are shown below Users/ as their rights allow; NULL: they are not */
+	struct str shared_owner; /* address of the one whose mailboxes are shown below Shared/; empty: nobody's; outlives the session */
 	struct str sid;          /* session id, for the log; copied */
 	struct str client;       /* peer address as text, for the log; copied */
 	struct str tag;          /* of the command that logged in; its OK is written at once */
@@ -55,6 +58,9 @@ struct imap_session_ops {
 	void (*later)(void *ctx, int64_t ms);
 	/* Ends the connection after what was written is out. Nothing else is called afterwards. */
 	void (*close)(void *ctx);
+	/* Asks for the account of another user, one at a time; imap_session_owner() brings the answer, in a later turn. Forgotten when the
+	 * session is freed. NULL where setup.store is. */
+	void (*open_owner)(void *ctx, struct str address);
 	/* UNAUTHENTICATE is answered: the connection belongs to a front again (imap/front.h). rest, and behind it what input()
 	 * did not take, are the first bytes for it. Nothing else is called afterwards. */
 	void (*release)(void *ctx, struct str rest);
@@ -74,6 +80,9 @@ void imap_session_free(struct imap_session *s);
 size_t imap_session_input(struct imap_session *s, struct str bytes);
 /* True when input() would take bytes. Asked after every input(), run(), drained() and after again(). */
 bool imap_session_wants(const struct imap_session *s);
+/* The answer to open_owner: the account, counted by the session for itself, and the bytes its owner may have (0: no limit). NULL:
+ * there is no such user, or nobody may use his account now. */
+void imap_session_owner(struct imap_session *s, struct store_user *user, uint64_t quota);
 /* Goes on with what was stopped. */
 void imap_session_run(struct imap_session *s);
 /* The client has read: pending() is less than it was. Cheap when nothing waits for it. */

@@ -48,6 +48,8 @@ enum store_flag {
 
 /* NULL with *e when the user's index is damaged or cannot be opened. */
 struct store_view *store_view_open(struct store_user *u, struct err *e);
+/* The same as somebody sees it who is not the owner: \Seen of messages, and what is counted by it, are his (RFC 4314 4). */
+struct store_view *store_view_open_as(struct store_user *u, struct str who, struct err *e);
 void store_view_close(struct store_view *v);
 /* Whose index it is. */
 struct str store_view_owner(const struct store_view *v);

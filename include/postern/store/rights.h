@@ -48,6 +48,8 @@ uint32_t store_rights_flags(unsigned rights);
 /* "anyone" or "local@domain", perhaps behind "-": what can stand in a list. */
 bool store_identifier_ok(struct str identifier);
 
+struct store;
+
 struct store_ace {
 	struct str identifier;
 	unsigned rights;
@@ -57,6 +59,21 @@ struct store_ace {
 size_t store_acl(struct store_view *v, uint32_t mailbox, struct arena *a, struct store_ace **all);
 /* What the user with this address may do: all that is given to him and to anyone, less what is taken away. */
 unsigned store_rights(struct store_view *v, uint32_t mailbox, struct str who);
+
+/* --- mailboxes of others --- */
+
+enum {
+	STORE_OWNERS_MAX = 1000, /* that somebody can be the guest of at a time; which, when there are more, is not said */
+};
+
+/* The users who have given any right to this one, or to anyone, in order; himself left out; memory of the arena. What is kept of it
+ * may say too much, never too little. */
+size_t store_owners(struct store *s, struct str who, struct arena *a, struct str **owners);
+/* Whether this one has: the same work whether or not there is such a user. */
+bool store_is_shared(struct store *s, struct str owner, struct str who);
+/* The mailboxes of the view's owner that `who` may look up ("l"), with the levels above them that he does not see as such, in
+ * order; subscriptions and special uses, which are the owner's, left out; memory of the arena. */
+size_t store_list_shared(struct store_view *v, struct str who, struct arena *a, struct store_entry **entries);
 
 enum store_rights_mode {
 	STORE_RIGHTS_REPLACE,

@@ -44,6 +44,7 @@ struct store_config {
 	uint64_t map_size;    /* bytes of address space for each index; 0: 16 GiB */
 	uint64_t search_max;  /* bytes of a user's search index; 0: 16 GiB */
 	unsigned search_wait; /* messages that wait in it before they go into its lists; 0: 512 */
+	bool shares;          /* who has shared mailboxes with whom is kept (rights.h): only where one process has all users */
 	unsigned env_max;     /* indexes open at the same time; 0: 1000 */
 	int64_t idle_ms;      /* an unused index is closed after this; 0: 10 seconds */
 	uint64_t free_min;    /* deliveries and appends stop below this many free bytes, so that EXPUNGE has room; 0: 64 MiB */

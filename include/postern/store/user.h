@@ -17,6 +17,9 @@ struct store_user;
  * first. */
 void store_user_open(struct store *s, struct str address, void (*done)(void *ctx, struct store_user *u, const struct err *e),
     void *ctx);
+/* The same for a user who has been opened before, here or in an earlier life: for anybody else nothing is made, and done gets NULL. */
+void store_user_find(struct store *s, struct str address, void (*done)(void *ctx, struct store_user *u, const struct err *e),
+    void *ctx);
 void store_user_ref(struct store_user *u);
 /* Gives the handle back. The user leaves memory when nobody holds him and his work is done. */
 void store_user_unref(struct store_user *u);

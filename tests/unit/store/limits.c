@@ -361,7 +361,7 @@ copy_into_a_mailbox_that_is_renamed(void **state)
 	box = t->mailbox;
 	uidset_add(&all, 1, 400);
 	store_subscribe(t->u, STR("A"), true, (struct store_done){ NULL, NULL }); /* under way while the others come */
-	store_copy(t->u, inbox, &all, box, 0, (struct store_done){ NULL, NULL });
+	store_copy(t->u, STR(""), inbox, &all, box, 0, (struct store_done){ NULL, NULL });
 	store_rename(t->u, STR("A"), STR("B"), site_done(t));
 	site_wait(t);
 	assert_int_equal(t->code, STORE_OK);
