@@ -1,4 +1,4 @@
-/* search.h - the parts of SEARCH: search_parse.c (grammar), search_key.c (the table of keys), search_text.c
+/* search.h - the parts of SEARCH: search_parse.c and search_args.c (grammar), search_key.c (the table of keys), search_text.c
  * (looking into headers and bodies), cmd_search.c (the walk), search_tell.c (the answer). SORT and THREAD are a struct
  * search with more behind it.
  *
@@ -217,7 +217,7 @@ struct search {
 	bool again;                /* … which has begun */
 };
 
-/* search_parse.c: the arguments of keys. */
+/* search_args.c: the arguments of keys. */
 void search_parse_nothing_more(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_needle(struct lex *l, struct search *q, struct search_key *k);
 void search_parse_text(struct lex *l, struct search *q, struct search_key *k);

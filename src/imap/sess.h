@@ -221,6 +221,8 @@ session_names(const struct imap_session *s)
 void session_compress(struct imap_session *s);
 /* Says what is to be said and gives the connection back; a compressed one when the end of the client's stream is found. */
 void session_leave(struct imap_session *s);
+/* The session was left; the end of the compressed stream may have come. */
+void session_find_end(struct imap_session *s);
 /* Writes out everything and closes. */
 void session_end(struct imap_session *s);
 void session_bye(struct imap_session *s, const char *code, const char *text);
