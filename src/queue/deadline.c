@@ -96,7 +96,7 @@ add(struct late *l, uint32_t number, struct row_recipient *r)
 	*u = (struct row_update){ .kind = UPDATE_LATER, .number = number, .deadline = deadline };
 	if (mark_has(l->q, (struct ledger_key){ l->qid, number }))
 		u->deadline.us = now + UNDER_WAY_S * (int64_t)1000000;
-	else if (over && schedule_has_grace(l->q))
+	else if (over && schedule_has_grace(l->q, &l->message))
 		u->deadline.us = l->q->opened.us + SCHEDULE_GRACE_S * (int64_t)1000000;
 	else if (over)
 		give_up(l, u, r);

@@ -48,15 +48,15 @@ schedule_is_over(const struct queue *q, const struct row_message *m)
 }
 
 bool
-schedule_has_grace(const struct queue *q)
+schedule_has_grace(const struct queue *q, const struct row_message *m)
 {
-	return wall_now().us < q->opened.us + SCHEDULE_GRACE_S * (int64_t)1000000;
+	return m->received.us < q->opened.us && wall_now().us < q->opened.us + SCHEDULE_GRACE_S * (int64_t)1000000;
 }
 
 bool
 schedule_gives_up(const struct queue *q, const struct row_message *m)
 {
-	return schedule_is_over(q, m) && !schedule_has_grace(q);
+	return schedule_is_over(q, m) && !schedule_has_grace(q, m);
 }
 
 void

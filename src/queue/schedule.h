@@ -17,8 +17,9 @@ int64_t schedule_pause_ms(int64_t first_ms, int64_t last_ms, uint32_t n);
 struct wall schedule_next_try(struct wall now, uint32_t attempts);
 
 enum { SCHEDULE_GRACE_S = 600 };
-/* Nobody is given up so soon after the start, or after the clock was set: what seems old may have had no time to be tried. */
-bool schedule_has_grace(const struct queue *q);
+/* So soon after the start, or after the clock was set, nobody is given up who waited before: what seems old may have had no time to be
+ * tried. */
+bool schedule_has_grace(const struct queue *q, const struct row_message *m);
 /* Whether a message is too old to be tried any longer. */
 bool schedule_is_over(const struct queue *q, const struct row_message *m);
 /* What fails now has failed for good: it is over, and there is no grace. */

@@ -149,7 +149,11 @@ shares_owners(struct shares *h, struct str identifier, struct arena *a, struct s
 static void
 write_line(struct buf *out, char sign, struct str identifier, struct str owner)
 {
-	buf_addf(out, "%c%.*s %.*s\n", sign, STR_ARG(identifier), STR_ARG(owner));
+	buf_add_char(out, sign);
+	buf_add(out, identifier);
+	buf_add_char(out, ' ');
+	buf_add(out, owner);
+	buf_add_char(out, '\n');
 }
 
 static void
