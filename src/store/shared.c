@@ -11,9 +11,13 @@
 bool
 store_is_shared(struct store *s, struct str owner, struct str who)
 {
+	bool to_him, to_all;
+
 	if (s->shares == NULL || str_eq(owner, who))
 		return false;
-	return shares_has(s->shares, who, owner) | shares_has(s->shares, STR("anyone"), owner);
+	to_him = shares_has(s->shares, who, owner);
+	to_all = shares_has(s->shares, STR("anyone"), owner); /* always both: the time tells nothing */
+	return to_him || to_all;
 }
 
 static int
