@@ -55,7 +55,8 @@ try_patterns(const struct command *c)
 static void
 try_command(struct str bytes)
 {
-	struct command c = { 0 };
+	static struct imap_session nobody; /* sees no mailboxes of others */
+	struct command c = { .session = &nobody };
 	struct lex l;
 	struct str name;
 
