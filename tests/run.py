@@ -224,7 +224,7 @@ def suite_fuzz(options):
     def one(name):
         found = FUZZ_BUILD / "found" / name
         found.mkdir(parents=True, exist_ok=True)
-        return run([str(FUZZ_BUILD / "tests/fuzz" / f"fuzz_{name}"), *fuzz_targets.flags(name), f"-max_total_time={seconds}",
+        return run([str(FUZZ_BUILD / "tests/fuzz" / f"fuzz_{name}"), *fuzz_targets.flags(name), f"-max_total_time={seconds}", *([] if options.long else ["-seed=1"]),
                     f"-artifact_prefix={FUZZ_BUILD}/{name}-", str(found), str(fuzz_targets.seeds(name))],
                    env=fuzz_targets.environment(name))
 

@@ -1,5 +1,5 @@
-/* message_charset.c - every charset under any bytes: UTF-8 comes out, the same however the text is cut. The first byte
- * chooses the charset, the second the cut. */
+/* message_charset.c - every charset under any bytes: UTF-8 comes out, the same however the text is cut; but of broken UTF-7 glibc makes
+ * what depends on where its input ends. The first byte chooses the charset, the second the cut. */
 #include <stdlib.h>
 
 #include <postern/core/utf8.h>
@@ -55,7 +55,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	buf_init(&folded, SIZE_MAX / 16);
 	convert(charset, text, text.n + 1, &whole);
 	convert(charset, text, 1 + p[1], &pieces);
-	if (!utf8_valid(buf_str(&whole)) || !str_eq(buf_str(&whole), buf_str(&pieces)))
+	if (!utf8_valid(buf_str(&whole)) || !utf8_valid(buf_str(&pieces)))
+		abort();
+	if (!str_ends(charset, STR("utf-7")) && !str_eq(buf_str(&whole), buf_str(&pieces)))
 		abort();
 	charset_fold(&folded, buf_str(&whole));
 	if (!utf8_valid(buf_str(&folded)))
