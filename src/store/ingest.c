@@ -94,12 +94,12 @@ ingest_apply(struct txn *t, struct arrival *arrivals)
 	if (arrivals == NULL)
 		return;
 	uidset_init(&none);
+	trim_done(t); /* before: what comes now is needed once more (move_one), however old the clock says it is */
 	for (struct arrival *a = arrivals; a != NULL && t->s.rc == 0; a = a->next)
 		apply_one(t, a);
 	for (struct open_mbox *o = t->mboxes; o != NULL; o = o->next)
 		if (!uidset_empty(&o->fresh))
 			change_write(&t->s, &o->m, &o->fresh, &none);
-	trim_done(t);
 }
 
 /* What stays in new/ is found by comparing: nothing else would move it while the user is loaded. */

@@ -298,6 +298,23 @@ files_with_names_in_tmp(void **state)
 	site_check(t);
 }
 
+/* The clock was set ahead while it was under way: what it is known by is too old to be kept, and is needed once more. */
+static void
+delivery_of_long_ago(void **state)
+{
+	struct site *t = *state;
+	struct id id = id_new();
+
+	memset(&id, 0, 6); /* the time */
+	site_deliver(t, id, USER, "m\r\n");
+	assert_int_equal(t->states[0], STORE_STORED);
+	site_refresh(t, site_find(t, "INBOX"));
+	store_settle(t->store);
+	assert_int_equal(site_count(t, "Maildir/new"), 0);
+	assert_int_equal(site_count(t, "Maildir/cur"), 1);
+	site_check(t);
+}
+
 static void
 file_renamed_by_others_is_found(void **state)
 {
@@ -603,6 +620,7 @@ main(void)
 		WITH_SITE(idle_user_is_closed),
 		WITH_SITE(index_is_compacted),
 		WITH_SITE(files_with_names_in_tmp),
+		WITH_SITE(delivery_of_long_ago),
 		WITH_SITE(file_renamed_by_others_is_found),
 		WITH_SITE(many_foreign_files),
 	};
