@@ -1,37 +1,7 @@
 /* list.c - all names of a user: mailboxes, parents that are none, subscriptions without a mailbox. */
-#include <stdlib.h>
-#include <string.h>
-
-#include <postern/core/mem.h>
-
+#include "entries.h"
 #include "name.h"
 #include "view.h"
-
-struct entries {
-	struct arena *arena;
-	struct store_entry *p;
-	size_t n, cap;
-};
-
-static struct store_entry *
-add(struct entries *l, struct str name)
-{
-	if (l->n == l->cap) {
-		l->cap = l->cap == 0 ? 32 : l->cap * 2;
-		l->p = mem_resize(l->p, l->cap * sizeof *l->p);
-	}
-	l->p[l->n] = (struct store_entry){ .name = arena_str(l->arena, name) };
-	return &l->p[l->n++];
-}
-
-/* The parents of a mailbox, which may be none themselves. */
-static void
-add_parents(struct entries *l, struct str name)
-{
-	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] == '/')
-			add(l, str_sub(name, 0, i))->children = true;
-}
 
 static void
 add_row(struct store_view *v, struct entries *l, struct str name)
@@ -44,8 +14,8 @@ add_row(struct store_view *v, struct entries *l, struct str name)
 		return;
 	m = r.mailbox != 0 ? view_mbox(v, r.mailbox) : NULL;
 	if (m != NULL)
-		add_parents(l, name);
-	e = add(l, name);
+		entries_add_parents(l, name);
+	e = entries_add(l, name);
 	e->subscribed = r.subscribed != 0;
 	if (m == NULL)
 		return;
@@ -54,37 +24,14 @@ add_row(struct store_view *v, struct entries *l, struct str name)
 }
 
 static int
-by_name(const void *a, const void *b)
+inbox_first(const void *a, const void *b)
 {
 	const struct store_entry *x = a, *y = b;
 	bool x_inbox = str_eq(x->name, STR("INBOX")), y_inbox = str_eq(y->name, STR("INBOX"));
 
 	if (x_inbox != y_inbox)
 		return x_inbox ? -1 : 1;
-	return str_cmp(x->name, y->name);
-}
-
-/* Sorted, the lines of one name stand together: their facts are put into one. */
-static void
-join_doubles(struct entries *l)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < l->n; i++) {
-		struct store_entry *to = kept > 0 ? &l->p[kept - 1] : NULL, *from = &l->p[i];
-
-		if (to == NULL || !str_eq(to->name, from->name)) {
-			l->p[kept++] = *from;
-			continue;
-		}
-		to->children |= from->children;
-		to->subscribed |= from->subscribed;
-		if (from->mailbox == 0)
-			continue;
-		to->mailbox = from->mailbox;
-		to->use = from->use;
-	}
-	l->n = kept;
+	return entries_by_name(a, b);
 }
 
 size_t
@@ -99,14 +46,7 @@ store_list(struct store_view *v, struct arena *a, struct store_entry **entries)
 		add_row(v, &l, val_str(key));
 	if (c != NULL)
 		mdb_cursor_close(c);
-	if (l.n > 0)
-		qsort(l.p, l.n, sizeof *l.p, by_name);
-	join_doubles(&l);
-	*entries = arena_array(a, l.n, sizeof *l.p);
-	if (l.n > 0)
-		memcpy(*entries, l.p, l.n * sizeof *l.p);
-	free(l.p);
-	return l.n;
+	return entries_take(&l, inbox_first, entries);
 }
 
 uint32_t

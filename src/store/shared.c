@@ -1,10 +1,8 @@
 /* shared.c - what a guest finds in the mailboxes of others (RFC 4314 4): whose, and which of them. */
 #include <stdlib.h>
-#include <string.h>
-
-#include <postern/core/mem.h>
 
 #include "acl.h"
+#include "entries.h"
 #include "shares.h"
 #include "view.h"
 
@@ -58,21 +56,8 @@ store_owners(struct store *s, struct str who, struct arena *a, struct str **owne
 struct shared {
 	struct store_view *v;
 	struct str who;
-	struct arena *arena;
-	struct store_entry *p;
-	size_t n, cap;
+	struct entries found;
 };
-
-static struct store_entry *
-add(struct shared *l, struct str name)
-{
-	if (l->n == l->cap) {
-		l->cap = l->cap == 0 ? 16 : 2 * l->cap;
-		l->p = mem_resize(l->p, l->cap * sizeof *l->p);
-	}
-	l->p[l->n] = (struct store_entry){ .name = arena_str(l->arena, name) };
-	return &l->p[l->n++];
-}
 
 /* A level that the guest may not look up is one that is not there. */
 static void
@@ -83,34 +68,8 @@ add_mailbox(struct shared *l, uint32_t mailbox)
 
 	if (m == NULL || !(acl_rights(&l->v->s, mailbox, str_of(l->v->u->address), l->who) & STORE_RIGHT_LOOKUP))
 		return;
-	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] == '/')
-			add(l, str_sub(name, 0, i))->children = true;
-	add(l, name)->mailbox = mailbox;
-}
-
-static int
-by_name(const void *a, const void *b)
-{
-	return str_cmp(((const struct store_entry *)a)->name, ((const struct store_entry *)b)->name);
-}
-
-static void
-join_entries(struct shared *l)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < l->n; i++) {
-		struct store_entry *to = kept > 0 ? &l->p[kept - 1] : NULL;
-
-		if (to == NULL || !str_eq(to->name, l->p[i].name)) {
-			l->p[kept++] = l->p[i];
-			continue;
-		}
-		to->children |= l->p[i].children;
-		to->mailbox |= l->p[i].mailbox; /* one of the two is 0 */
-	}
-	l->n = kept;
+	entries_add_parents(&l->found, name);
+	entries_add(&l->found, name)->mailbox = mailbox;
 }
 
 /* One row of a mailbox that is for this guest is enough to look at it. */
@@ -139,15 +98,8 @@ find_mailboxes(struct shared *l)
 size_t
 store_list_shared(struct store_view *v, struct str who, struct arena *a, struct store_entry **entries)
 {
-	struct shared l = { .v = v, .who = who, .arena = a };
+	struct shared l = { .v = v, .who = who, .found = { .arena = a } };
 
 	find_mailboxes(&l);
-	if (l.n > 0)
-		qsort(l.p, l.n, sizeof *l.p, by_name);
-	join_entries(&l);
-	*entries = arena_array(a, l.n + 1, sizeof *l.p);
-	if (l.n > 0)
-		memcpy(*entries, l.p, l.n * sizeof *l.p);
-	free(l.p);
-	return l.n;
+	return entries_take(&l.found, entries_by_name, entries);
 }
