@@ -17,24 +17,6 @@
 #include "../../../src/store/annotation.h"
 #include "site.h"
 
-static int
-setup(void **state)
-{
-	struct site *t = NEW(struct site);
-
-	site_init(t, "/dev/shm", 0);
-	*state = t;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	site_fini(*state);
-	free(*state);
-	return 0;
-}
-
 static enum store_code
 set(struct site *t, uint32_t mailbox, const char *entry, struct str value)
 {
@@ -328,11 +310,11 @@ main(void)
 		cmocka_unit_test(rights_are_letters),
 		cmocka_unit_test(identifiers),
 		cmocka_unit_test(file_is_whole_or_nothing),
-		cmocka_unit_test_setup_teardown(user_has_a_share, setup, teardown),
-		cmocka_unit_test_setup_teardown(lost_index, setup, teardown),
-		cmocka_unit_test_setup_teardown(use_moves, setup, teardown),
-		cmocka_unit_test_setup_teardown(older_index, setup, teardown),
-		cmocka_unit_test_setup_teardown(watchers_hear, setup, teardown),
+		WITH_SITE(user_has_a_share),
+		WITH_SITE(lost_index),
+		WITH_SITE(use_moves),
+		WITH_SITE(older_index),
+		WITH_SITE(watchers_hear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

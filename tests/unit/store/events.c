@@ -7,33 +7,11 @@
 #include <cmocka.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <postern/core/buf.h>
-#include <postern/core/mem.h>
 #include <postern/store/read.h>
 
 #include "site.h"
-
-#define BASE "/dev/shm"
-
-static int
-setup(void **state)
-{
-	struct site *t = NEW(struct site);
-
-	site_init(t, BASE, 0);
-	*state = t;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	site_fini(*state);
-	free(*state);
-	return 0;
-}
 
 struct heard {
 	struct site *t;
@@ -134,8 +112,6 @@ one_name(void **state)
 	assert_int_equal(look_up(t, "a b/none").mailbox, 0);
 	assert_int_equal(look_up(t, "no").mailbox, 0);
 }
-
-#define WITH_SITE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
 main(void)

@@ -8,15 +8,10 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <postern/core/mem.h>
-
 #include "site.h"
-
-#define BASE "/dev/shm"
 
 enum { OPENS_MAX = 1000 };
 
@@ -41,24 +36,6 @@ syscall(long number, ...)
 		return -1;
 	}
 	return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-}
-
-static int
-setup(void **state)
-{
-	struct site *t = NEW(struct site);
-
-	site_init(t, BASE, 0);
-	*state = t;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	site_fini(*state);
-	free(*state);
-	return 0;
 }
 
 static void
@@ -104,7 +81,7 @@ k09_each_opening_fails_once(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(k09_each_opening_fails_once, setup, teardown) };
+	const struct CMUnitTest tests[] = { WITH_SITE(k09_each_opening_fails_once) };
 
 	return cmocka_run_group_tests_name("store_failing", tests, NULL, NULL);
 }

@@ -45,15 +45,15 @@ make_grams(void *ctx, int fd, uint64_t size, bool lf, struct str cache, struct g
 	return ok;
 }
 
-static void
-begin(struct site *t, unsigned wait)
+static struct site *
+begin(unsigned wait)
 {
-	site_init(t, "/dev/shm", 0);
-	site_close(t);
+	struct site *t = site_new(SITE_SHM, 0);
+
 	t->config.make_grams = make_grams;
 	t->config.search_wait = wait;
-	site_open(t);
-	assert_true(site_user(t, USER));
+	site_reopen(t);
+	return t;
 }
 
 static const char *
@@ -226,11 +226,10 @@ do_something(struct site *t, struct boxes *b)
 static void
 against_brute_force(unsigned seed)
 {
-	struct site *t = NEW(struct site);
+	struct site *t = begin(WAIT);
 	struct boxes b;
 
 	srand(seed);
-	begin(t, WAIT);
 	b = (struct boxes){ site_find(t, "INBOX"), made_anew(t, "Other") };
 	store_grams_follow(t->u, b.inbox);
 	for (int step = 0; step < STEPS; step++) {
@@ -249,8 +248,7 @@ against_brute_force(unsigned seed)
 		compare(t, b.other, true);
 	}
 	site_check(t);
-	site_fini(t);
-	free(t);
+	site_free(t);
 }
 
 static void
@@ -303,12 +301,11 @@ enum { MANY = 300, LONG = 1500 };
 static void
 slices(void **state)
 {
-	struct site *t = NEW(struct site);
+	struct site *t = begin(130);
 	char(*texts)[LONG + 1] = mem_array(MANY, sizeof *texts);
 	uint32_t inbox;
 
 	(void)state;
-	begin(t, 130);
 	inbox = site_find(t, "INBOX");
 	for (unsigned i = 0; i < MANY; i++) {
 		put_text(texts[i], LONG);
@@ -325,8 +322,7 @@ slices(void **state)
 		find_parts(t, inbox, uid, texts[uid - 1], uid % MANY + 1);
 	site_check(t);
 	free(texts);
-	site_fini(t);
-	free(t);
+	site_free(t);
 }
 
 /* --- what may go wrong --- */
@@ -388,10 +384,9 @@ damaged_table(enum gram_table table)
 {
 	struct store_needle n[NEEDLES] = { 0 };
 	struct store_may may[NEEDLES];
-	struct site *t = NEW(struct site);
+	struct site *t = begin(4);
 	uint32_t inbox;
 
-	begin(t, 4);
 	inbox = site_find(t, "INBOX");
 	fill(t, inbox, 6); /* they go into the lists … */
 	fill(t, inbox, 2); /* … and these wait */
@@ -410,8 +405,7 @@ damaged_table(enum gram_table table)
 	check_is(t, NULL);
 	assert_true(holds(t, inbox, 2, "WORD"));
 	assert_false(holds(t, inbox, 2, "WORK"));
-	site_fini(t);
-	free(t);
+	site_free(t);
 }
 
 static void
@@ -426,11 +420,10 @@ damaged_rows(void **state)
 static void
 damaged_files(void **state)
 {
-	struct site *t = NEW(struct site);
+	struct site *t = begin(4);
 	uint32_t inbox;
 
 	(void)state;
-	begin(t, 4);
 	inbox = site_find(t, "INBOX");
 	fill(t, inbox, 9);
 	site_close(t);
@@ -447,20 +440,18 @@ damaged_files(void **state)
 	fill(t, inbox, 1);
 	assert_false(holds(t, inbox, 10, "WORK"));
 	site_check(t);
-	site_fini(t);
-	free(t);
+	site_free(t);
 }
 
 /* The index has no room: what it knows it still tells, of the rest it rules out nothing, and mail comes in. */
 static void
 no_room(void **state)
 {
-	struct site *t = NEW(struct site);
+	struct site *t = begin(10);
 	char text[LONG + 1];
 	uint32_t inbox;
 
 	(void)state;
-	begin(t, 10);
 	site_close(t);
 	t->config.search_max = 256 << 10;
 	site_open(t);
@@ -478,19 +469,17 @@ no_room(void **state)
 	site_append(t, inbox, "more\r\n", 0, NULL);
 	assert_int_equal(t->code, STORE_OK);
 	site_check(t);
-	site_fini(t);
-	free(t);
+	site_free(t);
 }
 
 /* The store is made anew with other numbers for its mailboxes: nothing of the old index is believed. */
 static void
 rebuilt(void **state)
 {
-	struct site *t = NEW(struct site);
+	struct site *t = begin(4);
 	uint32_t inbox;
 
 	(void)state;
-	begin(t, 4);
 	inbox = site_find(t, "INBOX");
 	fill(t, inbox, 9);
 	assert_int_equal(access(site_path(t, GRAM_FILE), F_OK), 0);
@@ -501,29 +490,26 @@ rebuilt(void **state)
 	fill(t, inbox, 1);
 	assert_true(holds(t, inbox, 1, "WORD"));
 	assert_false(holds(t, inbox, 1, "WORK"));
-	site_fini(t);
-	free(t);
+	site_free(t);
 }
 
 /* Nothing is kept of who never searches. */
 static void
 unasked(void **state)
 {
-	struct site *t = NEW(struct site);
+	struct site *t = begin(4);
 	uint32_t inbox;
 	struct store_needle n[NEEDLES] = { 0 };
 	struct store_may may[NEEDLES];
 
 	(void)state;
-	begin(t, 4);
 	inbox = site_find(t, "INBOX");
 	store_grams_refresh(t->u, inbox);
 	site_append(t, inbox, "m\r\n", 0, NULL);
 	store_settle(t->store);
 	assert_false(find(t, inbox, 1, n, may));
 	assert_int_not_equal(access(site_path(t, GRAM_FILE), F_OK), 0);
-	site_fini(t);
-	free(t);
+	site_free(t);
 }
 
 int

@@ -25,24 +25,16 @@
 static int
 setup(void **state)
 {
-	struct site *t = NEW(struct site);
+	struct site *t;
 
-	site_init(t, "/dev/shm", 0);
-	site_close(t);
+	site_setup(state);
+	t = *state;
 	t->config.shares = true;
-	site_open(t);
-	assert_true(site_user(t, USER));
-	*state = t;
+	site_reopen(t);
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	site_fini(*state);
-	free(*state);
-	return 0;
-}
+#define WITH_SHARES(f) cmocka_unit_test_setup_teardown(f, setup, site_teardown)
 
 /* --- \Seen --- */
 
@@ -369,15 +361,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(each_has_seen_his_own, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_rebuild_keeps_them, setup, teardown),
-		cmocka_unit_test_setup_teardown(marks_of_high_uids, setup, teardown),
-		cmocka_unit_test_setup_teardown(shares_are_known, setup, teardown),
-		cmocka_unit_test_setup_teardown(shares_are_put_right, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_table_stays_small, setup, teardown),
-		cmocka_unit_test_setup_teardown(nothing_is_made_for_strangers, setup, teardown),
-		cmocka_unit_test_setup_teardown(copies_are_files_of_their_own, setup, teardown),
-		cmocka_unit_test_setup_teardown(too_many_are_refused, setup, teardown),
+		WITH_SHARES(each_has_seen_his_own),
+		WITH_SHARES(a_rebuild_keeps_them),
+		WITH_SHARES(marks_of_high_uids),
+		WITH_SHARES(shares_are_known),
+		WITH_SHARES(shares_are_put_right),
+		WITH_SHARES(the_table_stays_small),
+		WITH_SHARES(nothing_is_made_for_strangers),
+		WITH_SHARES(copies_are_files_of_their_own),
+		WITH_SHARES(too_many_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

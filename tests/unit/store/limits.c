@@ -22,26 +22,6 @@
 #include "../../../src/store/state.h"
 #include "site.h"
 
-#define BASE "/dev/shm" /* thousands of syncs that nobody needs here */
-
-static int
-setup(void **state)
-{
-	struct site *t = NEW(struct site);
-
-	site_init(t, BASE, 0);
-	*state = t;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	site_fini(*state);
-	free(*state);
-	return 0;
-}
-
 static void
 append_many(struct site *t, uint32_t mailbox, size_t n)
 {
@@ -597,8 +577,6 @@ file_on_its_way_is_not_seen(void **state)
 	site_reopen(t);
 	assert_int_equal(site_mailbox(t, site_find(t, "INBOX")).messages, 1);
 }
-
-#define WITH_SITE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
 main(void)

@@ -404,7 +404,7 @@ against_model(unsigned seed)
 	struct world *w = NEW(struct world);
 
 	srand(seed);
-	site_init(&w->site, "/dev/shm", 0); /* thousands of syncs that nobody needs here */
+	site_init(&w->site, SITE_SHM, 0);
 	w->boxes[0] = (struct box){ .exists = true, .number = site_find(&w->site, "INBOX"), .name = "INBOX", .uidnext = 1 };
 	for (int step = 0; step < STEPS; step++) {
 		struct box *b = &w->boxes[roll(BOXES)];

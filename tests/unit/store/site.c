@@ -18,6 +18,7 @@
 #include <postern/core/buf.h>
 #include <postern/core/io.h>
 #include <postern/core/log.h>
+#include <postern/core/mem.h>
 
 static void
 quiet(void *ctx, struct str line)
@@ -84,6 +85,36 @@ site_fini(struct site *t)
 	snprintf(command, sizeof command, "rm -rf '%s'", t->root);
 	assert_int_equal(system(command), 0);
 	log_to(NULL, NULL);
+}
+
+struct site *
+site_new(const char *base, unsigned threads)
+{
+	struct site *t = NEW(struct site);
+
+	site_init(t, base, threads);
+	return t;
+}
+
+void
+site_free(struct site *t)
+{
+	site_fini(t);
+	free(t);
+}
+
+int
+site_setup(void **state)
+{
+	*state = site_new(SITE_SHM, 0);
+	return 0;
+}
+
+int
+site_teardown(void **state)
+{
+	site_free(*state);
+	return 0;
 }
 
 static void

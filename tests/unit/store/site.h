@@ -33,10 +33,18 @@ struct site {
 };
 
 #define USER "bob@example.test"
+#define SITE_SHM "/dev/shm"
 
 /* base: a directory for the root to be made in; threads as in store_config. */
 void site_init(struct site *t, const char *base, unsigned threads);
 void site_fini(struct site *t);
+/* The same on the heap. */
+struct site *site_new(const char *base, unsigned threads);
+void site_free(struct site *t);
+/* A test whose state is a site of its own, without threads and in memory: thousands of syncs that nobody needs there. */
+int site_setup(void **state);
+int site_teardown(void **state);
+#define WITH_SITE(f) cmocka_unit_test_setup_teardown(f, site_setup, site_teardown)
 /* Closes and opens the store and the user; what is in memory is lost, as after a crash, unless everything was settled. */
 void site_reopen(struct site *t);
 void site_open(struct site *t);

@@ -17,33 +17,23 @@
 
 #include "site.h"
 
+/* With the syncs of a real disk. */
 static int
 setup(void **state)
 {
-	struct site *t = NEW(struct site);
-
-	site_init(t, "/tmp", 0);
-	*state = t;
+	*state = site_new("/tmp", 0);
 	return 0;
 }
 
 static int
 setup_threads(void **state)
 {
-	struct site *t = NEW(struct site);
-
-	site_init(t, "/tmp", 3);
-	*state = t;
+	*state = site_new("/tmp", 3);
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	site_fini(*state);
-	free(*state);
-	return 0;
-}
+#define ON_DISK(f) cmocka_unit_test_setup_teardown(f, setup, site_teardown)
+#define WITH_THREADS(f) cmocka_unit_test_setup_teardown(f, setup_threads, site_teardown)
 
 static void
 delivery_becomes_message(void **state)
@@ -1014,42 +1004,39 @@ no_room(void **state)
 	assert_string_equal(site_uids(t, inbox), "");
 }
 
-#define WITH_SITE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-#define WITH_THREADS(f) cmocka_unit_test_setup_teardown(f, setup_threads, teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_SITE(delivery_becomes_message),
+		ON_DISK(delivery_becomes_message),
 		WITH_THREADS(delivery_becomes_message),
-		WITH_SITE(delivery_survives_before_ingest),
-		WITH_SITE(prepare_publish_drop),
+		ON_DISK(delivery_survives_before_ingest),
+		ON_DISK(prepare_publish_drop),
 		WITH_THREADS(prepare_publish_drop),
-		WITH_SITE(append_and_flags),
-		WITH_SITE(flags_unchangedsince),
-		WITH_SITE(keywords_have_a_limit),
-		WITH_SITE(copy_move_expunge),
+		ON_DISK(append_and_flags),
+		ON_DISK(flags_unchangedsince),
+		ON_DISK(keywords_have_a_limit),
+		ON_DISK(copy_move_expunge),
 		WITH_THREADS(copy_move_expunge),
-		WITH_SITE(quota_counts),
-		WITH_SITE(replace_is_one_change),
+		ON_DISK(quota_counts),
+		ON_DISK(replace_is_one_change),
 		WITH_THREADS(replace_is_one_change),
-		WITH_SITE(mailbox_names),
-		WITH_SITE(inbox_renamed),
-		WITH_SITE(subscriptions_and_defaults),
-		WITH_SITE(index_dropped),
-		WITH_SITE(other_programs),
-		WITH_SITE(three_way_merge),
-		WITH_SITE(dovecot_adopted),
-		WITH_SITE(i07_uids_at_their_end),
-		WITH_SITE(changes_since),
-		WITH_SITE(watchers_are_told),
-		WITH_SITE(cache_rows),
-		WITH_SITE(map_grows),
-		WITH_SITE(rebuild_healthy_and_damaged),
-		WITH_SITE(users_are_apart),
-		WITH_SITE(symlinks_lead_nowhere),
-		WITH_SITE(no_room),
+		ON_DISK(mailbox_names),
+		ON_DISK(inbox_renamed),
+		ON_DISK(subscriptions_and_defaults),
+		ON_DISK(index_dropped),
+		ON_DISK(other_programs),
+		ON_DISK(three_way_merge),
+		ON_DISK(dovecot_adopted),
+		ON_DISK(i07_uids_at_their_end),
+		ON_DISK(changes_since),
+		ON_DISK(watchers_are_told),
+		ON_DISK(cache_rows),
+		ON_DISK(map_grows),
+		ON_DISK(rebuild_healthy_and_damaged),
+		ON_DISK(users_are_apart),
+		ON_DISK(symlinks_lead_nowhere),
+		ON_DISK(no_room),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
