@@ -6,31 +6,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "../root_page.h"
 #include "site.h"
 
-static bool root_fails;
 static struct site site;
-
-/* In the place of the C library's: no space for LMDB's root pages, which are the small writes. The headers would make pwrite64 of
- * that name. */
-ssize_t write_pages(int fd, const void *p, size_t n, off_t at) __asm__("pwrite");
-
-ssize_t
-write_pages(int fd, const void *p, size_t n, off_t at)
-{
-	if (root_fails && n < 4096) {
-		errno = ENOSPC;
-		return -1;
-	}
-	return (ssize_t)syscall(SYS_pwrite64, fd, p, n, at);
-}
 
 static enum directory_found
 look(const char *address)
@@ -65,35 +47,27 @@ site_open_again(void)
 	assert_non_null(site.directory);
 }
 
-/* Ends with another status than 1 when it goes on. */
-_Noreturn static void
+/* It has to end before it returns. */
+static int
 live_through_it(void)
 {
 	site_open_again();
 	if (!add("alice@example.test"))
-		_exit(2);
-	root_fails = true;
+		return 2;
+	root_page_fails = true;
 	if (add("bob@example.test"))
-		_exit(3);
-	root_fails = false;
-	_exit(look("alice@example.test") == DIRECTORY_FAILED ? 4 : 5);
+		return 3;
+	root_page_fails = false;
+	return look("alice@example.test") == DIRECTORY_FAILED ? 4 : 5;
 }
 
 static void
 process_begins_anew(void **state)
 {
-	int status;
-	pid_t pid;
-
 	(void)state;
 	site_open(&site, "", "");
 	directory_close(site.directory); /* a database does not go through a fork */
-	pid = fork();
-	if (pid == 0)
-		live_through_it();
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 1); /* log_fatal */
+	root_page_expect_end(live_through_it);
 	site_open_again();
 	assert_int_equal(look("alice@example.test"), DIRECTORY_FOUND);
 	assert_int_equal(look("bob@example.test"), DIRECTORY_MISSING);

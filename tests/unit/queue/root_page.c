@@ -6,32 +6,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../../src/queue/ledger_own.h"
+#include "../root_page.h"
 
-static bool root_fails;
 static char path[64];
-
-/* In the place of the C library's: no space for LMDB's root pages, which are the small writes. The headers would make pwrite64 of
- * that name. */
-ssize_t write_pages(int fd, const void *p, size_t n, off_t at) __asm__("pwrite");
-
-ssize_t
-write_pages(int fd, const void *p, size_t n, off_t at)
-{
-	if (root_fails && n < 4096) {
-		errno = ENOSPC;
-		return -1;
-	}
-	return (ssize_t)syscall(SYS_pwrite64, fd, p, n, at);
-}
 
 static bool
 add_one(struct ledger *l, uint64_t number)
@@ -49,19 +32,19 @@ open_it(struct ledger *l)
 	return ledger_open(l, path, 1 << 20, &e);
 }
 
-/* Ends with another status than 1 when it goes on. */
-_Noreturn static void
+/* It has to end before it returns. */
+static int
 live_through_it(void)
 {
 	struct ledger l;
 
 	if (!open_it(&l) || !add_one(&l, 7))
-		_exit(2);
-	root_fails = true;
+		return 2;
+	root_page_fails = true;
 	if (add_one(&l, 8))
-		_exit(3);
-	root_fails = false;
-	_exit(ledger_read(&l) == NULL ? 4 : 5);
+		return 3;
+	root_page_fails = false;
+	return ledger_read(&l) == NULL ? 4 : 5;
 }
 
 static void
@@ -83,17 +66,9 @@ what_was_there_is_there(void)
 static void
 process_begins_anew(void **state)
 {
-	int status;
-	pid_t pid;
-
 	(void)state;
 	snprintf(path, sizeof path, "/tmp/postern-root-page-%d.mdb", (int)getpid());
-	pid = fork();
-	if (pid == 0)
-		live_through_it();
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 1); /* log_fatal */
+	root_page_expect_end(live_through_it);
 	what_was_there_is_there();
 	unlink(path);
 	strcat(path, "-lock");
