@@ -154,7 +154,7 @@ fill(struct bench *b, uint32_t inbox)
 			m[k] = (struct store_new){ .stage = store_stage_new(b->u), .internal_date = STORE_DATE_NOW };
 			store_stage_write(m[k].stage, STR("Subject: x\r\n\r\nx\r\n"), &e);
 		}
-		store_append(b->u, inbox, m, AT_ONCE, 0, (struct store_done){ on_done, b });
+		store_append(b->u, inbox, m, AT_ONCE, 0, (struct store_done){ .fn = on_done, .ctx = b });
 		while (!b->answered)
 			loop_once(b->loop);
 		b->answered = false;
@@ -187,7 +187,7 @@ large(struct bench *b)
 {
 	struct uidset all;
 	struct store_flags f = { .uids = &all, .mode = STORE_FLAGS_ADD, .flags = STORE_SEEN };
-	struct store_done done = { on_done, b };
+	struct store_done done = { .fn = on_done, .ctx = b };
 	struct err e;
 	struct store_view *v;
 	uint32_t inbox, copy;
@@ -215,7 +215,7 @@ large(struct bench *b)
 	store_create(b->u, STR("copy"), STORE_USE_NONE, done);
 	timed(b, "create", mono_now());
 	copy = b->mailbox;
-	store_copy(b->u, STR(""), inbox, &all, copy, 0, done);
+	store_copy(b->u, inbox, &all, copy, 0, done);
 	timed(b, "COPY 1:* of 100000", mono_now());
 	f.mailbox = copy;
 	f.flags = STORE_DELETED;
@@ -223,7 +223,7 @@ large(struct bench *b)
 	timed(b, "STORE +\\Deleted", mono_now());
 	store_expunge(b->u, copy, NULL, done);
 	timed(b, "EXPUNGE of 100000", mono_now());
-	store_move(b->u, STR(""), inbox, &all, copy, done);
+	store_move(b->u, inbox, &all, copy, done);
 	timed(b, "MOVE 1:* of 100000", mono_now());
 	store_user_unref(b->u);
 	uidset_fini(&all);

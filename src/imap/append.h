@@ -96,10 +96,8 @@ void url_copy_free(struct url_copy *u);
 
 /* Everything there is, in steps; COPIED: each message has its stage. */
 enum append_copied append_gather(struct imap_session *s, struct command *c);
-/* What the user may do where the messages go. False with c->reply set: not put them there (any more). */
-bool append_rights(struct imap_session *s, struct command *c, unsigned *rights);
-/* Takes message i and its stage for the store, with the flags that the rights cover. */
-void append_fill(const struct imap_session *s, struct store_new *to, const struct append_args *a, size_t i, unsigned rights);
+/* Takes message i and its stage for the store. */
+void append_fill(const struct imap_session *s, struct store_new *to, const struct append_args *a, size_t i);
 /* "APPENDUID validity uids" */
 struct str append_uid_code(const struct imap_session *s, struct command *c, const struct place *to, const struct store_result *r);
 /* REPLACE: may a message go? False with c->reply set. */

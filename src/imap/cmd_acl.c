@@ -99,7 +99,7 @@ cmd_setacl_run(struct imap_session *s, struct command *c)
 	if (!may_administer(s, c, &p))
 		return STEP_DONE;
 	ace = (struct store_ace){ a->identifier, a->rights };
-	return command_wait(c, store_set_rights(p.user, p.mailbox, &ace, a->mode, (struct store_done){ on_set, s }));
+	return command_wait(c, store_set_rights(p.user, p.mailbox, &ace, a->mode, session_done(s, on_set)));
 }
 
 enum step

@@ -39,33 +39,15 @@ on_appended(void *ctx, const struct store_result *r)
 	command_finish(s);
 }
 
-bool
-append_rights(struct imap_session *s, struct command *c, unsigned *rights)
-{
-	struct err e;
-	struct store_view *v = session_look(s, s->append->to.user, &e);
-	bool ok;
-
-	if (v == NULL) {
-		done_unreadable(s, c, &e);
-		return false;
-	}
-	*rights = rights_of(s, v, s->append->to.mailbox);
-	ok = rights_have(s, c, v, s->append->to.mailbox, STORE_RIGHT_INSERT);
-	store_view_close(v);
-	return ok;
-}
-
 void
-append_fill(const struct imap_session *s, struct store_new *to, const struct append_args *a, size_t i, unsigned rights)
+append_fill(const struct imap_session *s, struct store_new *to, const struct append_args *a, size_t i)
 {
 	const struct append_message *m = &a->m[i];
 
 	to->stage = s->append->stages[i];
-	to->who = store_user_address(s->setup.user);
-	to->flags = m->flags.flags & store_rights_flags(rights);
+	to->flags = m->flags.flags;
 	to->keywords = m->flags.keywords;
-	to->nkeywords = rights & STORE_RIGHT_WRITE ? m->flags.n : 0;
+	to->nkeywords = m->flags.n;
 	to->internal_date = m->dated ? m->date.seconds : STORE_DATE_NOW;
 }
 
@@ -75,16 +57,13 @@ cmd_append_run(struct imap_session *s, struct command *c)
 	const struct append_args *args = c->args;
 	enum append_copied copied = append_gather(s, c);
 	struct store_new *messages;
-	unsigned rights;
 
 	if (copied != APPEND_COPIED)
 		return copied == APPEND_COPYING ? STEP_MORE : STEP_DONE;
-	if (!append_rights(s, c, &rights))
-		return STEP_DONE;
 	messages = arena_array(&c->arena, args->n, sizeof(*messages));
 	for (size_t i = 0; i < args->n; i++)
-		append_fill(s, &messages[i], args, i, rights);
+		append_fill(s, &messages[i], args, i);
 	s->append->n = 0; /* the stages are the store's */
 	return command_wait(c, store_append(s->append->to.user, s->append->to.mailbox, messages, args->n, s->append->to.quota,
-	    (struct store_done){ on_appended, s }));
+	    session_done(s, on_appended)));
 }

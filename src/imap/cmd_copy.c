@@ -121,7 +121,7 @@ on_carried(void *ctx, const struct store_result *r)
 	notify_own(s, a->to.user, r);
 	if (r->code == STORE_OK && took_some(r)) {
 		a->copyuid = copyuid(s, c, r);
-		command_wait(c, store_remove(s->box->user, s->box->mailbox, r->source, (struct store_done){ on_removed, s }));
+		command_wait(c, store_remove(s->box->user, s->box->mailbox, r->source, session_done(s, on_removed)));
 		return;
 	}
 	if (r->code != STORE_OK)
@@ -138,16 +138,15 @@ submit(struct imap_session *s, struct command *c, enum copy_how how, const struc
 {
 	const struct copy_args *a = c->args;
 	const struct selected *box = s->box;
-	struct str who = store_user_address(s->setup.user);
 
 	if (a->to.user != box->user)
-		command_wait(c, store_carry(box->user, box->mailbox, uids, a->to.user, a->to.mailbox, who, a->to.quota,
-		    (struct store_done){ how == COPY_KEEPS ? on_copied : on_carried, s }));
+		command_wait(c, store_carry(box->user, box->mailbox, uids, a->to.user, a->to.mailbox, a->to.quota,
+		    session_done(s, how == COPY_KEEPS ? on_copied : on_carried)));
 	else if (how == COPY_KEEPS)
-		command_wait(c, store_copy(box->user, who, box->mailbox, uids, a->to.mailbox, a->to.quota,
-		    (struct store_done){ on_copied, s }));
+		command_wait(c, store_copy(box->user, box->mailbox, uids, a->to.mailbox, a->to.quota,
+		    session_done(s, on_copied)));
 	else
-		command_wait(c, store_move(box->user, who, box->mailbox, uids, a->to.mailbox, (struct store_done){ on_moved, s }));
+		command_wait(c, store_move(box->user, box->mailbox, uids, a->to.mailbox, session_done(s, on_moved)));
 }
 
 /* RFC 9738 3.1: COPY is all or nothing, MOVE begins with the last messages. */

@@ -272,7 +272,7 @@ on_refreshed(void *ctx, const struct store_result *r)
 static enum step
 refresh_step(struct imap_session *s, struct command *c)
 {
-	return command_wait(c, store_refresh(s->setup.user, 0, (struct store_done){ on_refreshed, s }));
+	return command_wait(c, store_refresh(s->setup.user, 0, session_done(s, on_refreshed)));
 }
 
 /* The selected mailbox alone is searched as it was told. */

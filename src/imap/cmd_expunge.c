@@ -59,7 +59,7 @@ submit(struct imap_session *s, struct command *c)
 
 	uidset_init(&uids);
 	view_uids(&s->box->view, &a->seqs, &uids);
-	command_wait(c, store_expunge(s->box->user, s->box->mailbox, &uids, (struct store_done){ on_expunged, s }));
+	command_wait(c, store_expunge(s->box->user, s->box->mailbox, &uids, session_done(s, on_expunged)));
 	uidset_fini(&uids);
 	return STEP_WAIT;
 }
@@ -108,5 +108,5 @@ cmd_expunge_run(struct imap_session *s, struct command *c)
 {
 	if (!rights_selected(s, c, STORE_RIGHT_EXPUNGE))
 		return STEP_DONE;
-	return command_wait(c, store_expunge(s->box->user, s->box->mailbox, NULL, (struct store_done){ on_expunged, s }));
+	return command_wait(c, store_expunge(s->box->user, s->box->mailbox, NULL, session_done(s, on_expunged)));
 }

@@ -283,12 +283,13 @@ on_marked(void *ctx, const struct store_result *r)
 	struct imap_session *s = ctx;
 	struct command *c = command_answered(s);
 
-	if (r->code != STORE_OK) {
+	if (r->code == STORE_OK) {
+		sync_own(s->box, r);
+	} else if (r->code != STORE_NOPERM) { /* without "s" a message is read all the same (RFC 4314 4) */
 		done_refused(c, r, REFUSED_HERE);
 		command_finish(s);
 		return;
 	}
-	sync_own(s->box, r);
 	command_go_on(s, begin_walk);
 }
 
@@ -297,11 +298,11 @@ mark_step(struct imap_session *s, struct command *c)
 {
 	struct fetch *f = c->args;
 	struct store_flags flags = { .mailbox = s->box->mailbox, .uids = &f->seen, .mode = STORE_FLAGS_ADD,
-		.flags = STORE_SEEN, .who = store_user_address(s->setup.user) };
+		.flags = STORE_SEEN };
 
 	if (sync_updates(s, c) == STEP_MORE)
 		return STEP_MORE;
-	return command_wait(c, store_flags(s->box->user, &flags, (struct store_done){ on_marked, s }));
+	return command_wait(c, store_flags(s->box->user, &flags, session_done(s, on_marked)));
 }
 
 /* Collects the UIDs of messages without \Seen, some at a time. */

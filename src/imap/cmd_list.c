@@ -196,7 +196,7 @@ write_more(struct imap_session *s, struct store_view *v, struct list_args *a, co
 		status_write(s, v, e->mailbox, e->name, a->status);
 	if (a->options & LIST_RETURN_MYRIGHTS)
 		rights_write(s, e->name, rights);
-	if (!(a->options & LIST_RETURN_METADATA) || !(rights & RIGHTS_TO_ANNOTATE))
+	if (!(a->options & LIST_RETURN_METADATA) || !(rights & STORE_RIGHTS_ANNOTATE))
 		return;
 	arena_init(&arena);
 	metadata_write(s, v, e->mailbox, e->name, &a->metadata, &arena);
@@ -309,7 +309,7 @@ write_root(struct imap_session *s, struct command *c)
 static enum step
 refresh_step(struct imap_session *s, struct command *c)
 {
-	return command_wait(c, store_refresh(s->setup.user, 0, (struct store_done){ on_refreshed, s }));
+	return command_wait(c, store_refresh(s->setup.user, 0, session_done(s, on_refreshed)));
 }
 
 /* Could a pattern match a name of another user's mailbox? By what it has before its first wildcard. */

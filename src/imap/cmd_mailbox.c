@@ -71,12 +71,6 @@ on_created(void *ctx, const struct store_result *r)
 	command_finish(s);
 }
 
-static struct store_done
-done_here(struct imap_session *s)
-{
-	return (struct store_done){ on_done, s };
-}
-
 /* Levels that are empty, "." or ".." could be taken for something else than a name; names that begin with "#" or
  * "~" are kept for namespaces (RFC 9051 5.1.2.1). */
 static bool
@@ -171,7 +165,7 @@ cmd_create_run(struct imap_session *s, struct command *c)
 	if (a->use != STORE_USE_NONE && !place_is_own(s, a->place.user))
 		return done_no(c, "USEATTR", "special uses are for one's own mailboxes");
 	return command_wait(c, store_create(a->place.user, a->place.name, a->use,
-	    (struct store_done){ on_created, s }));
+	    session_done(s, on_created)));
 }
 
 /* --- DELETE, RENAME --- */
@@ -196,7 +190,7 @@ cmd_delete_run(struct imap_session *s, struct command *c)
 	if (!rights_find(s, c, *name, STORE_RIGHT_DELETE_BOX, REFUSED_HERE, p))
 		return STEP_DONE;
 	c->args = p;
-	return command_wait(c, store_delete(p->user, p->name, (struct store_done){ on_deleted, s }));
+	return command_wait(c, store_delete(p->user, p->name, session_done(s, on_deleted)));
 }
 
 bool
@@ -222,7 +216,7 @@ cmd_rename_run(struct imap_session *s, struct command *c)
 		return done_no(c, "NONEXISTENT", "no such mailbox");
 	if (!is_name(c, a->to) || !rights_rename(s, c, a->from, a->to, &from, &to))
 		return STEP_DONE;
-	return command_wait(c, store_rename(from.user, from.name, to.name, done_here(s)));
+	return command_wait(c, store_rename(from.user, from.name, to.name, session_done(s, on_done)));
 }
 
 /* --- subscriptions --- */
@@ -234,7 +228,7 @@ cmd_subscribe_run(struct imap_session *s, struct command *c)
 
 	if (!is_name(c, without_separator(*name)))
 		return STEP_DONE;
-	return command_wait(c, store_subscribe(s->setup.user, without_separator(*name), true, done_here(s)));
+	return command_wait(c, store_subscribe(s->setup.user, without_separator(*name), true, session_done(s, on_done)));
 }
 
 enum step
@@ -244,5 +238,5 @@ cmd_unsubscribe_run(struct imap_session *s, struct command *c)
 
 	if (name->n == 0)
 		return done_no(c, "NONEXISTENT", "no such mailbox");
-	return command_wait(c, store_subscribe(s->setup.user, without_separator(*name), false, done_here(s)));
+	return command_wait(c, store_subscribe(s->setup.user, without_separator(*name), false, session_done(s, on_done)));
 }

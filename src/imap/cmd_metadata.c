@@ -308,5 +308,5 @@ cmd_setmetadata_run(struct imap_session *s, struct command *c)
 	if (!ok)
 		return STEP_DONE;
 	return command_wait(c, store_set_metadata(p->user, p->mailbox, a->all, a->n, a->sets_use ? &a->to_use : NULL,
-	    (struct store_done){ on_set, s }));
+	    session_done(s, on_set)));
 }

@@ -280,5 +280,5 @@ cmd_notify_run(struct imap_session *s, struct command *c)
 	c->step = look_step;
 	if (!a->set->status)
 		return a->set->n > 0 ? STEP_MORE : accept(s, c);
-	return command_wait(c, store_refresh(s->setup.user, 0, (struct store_done){ on_refreshed, s }));
+	return command_wait(c, store_refresh(s->setup.user, 0, session_done(s, on_refreshed)));
 }

@@ -71,19 +71,18 @@ cmd_replace_run(struct imap_session *s, struct command *c)
 {
 	enum append_copied copied = append_gather(s, c);
 	struct store_new message = { 0 };
-	unsigned rights;
 	uint32_t uid;
 
 	if (copied != APPEND_COPIED)
 		return copied == APPEND_COPYING ? STEP_MORE : STEP_DONE;
-	if (!replace_may(s, c) || !append_rights(s, c, &rights))
+	if (!replace_may(s, c))
 		return STEP_DONE;
 	uid = replace_find(s, c);
 	if (uid == 0)
 		return STEP_DONE;
-	append_fill(s, &message, c->args, 0, rights);
+	append_fill(s, &message, c->args, 0);
 	s->append->n = 0; /* the stage is the store's */
 	return command_wait(c, store_replace(s->box->user, s->append->to.mailbox, &message, s->box->mailbox, uid,
 	    s->append->to.quota,
-	    (struct store_done){ on_replaced, s }));
+	    session_done(s, on_replaced)));
 }

@@ -368,7 +368,7 @@ cmd_select_run(struct imap_session *s, struct command *c)
 		condstore_enable(s);
 	if (!rights_find(s, c, a->name, STORE_RIGHT_READ, REFUSED_HERE, &place))
 		return STEP_DONE;
-	return command_wait(c, store_refresh(place.user, place.mailbox, (struct store_done){ on_refreshed, s }));
+	return command_wait(c, store_refresh(place.user, place.mailbox, session_done(s, on_refreshed)));
 }
 
 enum step
@@ -408,5 +408,5 @@ cmd_close_run(struct imap_session *s, struct command *c)
 	if (s->box->readonly || !(s->box->rights & STORE_RIGHT_EXPUNGE))
 		return cmd_unselect_run(s, c);
 	return command_wait(c,
-	    store_expunge(s->box->user, s->box->mailbox, NULL, (struct store_done){ on_expunged, s }));
+	    store_expunge(s->box->user, s->box->mailbox, NULL, session_done(s, on_expunged)));
 }

@@ -242,5 +242,5 @@ cmd_status_run(struct imap_session *s, struct command *c)
 
 	if (!rights_find(s, c, a->name, STORE_RIGHT_READ, REFUSED_HERE, &a->place))
 		return STEP_DONE;
-	return command_wait(c, store_refresh(a->place.user, a->place.mailbox, (struct store_done){ on_refreshed, s }));
+	return command_wait(c, store_refresh(a->place.user, a->place.mailbox, session_done(s, on_refreshed)));
 }

@@ -5,7 +5,6 @@
 #include "commands.h"
 #include "flags.h"
 #include "limit.h"
-#include "rights.h"
 #include "sync.h"
 
 enum {
@@ -178,22 +177,6 @@ on_stored(void *ctx, const struct store_result *r)
 	command_go_on(s, tell_step);
 }
 
-/* RFC 4314 4: what the rights do not cover stays as it is; false when nothing of what was asked for is left. */
-static bool
-keep_allowed(unsigned rights, struct store_flags *f)
-{
-	uint32_t allowed = store_rights_flags(rights), asked = f->flags;
-	size_t words = f->nkeywords;
-
-	f->kept = STORE_FLAGS_ALL & ~allowed;
-	f->keeps_keywords = !(rights & STORE_RIGHT_WRITE);
-	f->flags &= allowed;
-	if (f->keeps_keywords)
-		f->nkeywords = 0;
-	return f->flags != 0 || f->nkeywords != 0 || (asked == 0 && words == 0) ||
-	    (f->mode == STORE_FLAGS_REPLACE && (allowed != 0 || !f->keeps_keywords));
-}
-
 /* What others did until now is told first, so that it can be told apart from what this command does. */
 static enum step
 submit_step(struct imap_session *s, struct command *c)
@@ -206,16 +189,13 @@ submit_step(struct imap_session *s, struct command *c)
 		.flags = a->flags.flags,
 		.keywords = a->flags.keywords,
 		.nkeywords = a->flags.n,
-		.who = store_user_address(s->setup.user),
 		.conditional = a->conditional,
 		.unchangedsince = a->unchangedsince,
 	};
 
 	if (sync_updates(s, c) == STEP_MORE)
 		return STEP_MORE;
-	if (!keep_allowed(s->box->rights, &flags))
-		return done_no(c, "NOPERM", "the access rights of the mailbox do not allow it");
-	return command_wait(c, store_flags(s->box->user, &flags, (struct store_done){ on_stored, s }));
+	return command_wait(c, store_flags(s->box->user, &flags, session_done(s, on_stored)));
 }
 
 enum step

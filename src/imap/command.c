@@ -86,6 +86,7 @@ done_refused(struct command *c, const struct store_result *r, enum refused where
 		[STORE_OVERQUOTA] = "OVERQUOTA",
 		[STORE_LIMIT] = "LIMIT",
 		[STORE_GONE] = "EXPUNGEISSUED",
+		[STORE_NOPERM] = "NOPERM",
 		[STORE_UNAVAILABLE] = "UNAVAILABLE",
 	};
 

@@ -26,6 +26,12 @@ place_is_own(const struct imap_session *s, const struct store_user *user)
 	return user == s->setup.user;
 }
 
+struct store_done
+session_done(struct imap_session *s, void (*fn)(void *ctx, const struct store_result *r))
+{
+	return (struct store_done){ fn, s, store_user_address(s->setup.user) };
+}
+
 struct store_view *
 session_look(const struct imap_session *s, struct store_user *user, struct err *e)
 {

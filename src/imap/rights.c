@@ -35,7 +35,7 @@ rights_annotate(const struct imap_session *s, struct command *c, struct store_vi
 {
 	unsigned rights = rights_of(s, v, mailbox);
 
-	return !lacks(c, rights & RIGHTS_TO_ANNOTATE ? rights : 0, STORE_RIGHT_LOOKUP);
+	return !lacks(c, rights & STORE_RIGHTS_ANNOTATE ? rights : 0, STORE_RIGHT_LOOKUP);
 }
 
 bool

@@ -198,6 +198,8 @@ void command_finish(struct imap_session *s);
 /* In callbacks: the command that waits, its request taken off. */
 struct command *command_answered(struct imap_session *s);
 
+/* For requests to the store: fn with the session as its ctx, on behalf of its user (place.c). */
+struct store_done session_done(struct imap_session *s, void (*fn)(void *ctx, const struct store_result *r));
 /* A view of a user's index as the session's user sees it (place.c). */
 struct store_view *session_look(const struct imap_session *s, struct store_user *user, struct err *e);
 

@@ -159,7 +159,7 @@ on_open_for_list(void *ctx, struct store_user *u, const struct err *e)
 	if (u == NULL)
 		refuse_listing(l, e);
 	else
-		store_refresh(u, 0, (struct store_done){ on_refreshed, l });
+		store_refresh(u, 0, (struct store_done){ .fn = on_refreshed, .ctx = l });
 }
 
 static bool

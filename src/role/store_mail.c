@@ -250,7 +250,7 @@ on_user_open(void *ctx, struct store_user *u, const struct err *e)
 		give_up(m, e->say);
 		return;
 	}
-	store_make_defaults(u, (struct store_done){ on_defaults, m });
+	store_make_defaults(u, (struct store_done){ .fn = on_defaults, .ctx = m });
 }
 
 /* Those who only say that they are his are not. */

@@ -56,6 +56,30 @@ store_rights(struct store_view *v, uint32_t mailbox, struct str who)
 	return acl_rights(&v->s, mailbox, str_of(v->u->address), who);
 }
 
+unsigned
+acl_granted(struct txn *t, const struct store_request *r, uint32_t mailbox)
+{
+	unsigned rights = STORE_RIGHTS_ALL;
+
+	if (r->who[0] != '\0')
+		rights = acl_rights(&t->s, mailbox, str_of(t->w->u->address), str_of(r->who));
+	return rights & STORE_RIGHT_LOOKUP ? rights : 0;
+}
+
+bool
+acl_refuse(struct store_request *r, unsigned granted)
+{
+	return request_refuse(r, granted == 0 ? STORE_NONEXISTENT : STORE_NOPERM, "%s: rights", r->who);
+}
+
+bool
+acl_allows(struct txn *t, struct store_request *r, uint32_t mailbox, unsigned want)
+{
+	unsigned granted = acl_granted(t, r, mailbox);
+
+	return (granted & want) == want || acl_refuse(r, granted);
+}
+
 struct listing {
 	struct arena *arena;
 	struct str owner;
@@ -161,6 +185,8 @@ apply(struct txn *t, struct store_request *r)
 		request_refuse(r, STORE_NONEXISTENT, "no such mailbox");
 		return;
 	}
+	if (!acl_allows(t, r, q->to, STORE_RIGHT_ADMIN))
+		return;
 	if (grants(q) && !row_of(&t->s, q->to, str_of(q->identifier), &old) &&
 	    annotation_count(&t->s, T_RIGHTS, q->to) >= STORE_ACL_MAX) {
 		request_refuse(r, STORE_LIMIT, "%s: too many identifiers", t->w->u->address);

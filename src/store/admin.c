@@ -168,7 +168,7 @@ static void
 go_check(struct question *q)
 {
 	struct check_request *r = (struct check_request *)request_new(sizeof *r, &check_kind,
-	    (struct store_done){ on_checked, q });
+	    (struct store_done){ .fn = on_checked, .ctx = q });
 
 	r->q = q;
 	work_submit(q->u, &r->r);

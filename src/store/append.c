@@ -8,6 +8,7 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
+#include "acl.h"
 #include "guest.h"
 #include "stage.h"
 #include "work.h"
@@ -19,7 +20,6 @@ struct appended {
 	size_t nkeywords;
 	int64_t internal_date;
 	char base[FNAME_BASE_SIZE];
-	struct str who; /* a guest, whose \Seen it is; empty: the owner's */
 	bool linked; /* in tmp/ */
 };
 
@@ -109,13 +109,13 @@ find_replaced(struct txn *t, struct append_request *q, struct row_message *row)
 }
 
 static bool
-check(struct txn *t, struct append_request *q, struct open_mbox *o, uint64_t credit)
+check(struct txn *t, struct append_request *q, struct open_mbox *o, unsigned rights, uint64_t credit)
 {
 	uint64_t size = 0, bits;
 
 	for (size_t i = 0; i < q->n; i++) {
 		size += q->p[i].stage->size + q->p[i].stage->bare;
-		if (!txn_keywords(o, q->p[i].keywords, q->p[i].nkeywords, true, &bits))
+		if (rights & STORE_RIGHT_WRITE && !txn_keywords(o, q->p[i].keywords, q->p[i].nkeywords, true, &bits))
 			return request_refuse(&q->r, STORE_LIMIT, "%s: keywords", o->m.name);
 	}
 	if (q->limit > 0 && meta_get(&t->s, META_BYTES) + (uint64_t)t->bytes_delta + size > q->limit + credit)
@@ -133,14 +133,16 @@ mark_seen(struct txn *t, const struct open_mbox *o, struct str who, uint32_t uid
 	guest_flush(&t->s, &g);
 }
 
+/* Flags that the rights do not cover are left out (RFC 4314 4). */
 static void
-add(struct txn *t, struct append_request *q, struct open_mbox *o, const struct appended *a)
+add(struct txn *t, struct append_request *q, struct open_mbox *o, unsigned rights, const struct appended *a)
 {
+	uint32_t flags = a->flags & store_rights_flags(rights);
 	struct row_message row = {
 		.modseq = o->m.row.modseq,
 		.size = a->stage->size + a->stage->bare,
 		.lf = a->stage->bare > 0,
-		.flags = a->who.n > 0 ? a->flags & ~(uint32_t)STORE_SEEN : a->flags,
+		.flags = q->r.is_guest ? flags & ~(uint32_t)STORE_SEEN : flags,
 		.internal_date = a->internal_date,
 		.save_date = wall_seconds(wall_now()),
 	};
@@ -148,11 +150,12 @@ add(struct txn *t, struct append_request *q, struct open_mbox *o, const struct a
 	uint32_t uid = txn_next_uid(o);
 	char name[FNAME_SIZE];
 
-	txn_keywords(o, a->keywords, a->nkeywords, true, &row.keywords);
+	if (rights & STORE_RIGHT_WRITE)
+		txn_keywords(o, a->keywords, a->nkeywords, true, &row.keywords);
 	fname_write(name, &f, a->stage->size, uid, row.flags, row.keywords, STR(""));
 	txn_add(t, o, uid, &row, name);
-	if (a->who.n > 0 && a->flags & STORE_SEEN)
-		mark_seen(t, o, a->who, uid);
+	if (q->r.is_guest && flags & STORE_SEEN)
+		mark_seen(t, o, str_of(q->r.who), uid);
 	uidset_add(&q->r.uids, uid, uid);
 }
 
@@ -171,6 +174,14 @@ remove_replaced(struct txn *t, struct append_request *q, const struct row_messag
 	txn_todo(t, TODO_GONE, q->from, &q->r.source, NULL);
 }
 
+/* REPLACE needs what STORE of \Deleted and EXPUNGE need, too (RFC 8508 4.1). */
+static bool
+may(struct txn *t, struct append_request *q)
+{
+	return acl_allows(t, &q->r, q->mailbox, STORE_RIGHT_INSERT) &&
+	    (q->from == 0 || acl_allows(t, &q->r, q->from, STORE_RIGHT_DELETE | STORE_RIGHT_EXPUNGE));
+}
+
 static void
 append_apply(struct txn *t, struct store_request *r)
 {
@@ -178,18 +189,19 @@ append_apply(struct txn *t, struct store_request *r)
 	struct open_mbox *o = txn_mbox(t, q->mailbox);
 	struct row_message replaced;
 	struct uidset none;
+	unsigned rights = acl_granted(t, r, q->mailbox);
 
 	if (o == NULL || strcmp(o->m.dir, q->dir) != 0) {
 		request_refuse(r, STORE_NONEXISTENT, "mailbox %u", q->mailbox);
 		return;
 	}
-	if (!find_replaced(t, q, &replaced) || !check(t, q, o, replaced.size))
+	if (!may(t, q) || !find_replaced(t, q, &replaced) || !check(t, q, o, rights, replaced.size))
 		return;
 	r->mailbox = q->mailbox;
 	r->uidvalidity = o->m.row.uidvalidity;
 	r->modseq = txn_bump(o);
 	for (size_t i = 0; i < q->n; i++)
-		add(t, q, o, &q->p[i]);
+		add(t, q, o, rights, &q->p[i]);
 	uidset_init(&none);
 	change_write(&t->s, &o->m, &r->uids, &none);
 	txn_todo(t, TODO_PLACE, o->m.number, &r->uids, NULL);
@@ -236,8 +248,6 @@ take(struct append_request *q, struct store_user *u, struct appended *a, const s
 		a->keywords[i] = arena_str(&q->arena, from->keywords[i]);
 	a->internal_date = from->internal_date == STORE_DATE_NOW ? wall_seconds(wall_now()) : from->internal_date;
 	fname_base(a->base, store_clock_next(u->store), id_new(), u->store->config.host);
-	if (!str_eq(from->who, store_user_address(u)))
-		a->who = arena_str(&q->arena, from->who);
 }
 
 static struct append_request *

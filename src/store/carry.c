@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <postern/core/log.h>
 #include <postern/core/mem.h>
 
 #include "acl.h"
@@ -34,7 +35,6 @@ struct carry_request {
 	struct mbox *from;         /* as it was then */
 	uint32_t to;
 	char to_dir[256];
-	char who[STORE_IDENTIFIER_SIZE + 1];
 	uint64_t limit;
 	int64_t clock;
 	struct arena arena;
@@ -76,16 +76,26 @@ list_sources(struct carry_request *q, struct store_view *v, const struct uidset 
 	store_scan_close(&scan);
 }
 
+static bool
+may_read(const struct carry_request *q, struct store_view *v, uint32_t from)
+{
+	enum { WANT = STORE_RIGHT_LOOKUP | STORE_RIGHT_READ };
+
+	return (store_rights(v, from, str_of(q->r.who)) & WANT) == WANT;
+}
+
 static void
 look_at_source(struct carry_request *q, uint32_t from, const struct uidset *uids)
 {
 	struct err e;
-	struct store_view *v = store_view_open_as(q->source, str_of(q->who), &e);
+	struct store_view *v = store_view_open_as(q->source, str_of(q->r.who), &e);
 
 	q->code = STORE_UNAVAILABLE;
 	if (v == NULL)
 		return;
 	q->code = mbox_read(&v->s, from, q->from) ? STORE_OK : STORE_NONEXISTENT;
+	if (q->code == STORE_OK && !may_read(q, v, from))
+		q->code = STORE_NOPERM;
 	if (q->code == STORE_OK)
 		list_sources(q, v, uids);
 	if (store_view_failed(v))
@@ -192,7 +202,6 @@ struct taking {
 	struct carry_request *q;
 	struct open_mbox *to;
 	unsigned rights;
-	bool is_guest;
 	struct guest guest;
 	uint64_t bits[STORE_KEYWORDS_MAX];
 };
@@ -210,7 +219,7 @@ take_one(struct taking *k, struct carried *c)
 	c->taken = true;
 	row.flags &= store_rights_flags(k->rights);
 	seen = row.flags & STORE_SEEN;
-	if (k->is_guest)
+	if (k->q->r.is_guest)
 		row.flags &= ~(uint32_t)STORE_SEEN;
 	row.keywords = copy_mapped(row.keywords, k->bits);
 	row.modseq = k->to->m.row.modseq;
@@ -218,7 +227,7 @@ take_one(struct taking *k, struct carried *c)
 	fname_write(name, &f, c->file_size, uid, row.flags, row.keywords, STR(""));
 	snap_put(&k->t->s, T_IDS, key_val(&key), str_val(str_from(&c->email, sizeof c->email)));
 	txn_add(k->t, k->to, uid, &row, name);
-	if (k->is_guest && seen)
+	if (k->q->r.is_guest && seen)
 		guest_set_seen(&k->t->s, &k->guest, k->to->m.number, uid, true);
 	uidset_add(&k->q->r.uids, uid, uid);
 	uidset_add(&k->q->r.source, c->uid, c->uid);
@@ -227,12 +236,10 @@ take_one(struct taking *k, struct carried *c)
 static void
 take_all(struct txn *t, struct carry_request *q, struct open_mbox *to)
 {
-	struct str owner = str_of(t->w->u->address), who = str_of(q->who);
-	struct taking k = { .t = t, .q = q, .to = to, .rights = acl_rights(&t->s, to->m.number, owner, who),
-		.is_guest = !str_eq(owner, who) };
+	struct taking k = { .t = t, .q = q, .to = to, .rights = acl_granted(t, &q->r, to->m.number) };
 	struct uidset none;
 
-	guest_init(&k.guest, who);
+	guest_init(&k.guest, str_of(q->r.who));
 	if (k.rights & STORE_RIGHT_WRITE)
 		copy_map_keywords(q->from, to, k.bits);
 	q->r.modseq = txn_bump(to);
@@ -255,6 +262,8 @@ carry_apply(struct txn *t, struct store_request *r)
 		request_refuse(r, STORE_NONEXISTENT, "mailbox %u", q->to);
 		return;
 	}
+	if (!acl_allows(t, r, q->to, STORE_RIGHT_INSERT))
+		return;
 	if (!fits(t, q)) {
 		request_refuse(r, STORE_OVERQUOTA, "%s: over quota", t->w->u->address);
 		return;
@@ -295,11 +304,12 @@ carry_fini(struct store_request *r)
 static const struct request_kind carry_kind = { "carry", carry_prepare, carry_apply, carry_after, carry_fini, false, NULL };
 
 struct store_request *
-store_carry(struct store_user *u, uint32_t from, const struct uidset *uids, struct store_user *target, uint32_t to, struct str who,
+store_carry(struct store_user *u, uint32_t from, const struct uidset *uids, struct store_user *target, uint32_t to,
     uint64_t limit, struct store_done done)
 {
 	struct carry_request *q = (struct carry_request *)request_new(sizeof *q, &carry_kind, done);
 
+	ASSERT(done.who.n > 0); /* neither account is the other's */
 	store_user_ref(u);
 	q->source = u;
 	q->from = NEW(struct mbox);
@@ -307,7 +317,6 @@ store_carry(struct store_user *u, uint32_t from, const struct uidset *uids, stru
 	q->to = to;
 	q->limit = limit;
 	q->clock = store_clock_next(target->store);
-	snprintf(q->who, sizeof q->who, "%.*s", STR_ARG(who));
 	arena_init(&q->arena);
 	if (uidset_count(uids) > STORE_CARRY_MAX)
 		q->code = STORE_LIMIT;

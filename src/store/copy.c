@@ -250,12 +250,12 @@ take_one(struct txn *t, struct copy *c, struct open_mbox *from, struct open_mbox
 	if (c->move)
 		txn_remove(t, from, p->uid, &row);
 	owners = row.flags & STORE_SEEN; /* what is moved he has seen as before */
-	if (c->who[0] != '\0')
+	if (c->r->is_guest)
 		show_seen(t, c, p->uid, &row);
 	row.keywords = copy_mapped(row.keywords, bits);
 	row.flags &= c->flags;
-	seen = c->who[0] != '\0' && row.flags & STORE_SEEN;
-	if (c->who[0] != '\0')
+	seen = c->r->is_guest && row.flags & STORE_SEEN;
+	if (c->r->is_guest)
 		row.flags = (row.flags & ~(uint32_t)STORE_SEEN) | (c->move ? owners : 0);
 	row.modseq = to->m.row.modseq;
 	row.save_date = wall_seconds(wall_now());
@@ -284,12 +284,10 @@ static void
 find_rights(struct txn *t, struct copy *c, const struct open_mbox *from, struct open_mbox *to,
     uint64_t bits[static STORE_KEYWORDS_MAX])
 {
-	struct str owner = str_of(t->w->u->address), who = c->who[0] != '\0' ? str_of(c->who) : owner;
-	unsigned rights = c->limited ? acl_rights(&t->s, to->m.number, owner, who) : STORE_RIGHTS_ALL;
+	unsigned rights = c->limited ? acl_granted(t, c->r, to->m.number) : STORE_RIGHTS_ALL;
 
-	guest_init(&c->seen, who);
-	guest_init(&c->shown, who);
-
+	guest_init(&c->seen, str_of(c->r->who));
+	guest_init(&c->shown, str_of(c->r->who));
 	c->flags = store_rights_flags(rights);
 	memset(bits, 0, STORE_KEYWORDS_MAX * sizeof *bits);
 	if (rights & STORE_RIGHT_WRITE)
@@ -352,6 +350,17 @@ request_prepare(struct work *w, struct store_request *r)
 	return request_refuse_errno(r, q->c.move ? "move" : "copy");
 }
 
+/* Of the source he knows: it is no other mailbox that is missing when he may not use it any more. */
+static bool
+may(struct txn *t, const struct copy_request *q)
+{
+	unsigned want = STORE_RIGHT_READ | (q->c.move ? STORE_RIGHT_DELETE | STORE_RIGHT_EXPUNGE : 0);
+
+	if ((acl_granted(t, q->c.r, q->c.from) & want) != want)
+		return acl_refuse(q->c.r, STORE_RIGHT_LOOKUP);
+	return acl_allows(t, q->c.r, q->to, STORE_RIGHT_INSERT);
+}
+
 static void
 request_apply(struct txn *t, struct store_request *r)
 {
@@ -360,7 +369,7 @@ request_apply(struct txn *t, struct store_request *r)
 
 	if (from == NULL || to == NULL || strcmp(to->m.dir, q->c.to_dir) != 0)
 		request_refuse(r, STORE_NONEXISTENT, "mailbox %u or %u", q->c.from, q->to);
-	else
+	else if (may(t, q))
 		copy_take(t, &q->c, from, to);
 }
 
@@ -385,7 +394,7 @@ static const struct request_kind copy_kind = { "copy", request_prepare, request_
 	false, NULL };
 
 static struct store_request *
-submit(struct store_user *u, struct str who, uint32_t from, const struct uidset *uids, uint32_t to, uint64_t limit, bool move,
+submit(struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t to, uint64_t limit, bool move,
     struct store_done done)
 {
 	struct copy_request *q = (struct copy_request *)request_new(sizeof *q, &copy_kind, done);
@@ -397,22 +406,19 @@ submit(struct store_user *u, struct str who, uint32_t from, const struct uidset 
 	q->c.limit = limit;
 	q->c.move = move;
 	q->c.limited = true;
-	if (!str_eq(who, store_user_address(u)))
-		snprintf(q->c.who, sizeof q->c.who, "%.*s", STR_ARG(who));
 	q->c.clock = store_clock_next(u->store);
 	uidset_copy(&q->c.set, uids);
 	return work_submit(u, &q->r);
 }
 
 struct store_request *
-store_copy(struct store_user *u, struct str who, uint32_t from, const struct uidset *uids, uint32_t to, uint64_t limit,
-    struct store_done done)
+store_copy(struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t to, uint64_t limit, struct store_done done)
 {
-	return submit(u, who, from, uids, to, limit, false, done);
+	return submit(u, from, uids, to, limit, false, done);
 }
 
 struct store_request *
-store_move(struct store_user *u, struct str who, uint32_t from, const struct uidset *uids, uint32_t to, struct store_done done)
+store_move(struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t to, struct store_done done)
 {
-	return submit(u, who, from, uids, to, 0, true, done);
+	return submit(u, from, uids, to, 0, true, done);
 }

@@ -5,8 +5,6 @@
 #include "guest.h"
 #include "work.h"
 
-#include <postern/store/rights.h>
-
 struct copied {
 	uint32_t uid;  /* in the source */
 	bool linked;   /* tmp/<base> of the target is there */
@@ -25,8 +23,7 @@ struct copy {
 	bool limited;      /* flags that the user may not set in the target are left out (RFC 4314 4) */
 	uint32_t flags;    /* those he may */
 	int64_t clock;
-	char who[STORE_IDENTIFIER_SIZE + 1]; /* a guest, whose \Seen it is; "": the owner's */
-	struct guest seen, shown; /* his, in the source and in the target */
+	struct guest seen, shown; /* a guest's, in the source and in the target */
 	struct copied *p;
 	size_t n, cap;
 };

@@ -60,6 +60,10 @@ make_level(void *ctx, struct str name)
 		return true;
 	if (!create_dir_name(name, dir))
 		return request_refuse(m->r, STORE_CANNOT, "a name is too long");
+	if (!mdir_exists(m->w->u->maildir, dir)) {
+		buf_add(&m->r->made, name);
+		buf_add_char(&m->r->made, '\0');
+	}
 	return mdir_make(m->w->u, dir) || request_refuse_errno(m->r, "create");
 }
 
@@ -69,6 +73,42 @@ create_prepare(struct work *w, struct store_request *r, struct str name)
 	struct making m = { w, r };
 
 	return each_level(name, make_level, &m);
+}
+
+void
+create_undo(struct work *w, struct store_request *r)
+{
+	struct str left = buf_str(&r->made), name;
+	char dir[256];
+
+	if (r->code == STORE_OK || w->rc != 0 || w->err.class != ERR_NONE)
+		return;
+	while (str_cut(&left, '\0', &name))
+		if (!exists(w, name) && create_dir_name(name, dir))
+			mdir_unmake(w->u, dir);
+}
+
+/* 0: none is above it. */
+static uint32_t
+nearest_above(struct txn *t, struct str name)
+{
+	struct row_name row = { 0 };
+
+	while (row.mailbox == 0 && str_rfind(name, '/') < name.n) {
+		name = str_sub(name, 0, str_rfind(name, '/'));
+		name_read(&t->s, name, &row);
+	}
+	return row.mailbox;
+}
+
+bool
+create_allowed(struct txn *t, struct store_request *r, struct str name)
+{
+	uint32_t above = nearest_above(t, name);
+
+	if (above == 0 ? !r->is_guest : acl_granted(t, r, above) & STORE_RIGHT_CREATE)
+		return true;
+	return acl_refuse(r, STORE_RIGHT_LOOKUP);
 }
 
 struct adding {
@@ -159,6 +199,8 @@ apply(struct txn *t, struct store_request *r)
 		request_refuse(r, STORE_EXISTS, "a mailbox of that name exists");
 		return;
 	}
+	if (!create_allowed(t, r, buf_str(&q->named.name)))
+		return;
 	o = create_apply(t, r, buf_str(&q->named.name));
 	if (o != NULL)
 		o->m.row.use = (uint32_t)q->use;
@@ -170,7 +212,7 @@ fini(struct store_request *r)
 	named_fini(&((struct create_request *)r)->named);
 }
 
-static const struct request_kind create_kind = { "create", prepare, apply, NULL, fini, true, NULL };
+static const struct request_kind create_kind = { "create", prepare, apply, create_undo, fini, true, NULL };
 
 struct store_request *
 store_create(struct store_user *u, struct str name, enum store_use use, struct store_done done)
@@ -279,7 +321,7 @@ defaults_apply(struct txn *t, struct store_request *r)
 	meta_put(&t->s, META_DEFAULTS, 1);
 }
 
-static const struct request_kind defaults_kind = { "defaults", defaults_prepare, defaults_apply, NULL, NULL, true, NULL };
+static const struct request_kind defaults_kind = { "defaults", defaults_prepare, defaults_apply, create_undo, NULL, true, NULL };
 
 struct store_request *
 store_make_defaults(struct store_user *u, struct store_done done)

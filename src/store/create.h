@@ -18,6 +18,10 @@ bool named_ok(struct store_request *r, const struct named *n);
 bool create_dir_name(struct str name, char dir[static 256]);
 /* Directories of the name and the parents it lacks. False: refused. */
 bool create_prepare(struct work *w, struct store_request *r, struct str name);
+/* After a request that was refused: directories that it made and no mailbox has go, or they would become mailboxes. */
+void create_undo(struct work *w, struct store_request *r);
+/* May it be made: "k" on the nearest mailbox above it (RFC 4314 4)? The owner may where there is none. False: refused. */
+bool create_allowed(struct txn *t, struct store_request *r, struct str name);
 /* The mailbox, made with its parents unless it exists. NULL: refused. */
 struct open_mbox *create_apply(struct txn *t, struct store_request *r, struct str name);
 

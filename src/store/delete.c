@@ -1,6 +1,7 @@
 /* delete.c - DELETE and SUBSCRIBE. */
 #include <stdlib.h>
 
+#include "acl.h"
 #include "create.h"
 
 struct name_request {
@@ -49,6 +50,8 @@ delete_apply(struct txn *t, struct store_request *r)
 		request_refuse(r, STORE_NONEXISTENT, "no such mailbox");
 		return;
 	}
+	if (!acl_allows(t, r, o->m.number, STORE_RIGHT_DELETE_BOX))
+		return;
 	r->mailbox = o->m.number;
 	r->uidvalidity = o->m.row.uidvalidity;
 	txn_todo(t, TODO_PURGE, o->m.number, NULL, o->m.dir);

@@ -3,7 +3,7 @@
 
 #include <postern/core/mem.h>
 
-#include "work.h"
+#include "acl.h"
 
 struct expunge_request {
 	struct store_request r;
@@ -63,6 +63,8 @@ expunge_apply(struct txn *t, struct store_request *r)
 		request_refuse(r, STORE_NONEXISTENT, "mailbox %u", q->mailbox);
 		return;
 	}
+	if (!acl_allows(t, r, q->mailbox, STORE_RIGHT_EXPUNGE | (q->any ? STORE_RIGHT_DELETE : 0)))
+		return;
 	r->mailbox = q->mailbox;
 	r->uidvalidity = o->m.row.uidvalidity;
 	if (q->any || o->m.row.deleted > 0)

@@ -3,8 +3,8 @@
 
 #include <postern/core/mem.h>
 
+#include "acl.h"
 #include "guest.h"
-#include "work.h"
 
 struct flags_request {
 	struct store_request r;
@@ -12,45 +12,58 @@ struct flags_request {
 	struct uidset set;
 	enum store_flags_mode mode;
 	uint32_t flags;
-	uint32_t kept;
-	bool keeps_keywords;
 	struct arena arena;
 	struct str *keywords;
 	size_t nkeywords;
 	bool conditional;
 	uint64_t unchangedsince;
-	bool as_guest;
-	struct str who;
 };
 
-static void
-change(const struct flags_request *q, struct row_message *row, uint64_t keywords)
-{
-	switch (q->mode) {
-	case STORE_FLAGS_ADD:
-		row->flags |= q->flags;
-		row->keywords |= keywords;
-		break;
-	case STORE_FLAGS_REMOVE:
-		row->flags &= ~q->flags;
-		row->keywords &= ~keywords;
-		break;
-	case STORE_FLAGS_REPLACE:
-		row->flags = (row->flags & q->kept) | (q->flags & ~q->kept);
-		row->keywords = q->keeps_keywords ? row->keywords : keywords;
-		break;
-	}
-}
-
+/* One transaction's; what the rights of who asks leave of the request. */
 struct flagging {
 	struct txn *t;
 	struct flags_request *q;
 	struct open_mbox *o;
+	uint32_t allowed; /* flags that he may change, … */
+	bool words;       /* … and may he change keywords */
 	uint64_t keywords;
 	uint64_t modseq;
 	MDB_cursor *c;
-	struct guest guest; /* as_guest */
+	struct guest guest;
 };
+
+static void
+change(const struct flagging *g, struct row_message *row)
+{
+	uint32_t flags = g->q->flags & g->allowed;
+
+	switch (g->q->mode) {
+	case STORE_FLAGS_ADD:
+		row->flags |= flags;
+		row->keywords |= g->keywords;
+		break;
+	case STORE_FLAGS_REMOVE:
+		row->flags &= ~flags;
+		row->keywords &= ~g->keywords;
+		break;
+	case STORE_FLAGS_REPLACE:
+		row->flags = (row->flags & ~g->allowed) | flags;
+		row->keywords = g->words ? g->keywords : row->keywords;
+		break;
+	}
+}
+
+/* RFC 4314 4: what the rights do not cover stays as it is; false when nothing of what was asked for is left. */
+static bool
+narrow(struct flagging *g, unsigned rights)
+{
+	const struct flags_request *q = g->q;
+
+	g->allowed = store_rights_flags(rights);
+	g->words = rights & STORE_RIGHT_WRITE;
+	return (q->flags & g->allowed) != 0 || (g->words && q->nkeywords > 0) || (q->flags == 0 && q->nkeywords == 0) ||
+	    (q->mode == STORE_FLAGS_REPLACE && g->allowed != 0);
+}
 
 /* RFC 7162 3.1.3, example 8: UNCHANGEDSINCE 0 asks whether a keyword is there at all; system flags always are. */
 static bool
@@ -58,7 +71,7 @@ is_first_of_its_kind(const struct flagging *g, const struct row_message *row)
 {
 	const struct flags_request *q = g->q;
 
-	return q->unchangedsince == 0 && q->mode == STORE_FLAGS_ADD && q->flags == 0 && q->nkeywords > 0 &&
+	return q->unchangedsince == 0 && q->mode == STORE_FLAGS_ADD && (q->flags & g->allowed) == 0 && g->words && q->nkeywords > 0 &&
 	    (row->keywords & g->keywords) == 0;
 }
 
@@ -66,7 +79,7 @@ is_first_of_its_kind(const struct flagging *g, const struct row_message *row)
 static void
 show_seen(struct flagging *g, struct row_message *row, uint32_t uid)
 {
-	if (!g->q->as_guest)
+	if (!g->q->r.is_guest)
 		return;
 	row->flags &= ~(uint32_t)STORE_SEEN;
 	if (guest_has_seen(&g->t->s, &g->guest, g->o->m.number, uid))
@@ -77,7 +90,7 @@ show_seen(struct flagging *g, struct row_message *row, uint32_t uid)
 static void
 keep_seen(struct flagging *g, struct row_message *row, const struct row_message *stored, uint32_t uid)
 {
-	if (!g->q->as_guest)
+	if (!g->q->r.is_guest)
 		return;
 	guest_set_seen(&g->t->s, &g->guest, g->o->m.number, uid, row->flags & STORE_SEEN);
 	row->flags = (row->flags & ~(uint32_t)STORE_SEEN) | (stored->flags & STORE_SEEN);
@@ -100,7 +113,7 @@ change_one(struct flagging *g, MDB_val key, MDB_val value, uint32_t uid)
 		return;
 	}
 	before = row;
-	change(g->q, &row, g->keywords);
+	change(g, &row);
 	if (row.flags == before.flags && row.keywords == before.keywords)
 		return;
 	keep_seen(g, &row, &stored, uid);
@@ -149,19 +162,24 @@ flags_apply(struct txn *t, struct store_request *r)
 {
 	struct flags_request *q = (struct flags_request *)r;
 	struct flagging g = { .t = t, .q = q, .o = txn_mbox(t, q->mailbox) };
+	unsigned granted = acl_granted(t, r, q->mailbox);
 
 	if (g.o == NULL) {
 		request_refuse(r, STORE_NONEXISTENT, "mailbox %u", q->mailbox);
 		return;
 	}
+	if (!narrow(&g, granted)) {
+		acl_refuse(r, granted);
+		return;
+	}
 	r->mailbox = q->mailbox;
 	r->uidvalidity = g.o->m.row.uidvalidity;
-	if (!txn_keywords(g.o, q->keywords, q->nkeywords, q->mode != STORE_FLAGS_REMOVE, &g.keywords)) {
+	if (g.words && !txn_keywords(g.o, q->keywords, q->nkeywords, q->mode != STORE_FLAGS_REMOVE, &g.keywords)) {
 		request_refuse(r, STORE_LIMIT, "%s: keywords", g.o->m.name);
 		return;
 	}
 	g.modseq = g.o->m.row.modseq + 1;
-	guest_init(&g.guest, q->who);
+	guest_init(&g.guest, str_of(r->who));
 	r->progress = 0;
 	r->goal = uidset_count(&q->set);
 	g.c = snap_cursor(&t->s, T_MESSAGE);
@@ -193,15 +211,11 @@ store_flags(struct store_user *u, const struct store_flags *f, struct store_done
 	uidset_copy(&q->set, f->uids);
 	q->mode = f->mode;
 	q->flags = f->flags & STORE_FLAGS_ALL;
-	q->kept = f->kept;
-	q->keeps_keywords = f->keeps_keywords;
 	arena_init(&q->arena);
 	q->nkeywords = f->nkeywords;
 	q->keywords = arena_array(&q->arena, f->nkeywords, sizeof *q->keywords);
 	for (size_t i = 0; i < f->nkeywords; i++)
 		q->keywords[i] = arena_str(&q->arena, f->keywords[i]);
-	q->as_guest = f->who.n > 0 && !str_eq(f->who, store_user_address(u));
-	q->who = arena_str(&q->arena, f->who);
 	q->conditional = f->conditional;
 	q->unchangedsince = f->unchangedsince;
 	return work_submit(u, &q->r);

@@ -105,6 +105,20 @@ mdir_make(const struct store_user *u, const char *dir)
 	return true;
 }
 
+void
+mdir_unmake(const struct store_user *u, const char *dir)
+{
+	static const char *const subs[] = { "cur", "new", "tmp" };
+	int fd = dir[0] != '\0' ? path_open_dir(u->maildir, dir) : -1;
+	bool gone = fd != -1;
+
+	for (size_t i = 0; gone && i < sizeof subs / sizeof subs[0]; i++)
+		gone = unlinkat(fd, subs[i], AT_REMOVEDIR) == 0;
+	if (gone && unlinkat(fd, "maildirfolder", 0) == 0)
+		unlinkat(u->maildir, dir, AT_REMOVEDIR);
+	io_close(&fd);
+}
+
 bool
 mdir_exists(int dirfd, const char *name)
 {

@@ -5,6 +5,7 @@
 
 #include <postern/core/mem.h>
 
+#include "acl.h"
 #include "annotation.h"
 #include "view.h"
 
@@ -191,6 +192,15 @@ put_one(struct txn *t, struct metadata_request *q, const struct store_annotation
 	buf_add_char(&q->names, '\0');
 }
 
+/* One right of several is enough (RFC 5464 3.3). */
+static bool
+may_annotate(struct txn *t, struct store_request *r, uint32_t mailbox)
+{
+	unsigned granted = acl_granted(t, r, mailbox);
+
+	return granted & STORE_RIGHTS_ANNOTATE || acl_refuse(r, granted);
+}
+
 static void
 apply(struct txn *t, struct store_request *r)
 {
@@ -201,6 +211,8 @@ apply(struct txn *t, struct store_request *r)
 		request_refuse(r, STORE_NONEXISTENT, "no such mailbox");
 		return;
 	}
+	if (q->to != 0 && !may_annotate(t, r, q->to))
+		return;
 	if (!has_room(t, q)) {
 		request_refuse(r, STORE_LIMIT, "%s: too many annotations", t->w->u->address);
 		return;

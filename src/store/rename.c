@@ -5,6 +5,7 @@
 
 #include <postern/core/mem.h>
 
+#include "acl.h"
 #include "annotation.h"
 #include "copy.h"
 #include "create.h"
@@ -175,6 +176,20 @@ apply_inbox(struct txn *t, struct rename_request *q)
 	copy_take(t, &q->c, from, to);
 }
 
+/* "x" on the mailbox, "k" above its new name (RFC 4314 4); a level that is no mailbox has no rights. A guest renames a mailbox alone. */
+static bool
+may(struct txn *t, struct rename_request *q)
+{
+	struct row_name row;
+
+	if (q->r.is_guest && (q->inbox || q->n > 1))
+		return request_refuse(&q->r, STORE_CANNOT, "%s: not alone", q->r.who);
+	if (name_read(&t->s, buf_str(&q->from.name), &row) && row.mailbox != 0 &&
+	    !acl_allows(t, &q->r, row.mailbox, STORE_RIGHT_DELETE_BOX))
+		return false;
+	return create_allowed(t, &q->r, buf_str(&q->to.name));
+}
+
 static void
 apply(struct txn *t, struct store_request *r)
 {
@@ -189,6 +204,8 @@ apply(struct txn *t, struct store_request *r)
 			request_refuse(r, STORE_UNAVAILABLE, "the names changed meanwhile");
 		return;
 	}
+	if (!may(t, q))
+		return;
 	if (q->inbox) {
 		apply_inbox(t, q);
 		return;
@@ -207,6 +224,7 @@ after(struct work *w, struct store_request *r)
 {
 	struct rename_request *q = (struct rename_request *)r;
 
+	create_undo(w, r);
 	if (!q->inbox)
 		return;
 	if (r->code != STORE_OK || w->rc != 0 || w->err.class != ERR_NONE)

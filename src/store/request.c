@@ -21,6 +21,7 @@ static const struct {
 	[STORE_OVERQUOTA] = { ERR_PERM, "the mailbox is full" },
 	[STORE_LIMIT] = { ERR_PERM, "a limit is reached" },
 	[STORE_GONE] = { ERR_PERM, "the message is gone" },
+	[STORE_NOPERM] = { ERR_PERM, "the access rights of the mailbox do not allow it" },
 	[STORE_UNAVAILABLE] = { ERR_TEMP, SAY_LATER },
 };
 
@@ -31,6 +32,8 @@ request_new(size_t size, const struct request_kind *kind, struct store_done done
 
 	r->kind = kind;
 	r->done = done;
+	r->who = mem_cstr(done.who);
+	buf_init(&r->made, SIZE_MAX);
 	request_reset(r);
 	return r;
 }
@@ -43,6 +46,8 @@ request_free(struct store_request *r)
 	uidset_fini(&r->uids);
 	uidset_fini(&r->source);
 	uidset_fini(&r->failed);
+	free(r->who);
+	buf_fini(&r->made);
 	free(r);
 }
 

@@ -395,6 +395,7 @@ work_save(struct store_user *u)
 static void
 enqueue(struct store_user *u, struct store_request *r)
 {
+	r->is_guest = r->who[0] != '\0' && strcmp(r->who, u->address) != 0;
 	*u->last_request = r;
 	u->last_request = &r->next;
 }

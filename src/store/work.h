@@ -57,7 +57,9 @@ struct store_request {
 	struct store_request *next;
 	const struct request_kind *kind;
 	struct store_done done;
-	bool refused; /* before the transaction */
+	char *who;     /* as done.who, which is not looked at */
+	bool is_guest; /* he is not the user whose request it is */
+	bool refused;  /* before the transaction */
 	bool skip;    /* there is nothing to do: apply is called all the same */
 	uint32_t look; /* mailbox whose directories are compared first */
 	_Atomic uint64_t progress; /* messages done, written by the thread … */
@@ -69,6 +71,7 @@ struct store_request {
 	uint32_t uidvalidity;
 	uint64_t modseq;
 	struct uidset uids, source, failed;
+	struct buf made; /* names that got directories (create_prepare), each with a NUL behind it */
 };
 
 enum work_kind { WORK_LOAD, WORK_BATCH, WORK_DRAIN, WORK_CACHE, WORK_SAVE, WORK_REBUILD, WORK_GRAMS };
@@ -168,6 +171,8 @@ void mdir_leave(struct work *w, struct mdir *d);
 bool mdir_make(const struct store_user *u, const char *dir);
 /* The full name in the directory whose base is this; false when there is none. */
 bool mdir_find(int dirfd, struct str base, char name[static FNAME_SIZE]);
+/* The opposite, unless something is in them. */
+void mdir_unmake(const struct store_user *u, const char *dir);
 bool mdir_exists(int dirfd, const char *name);
 /* The file of this name; of many messages that came at once the last are still on their way from tmp/. */
 int mdir_open_message(const struct mdir *d, const char *name, uint64_t *size);

@@ -255,7 +255,7 @@ make_boxes(struct run *r)
 
 	for (int i = 1; ok && i <= 3; i++) {
 		snprintf(name, sizeof name, "b%d", i);
-		store_create(r->u, str_of(name), STORE_USE_NONE, (struct store_done){ on_done, r });
+		store_create(r->u, str_of(name), STORE_USE_NONE, (struct store_done){ .fn = on_done, .ctx = r });
 		wait_for(r);
 	}
 	model_init(&found);

@@ -149,7 +149,7 @@ static struct store_done
 done(struct victim *l)
 {
 	l->pending++;
-	return (struct store_done){ on_done, l };
+	return (struct store_done){ .fn = on_done, .ctx = l };
 }
 
 static void
@@ -252,9 +252,9 @@ transfer(struct victim *l, size_t box, const struct uidset *set, const char *tex
 	say(l, "%c %s %s %s\n", move ? 'm' : 'c', l->ids[box], text, l->ids[to]);
 	snprintf(l->line, sizeof l->line, move ? "M" : "C");
 	if (move)
-		store_move(l->u, STR(""), l->boxes[box], set, l->boxes[to], done(l));
+		store_move(l->u, l->boxes[box], set, l->boxes[to], done(l));
 	else
-		store_copy(l->u, STR(""), l->boxes[box], set, l->boxes[to], 0, done(l));
+		store_copy(l->u, l->boxes[box], set, l->boxes[to], 0, done(l));
 }
 
 static void

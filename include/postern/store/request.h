@@ -27,6 +27,7 @@ enum store_code {
 	STORE_OVERQUOTA,
 	STORE_LIMIT,       /* too many mailboxes or keywords */
 	STORE_GONE,        /* replace: the message is not there any more */
+	STORE_NOPERM,      /* the rights of who asks do not allow it */
 	STORE_UNAVAILABLE, /* temporary: disk full or failing, damaged index */
 };
 
@@ -44,6 +45,9 @@ struct store_result {
 struct store_done {
 	void (*fn)(void *ctx, const struct store_result *r); /* may be NULL */
 	void *ctx;
+	/* Whose request it is; empty: the server's own, which may do all, as the owner. Rights (rights.h) are asked in the transaction that
+	 * uses them: once a change of rights was told OK, nothing commits that they do not allow. A guest's \Seen is his own. */
+	struct str who;
 };
 
 /* The callback will not be called; the work may still be done. */
@@ -59,12 +63,10 @@ struct store_flags {
 	uint32_t flags;
 	const struct str *keywords; /* as IMAP atoms; compared without case */
 	size_t nkeywords;
-	uint32_t kept;           /* STORE_FLAGS_REPLACE: these stay as they are … */
-	bool keeps_keywords;     /* … and so do all keywords */
-	struct str who;          /* whose \Seen it is; empty: the owner's */
 	bool conditional;        /* UNCHANGEDSINCE: messages with a higher modseq end up in `failed` */
 	uint64_t unchangedsince;
 };
+/* What the rights do not cover stays as it is (RFC 4314 4); STORE_NOPERM: nothing of what was asked for is left. */
 struct store_request *store_flags(struct store_user *u, const struct store_flags *f, struct store_done done);
 
 /* A message on its way in. Small ones stay in memory, larger ones go to a file without a name. */
@@ -81,7 +83,6 @@ struct store_new {
 	const struct str *keywords;
 	size_t nkeywords;
 	int64_t internal_date; /* seconds; STORE_DATE_NOW: now */
-	struct str who;        /* whose \Seen is among the flags; empty: the owner's */
 };
 #define STORE_DATE_NOW INT64_MIN
 
@@ -92,17 +93,17 @@ struct store_request *store_append(struct store_user *u, uint32_t mailbox, const
  * does not count against the limit. The result is the append's; source: the UID that went; modseq: of its mailbox. */
 struct store_request *store_replace(struct store_user *u, uint32_t mailbox, const struct store_new *message, uint32_t from,
     uint32_t uid, uint64_t limit, struct store_done done);
-/* The copies have the flags that `who` sees, as far as he may set them there (RFC 4314 4); his \Seen stays his. Empty: the owner. */
-struct store_request *store_copy(struct store_user *u, struct str who, uint32_t from, const struct uidset *uids, uint32_t to,
-    uint64_t limit, struct store_done done);
+/* The copies have the flags that who asks sees, as far as he may set them there (RFC 4314 4); his \Seen stays his. */
+struct store_request *store_copy(struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t to, uint64_t limit,
+    struct store_done done);
 /* Both mailboxes change in one commit (RFC 6851). from and to may be the same. */
-struct store_request *store_move(struct store_user *u, struct str who, uint32_t from, const struct uidset *uids, uint32_t to,
+struct store_request *store_move(struct store_user *u, uint32_t from, const struct uidset *uids, uint32_t to,
     struct store_done done);
 /* COPY into another user's mailbox: the bytes of each file are copied, all or none are there. The result is told as of store_copy;
- * messages that are gone are passed over. STORE_LIMIT: too many at once. */
+ * messages that are gone are passed over. STORE_LIMIT: too many at once. The right to read the source is asked when it is called. */
 enum { STORE_CARRY_MAX = 5000 }; /* messages */
 struct store_request *store_carry(struct store_user *u, uint32_t from, const struct uidset *uids, struct store_user *target,
-    uint32_t to, struct str who, uint64_t limit, struct store_done done);
+    uint32_t to, uint64_t limit, struct store_done done);
 /* Removes the messages with these UIDs, as a move does that has copied them elsewhere. */
 struct store_request *store_remove(struct store_user *u, uint32_t mailbox, const struct uidset *uids, struct store_done done);
 /* Removes the messages that have \Deleted, of these UIDs (NULL: of all). */

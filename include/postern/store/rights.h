@@ -30,6 +30,8 @@ enum store_right {
 	STORE_RIGHT_ADMIN = 1 << 10,      /* a */
 	STORE_RIGHTS_ALL = (1 << 11) - 1,
 	STORE_RIGHTS_OWNER = STORE_RIGHT_LOOKUP | STORE_RIGHT_ADMIN, /* that an owner always has */
+	/* One of them lets annotations be read and set (RFC 5464 3.3). */
+	STORE_RIGHTS_ANNOTATE = STORE_RIGHT_READ | STORE_RIGHT_SEEN | STORE_RIGHT_WRITE | STORE_RIGHT_INSERT | STORE_RIGHT_POST,
 };
 
 enum {

@@ -168,9 +168,9 @@ transfer(struct site *t, uint32_t from, uint32_t to, bool move)
 
 	if (uidset_count(&all) < 1500) {
 		if (move)
-			store_move(t->u, STR(""), from, &all, to, site_done(t));
+			store_move(t->u, from, &all, to, site_done(t));
 		else
-			store_copy(t->u, STR(""), from, &all, to, 0, site_done(t));
+			store_copy(t->u, from, &all, to, 0, site_done(t));
 		site_wait(t);
 	}
 	uidset_fini(&all);

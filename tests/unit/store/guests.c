@@ -36,15 +36,26 @@ setup(void **state)
 
 #define WITH_SHARES(f) cmocka_unit_test_setup_teardown(f, setup, site_teardown)
 
+static void
+give(struct site *t, uint32_t mailbox, const char *who, const char *letters)
+{
+	struct store_ace ace = { .identifier = str_of(who) };
+
+	assert_true(store_rights_parse(str_of(letters), &ace.rights));
+	store_set_rights(t->u, mailbox, &ace, STORE_RIGHTS_REPLACE, site_done(t));
+	site_wait(t);
+	assert_int_equal(t->code, STORE_OK);
+}
+
 /* --- \Seen --- */
 
 static void
 mark(struct site *t, uint32_t mailbox, const char *who, const char *uids, enum store_flags_mode mode, uint32_t flags)
 {
 	struct uidset set = site_set(uids);
-	struct store_flags f = { .mailbox = mailbox, .uids = &set, .mode = mode, .flags = flags, .who = str_of(who) };
+	struct store_flags f = { .mailbox = mailbox, .uids = &set, .mode = mode, .flags = flags };
 
-	store_flags(t->u, &f, site_done(t));
+	store_flags(t->u, &f, site_done_as(t, who));
 	site_wait(t);
 	assert_int_equal(t->code, STORE_OK);
 	uidset_fini(&set);
@@ -76,6 +87,8 @@ each_has_seen_his_own(void **state)
 	uint32_t inbox = site_find(t, "INBOX");
 	uint64_t before;
 
+	give(t, inbox, GUEST, "lrs");
+	give(t, inbox, OTHER, "lrsw");
 	for (unsigned i = 0; i < 5; i++)
 		site_append(t, inbox, "m\r\n", i == 0 ? STORE_SEEN : 0, NULL);
 	mark(t, inbox, GUEST, "2:4", STORE_FLAGS_ADD, STORE_SEEN);
@@ -110,6 +123,7 @@ a_rebuild_keeps_them(void **state)
 	struct site *t = *state;
 	uint32_t inbox = site_find(t, "INBOX");
 
+	give(t, inbox, GUEST, "lrs");
 	for (unsigned i = 0; i < 3; i++)
 		site_append(t, inbox, "m\r\n", 0, NULL);
 	mark(t, inbox, GUEST, "1,3", STORE_FLAGS_ADD, STORE_SEEN);
@@ -138,11 +152,12 @@ marks_of_high_uids(void **state)
 	struct store_view *v;
 	struct err e;
 
+	give(t, inbox, GUEST, "lrsi");
 	for (size_t i = 0; i < MANY; i++) {
-		m[i] = (struct store_new){ .stage = store_stage_new(t->u), .flags = STORE_SEEN, .who = STR(GUEST), .internal_date = 1 };
+		m[i] = (struct store_new){ .stage = store_stage_new(t->u), .flags = STORE_SEEN, .internal_date = 1 };
 		assert_true(store_stage_write(m[i].stage, STR("m\r\n"), &e));
 	}
-	store_append(t->u, inbox, m, MANY, 0, site_done(t));
+	store_append(t->u, inbox, m, MANY, 0, site_done_as(t, GUEST));
 	site_wait(t);
 	free(m);
 	assert_int_equal(t->code, STORE_OK);
@@ -156,17 +171,6 @@ marks_of_high_uids(void **state)
 }
 
 /* --- who shares what --- */
-
-static void
-give(struct site *t, uint32_t mailbox, const char *who, const char *letters)
-{
-	struct store_ace ace = { .identifier = str_of(who) };
-
-	assert_true(store_rights_parse(str_of(letters), &ace.rights));
-	store_set_rights(t->u, mailbox, &ace, STORE_RIGHTS_REPLACE, site_done(t));
-	site_wait(t);
-	assert_int_equal(t->code, STORE_OK);
-}
 
 static void
 expect_owners(struct site *t, const char *who, size_t n)
@@ -315,12 +319,13 @@ copies_are_files_of_their_own(void **state)
 	char *text;
 
 	to = inbox_of(other);
+	give(t, inbox, OTHER, "lr");
 	site_append(t, inbox, "Subject: one\r\n\r\nbody\r\n", STORE_FLAGGED, "word");
 	site_append(t, inbox, "Subject: two\n\nbody\n", STORE_SEEN, NULL);
-	store_carry(t->u, inbox, &all, other, to, STR(OTHER), 1, site_done(t));
+	store_carry(t->u, inbox, &all, other, to, 1, site_done_as(t, OTHER));
 	site_wait(t);
 	assert_int_equal(t->code, STORE_OVERQUOTA);
-	store_carry(t->u, inbox, &all, other, to, STR(OTHER), 0, site_done(t));
+	store_carry(t->u, inbox, &all, other, to, 0, site_done_as(t, OTHER));
 	site_wait(t);
 	assert_int_equal(t->code, STORE_OK);
 	assert_int_equal(uidset_count(&t->uids), 2);
@@ -350,7 +355,7 @@ too_many_are_refused(void **state)
 	struct store_user *other = open_other(t);
 	struct uidset all = site_set("1:5001");
 
-	store_carry(t->u, site_find(t, "INBOX"), &all, other, inbox_of(other), STR(USER), 0, site_done(t));
+	store_carry(t->u, site_find(t, "INBOX"), &all, other, inbox_of(other), 0, site_done_as(t, USER));
 	site_wait(t);
 	assert_int_equal(t->code, STORE_LIMIT);
 	store_user_unref(other);

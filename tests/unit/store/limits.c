@@ -330,7 +330,7 @@ actions_in_many_mailboxes(void **state)
 	}
 	store_settle(t->store);
 	for (int i = 0; i < MAILBOXES; i++) /* one commit for all of them */
-		store_expunge(t->u, boxes[i], NULL, (struct store_done){ NULL, NULL });
+		store_expunge(t->u, boxes[i], NULL, (struct store_done){ 0 });
 	store_settle(t->store);
 	for (int i = 0; i < MAILBOXES; i++) {
 		snprintf(dir, sizeof dir, "Maildir/.M%d/cur", i);
@@ -357,8 +357,8 @@ copy_into_a_mailbox_that_is_renamed(void **state)
 	site_wait(t);
 	box = t->mailbox;
 	uidset_add(&all, 1, 400);
-	store_subscribe(t->u, STR("A"), true, (struct store_done){ NULL, NULL }); /* under way while the others come */
-	store_copy(t->u, STR(""), inbox, &all, box, 0, (struct store_done){ NULL, NULL });
+	store_subscribe(t->u, STR("A"), true, (struct store_done){ 0 }); /* under way while the others come */
+	store_copy(t->u, inbox, &all, box, 0, (struct store_done){ 0 });
 	store_rename(t->u, STR("A"), STR("B"), site_done(t));
 	site_wait(t);
 	assert_int_equal(t->code, STORE_OK);
@@ -448,8 +448,8 @@ create_below_a_mailbox_that_is_deleted(void **state)
 	store_create(t->u, STR("A"), STORE_USE_NONE, site_done(t));
 	site_wait(t);
 	store_settle(t->store);
-	store_subscribe(t->u, STR("A"), true, (struct store_done){ NULL, NULL }); /* under way while the others come */
-	store_delete(t->u, STR("A"), (struct store_done){ NULL, NULL });
+	store_subscribe(t->u, STR("A"), true, (struct store_done){ 0 }); /* under way while the others come */
+	store_delete(t->u, STR("A"), (struct store_done){ 0 });
 	store_create(t->u, STR("A/x"), STORE_USE_NONE, site_done(t));
 	site_wait(t);
 	assert_int_equal(t->code, STORE_UNAVAILABLE);

@@ -180,9 +180,9 @@ do_transfer(struct world *w, struct box *from, struct box *to, bool move)
 		return;
 	}
 	if (move)
-		store_move(w->site.u, STR(""), from->number, &set, to->number, site_done(&w->site));
+		store_move(w->site.u, from->number, &set, to->number, site_done(&w->site));
 	else
-		store_copy(w->site.u, STR(""), from->number, &set, to->number, 0, site_done(&w->site));
+		store_copy(w->site.u, from->number, &set, to->number, 0, site_done(&w->site));
 	site_wait(&w->site);
 	assert_int_equal(w->site.code, STORE_OK);
 	for (size_t i = 0; i < from->n; i++)

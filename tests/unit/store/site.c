@@ -163,7 +163,14 @@ struct store_done
 site_done(struct site *t)
 {
 	t->answered = false;
-	return (struct store_done){ on_done, t };
+	return (struct store_done){ .fn = on_done, .ctx = t };
+}
+
+struct store_done
+site_done_as(struct site *t, const char *who)
+{
+	t->answered = false;
+	return (struct store_done){ on_done, t, str_of(who) };
 }
 
 static void

@@ -52,6 +52,8 @@ void site_close(struct site *t);
 bool site_user(struct site *t, const char *address);
 
 struct store_done site_done(struct site *t);
+/* On behalf of somebody, whose rights are asked. */
+struct store_done site_done_as(struct site *t, const char *who);
 void site_wait(struct site *t);
 
 void site_deliver(struct site *t, struct id id, const char *user, const char *body);

@@ -271,7 +271,7 @@ copy_move_expunge(void **state)
 	assert_int_equal(t->code, STORE_OK);
 	box = t->mailbox;
 	assert_int_equal(site_find(t, "Work"), box);
-	store_copy(t->u, STR(""), inbox, &set, box, 0, site_done(t));
+	store_copy(t->u, inbox, &set, box, 0, site_done(t));
 	site_wait(t);
 	assert_int_equal(t->code, STORE_OK);
 	assert_int_equal(uidset_count(&t->uids), 2);
@@ -284,7 +284,7 @@ copy_move_expunge(void **state)
 	assert_true(store_email_id(v, inbox, 1, &one) && store_email_id(v, box, 1, &two));
 	assert_true(id_eq(one, two));
 	store_view_close(v);
-	store_move(t->u, STR(""), inbox, &all, box, site_done(t));
+	store_move(t->u, inbox, &all, box, site_done(t));
 	site_wait(t);
 	assert_int_equal(uidset_count(&t->source), 3);
 	assert_string_equal(site_uids(t, inbox), "");
@@ -303,7 +303,7 @@ copy_move_expunge(void **state)
 	store_settle(t->store);
 	assert_int_equal(site_count(t, "Maildir/.Work/cur"), 2);
 	/* moved within one mailbox: new UIDs, nothing lost */
-	store_move(t->u, STR(""), box, &all, box, site_done(t));
+	store_move(t->u, box, &all, box, site_done(t));
 	site_wait(t);
 	assert_string_equal(site_uids(t, box), "6:7");
 	site_reopen(t);
@@ -322,10 +322,10 @@ quota_counts(void **state)
 
 	site_append(t, inbox, "0123456789", 0, NULL);
 	assert_int_equal(store_user_bytes(t->u), 10);
-	store_copy(t->u, STR(""), inbox, &set, inbox, 19, site_done(t));
+	store_copy(t->u, inbox, &set, inbox, 19, site_done(t));
 	site_wait(t);
 	assert_int_equal(t->code, STORE_OVERQUOTA);
-	store_copy(t->u, STR(""), inbox, &set, inbox, 20, site_done(t));
+	store_copy(t->u, inbox, &set, inbox, 20, site_done(t));
 	site_wait(t);
 	assert_int_equal(t->code, STORE_OK);
 	assert_int_equal(store_user_bytes(t->u), 20);
