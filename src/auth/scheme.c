@@ -159,16 +159,19 @@ static bool
 crypt_match(const char *hash, struct str password, bool *broken)
 {
 	struct crypt_data *data = NEW(struct crypt_data);
-	char *text = mem_cstr(password); /* crypt(3) ends at a NUL; a password with one matches nothing */
+	/* crypt(3) ends at a NUL, and takes no more than its limit: what has a NUL or is longer matches nothing, after the same work */
+	struct str taken = str_sub(password, 0, CRYPT_MAX_PASSPHRASE_SIZE - 1);
+	char *text = mem_cstr(taken);
+	bool whole = password.n < CRYPT_MAX_PASSPHRASE_SIZE && !str_has(password, '\0');
 	/* crypt_rn and not crypt_r: it never gives back "*0" for an error, and sanitizers leave it alone */
 	const char *made = crypt_rn(text, hash, data, sizeof *data);
 	bool same = false;
 
 	if (made == NULL)
 		*broken = true;
-	else if (strlen(made) == strlen(hash) && !str_has(password, '\0'))
+	else if (strlen(made) == strlen(hash) && whole)
 		same = sodium_memcmp(made, hash, strlen(hash)) == 0;
-	mem_wipe(text, password.n);
+	mem_wipe(text, taken.n);
 	mem_wipe(data, sizeof *data);
 	free(text);
 	free(data);

@@ -84,16 +84,45 @@ is_old(const struct verifier *v, const struct verifier_cost *cost)
 	       (v->scram.iterations == 0) != (cost->scram_iterations == 0);
 }
 
-/* The prepared form first. What was imported was not made from prepared bytes, so those as typed are tried, too; what
- * nobody could have set here is hashed all the same, to cost what any wrong password costs. */
+/* What is hashed for one password, the prepared form first. What was imported was not made from prepared bytes, so those as typed are
+ * tried, too. How many there are depends on the password alone, so that the time tells nothing of the account, nor whether there is one:
+ * what cannot be right is hashed all the same. */
+struct forms {
+	struct str p[2];
+	size_t n;
+	bool typed; /* the last one is as typed */
+};
+
+static struct forms
+forms_of(struct str typed, struct str prepared)
+{
+	struct forms f = { .n = 0 };
+
+	if (prepared.n > 0)
+		f.p[f.n++] = prepared;
+	f.typed = prepared.n == 0 || !str_eq(typed, prepared);
+	if (f.typed)
+		f.p[f.n++] = typed.n > 0 ? str_sub(typed, 0, PASSWORD_MAX) : STR("");
+	return f;
+}
+
+static bool
+can_be_right(const struct forms *f, size_t i, struct str typed, bool old)
+{
+	if (i + 1 < f->n || !f->typed)
+		return true;
+	return old && typed.n > 0 && typed.n <= PASSWORD_MAX;
+}
+
 static bool
 match(const struct scheme *s, const struct verifier *v, bool old, struct str typed, struct str prepared, bool *broken)
 {
-	if (prepared.n > 0 && s->match(v->hash, prepared, broken))
-		return true;
-	if (*broken || str_eq(typed, prepared) || (prepared.n > 0 && !old))
-		return false;
-	return s->match(v->hash, str_sub(typed, 0, PASSWORD_MAX), broken) && typed.n > 0 && typed.n <= PASSWORD_MAX;
+	struct forms f = forms_of(typed, prepared);
+
+	for (size_t i = 0; i < f.n && !*broken; i++)
+		if (s->match(v->hash, f.p[i], broken) && can_be_right(&f, i, typed, old))
+			return true;
+	return false;
 }
 
 enum verifier_result
@@ -124,11 +153,17 @@ verifier_check_nobody(struct str password, const struct verifier_cost *cost)
 {
 	static const unsigned char salt[crypto_pwhash_SALTBYTES];
 	unsigned char out[32];
-	struct str bytes = str_sub(password, 0, PASSWORD_MAX);
+	struct buf prepared;
+	struct forms f;
 
-	if (crypto_pwhash(out, sizeof out, bytes.n > 0 ? bytes.p : "", bytes.n, salt, cost->passes, cost->memory,
-		crypto_pwhash_ALG_ARGON2ID13) == 0)
-		mem_wipe(out, sizeof out);
+	buf_init(&prepared, (size_t)PASSWORD_MAX * 4);
+	password_prepare(&prepared, password, NULL);
+	f = forms_of(password, buf_str(&prepared));
+	for (size_t i = 0; i < f.n; i++)
+		if (crypto_pwhash(out, sizeof out, f.p[i].p, f.p[i].n, salt, cost->passes, cost->memory,
+			crypto_pwhash_ALG_ARGON2ID13) == 0)
+			mem_wipe(out, sizeof out);
+	buf_wipe(&prepared);
 }
 
 const char *
