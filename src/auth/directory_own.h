@@ -6,7 +6,8 @@
 
 #include <postern/auth/directory.h>
 
-/* meta: "schema", "serial" (the last number given out), "first" (address of the oldest account). */
+/* meta: "schema", "serial" (the last number given out), "first" (address of the oldest account), "secret"
+ * (random bytes). */
 enum table { TABLE_META, TABLE_USER, TABLE_ALIAS, TABLE_DOMAIN, TABLE_COUNT };
 
 struct directory {

@@ -383,6 +383,18 @@ login_arm(struct login *l)
 
 /* --- the service --- */
 
+/* Who exists keeps his salt over restarts, so that a name that does not must, too (RFC 5802 9). */
+static void
+recall_salts(struct login *l)
+{
+	struct err e;
+
+	if (directory_secret(l->dir, l->salt_key, &e))
+		return;
+	log_say(LEVEL_WARN, "login", "salts of names that do not exist are new ones: %s", e.log);
+	randombytes_buf(l->salt_key, sizeof l->salt_key);
+}
+
 struct login *
 login_new(struct loop *loop, struct directory *dir, const struct conf *conf)
 {
@@ -401,7 +413,7 @@ login_new(struct loop *loop, struct directory *dir, const struct conf *conf)
 	/* a front may still step an exchange of the auth before this one: its number must not be another client's now */
 	randombytes_buf(&l->last_id, sizeof l->last_id);
 	randombytes_buf(l->guess_key, sizeof l->guess_key);
-	randombytes_buf(l->salt_key, sizeof l->salt_key);
+	recall_salts(l);
 	return l;
 }
 

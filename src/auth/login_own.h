@@ -66,8 +66,8 @@ struct login {
 	struct map by_id;
 	uint64_t last_id;
 	struct loop_timer timer;
-	uint8_t guess_key[32]; /* both are new with each start */
-	uint8_t salt_key[32];
+	uint8_t guess_key[32]; /* new with each start */
+	uint8_t salt_key[DIRECTORY_SECRET_SIZE];
 	struct login_stats stats;
 };
 

@@ -101,6 +101,10 @@ bool directory_aliases(struct directory *d, struct str after, struct arena *a, s
 bool directory_domains(struct directory *d, struct str after, struct arena *a, struct directory_page *page,
     struct domain *out, struct err *e);
 
+/* Random bytes of this directory, made when they are first asked for. */
+enum { DIRECTORY_SECRET_SIZE = 32 };
+bool directory_secret(struct directory *d, uint8_t secret[static DIRECTORY_SECRET_SIZE], struct err *e);
+
 struct directory_counts {
 	uint64_t users;
 	uint64_t aliases;

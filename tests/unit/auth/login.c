@@ -616,6 +616,27 @@ scram_logins(void **state)
 	done(&f);
 }
 
+/* Whose salt changes with a restart would not exist. */
+static void
+d05_salts_outlive_a_restart(void **state)
+{
+	char salt[64];
+	char again[64];
+	struct fixture f;
+
+	(void)state;
+	open_with(&f, "");
+	assert_int_equal(scram(&f, "n=nobody@example.test,r=abc", "correct horse", salt), LOGIN_WRONG);
+	login_free(f.login);
+	site_reopen(&f.site);
+	f.login = login_new(f.loop, f.site.directory, f.site.conf);
+	assert_int_equal(scram(&f, "n=nobody@example.test,r=abc", "correct horse", again), LOGIN_WRONG);
+	assert_string_equal(salt, again);
+	assert_int_equal(scram(&f, "n=nobody2@example.test,r=abc", "correct horse", again), LOGIN_WRONG);
+	assert_string_not_equal(salt, again);
+	done(&f);
+}
+
 /* The account goes while the client computes: what was right a moment ago does not log in any more. */
 static void
 changed_meanwhile(void **state)
@@ -692,6 +713,7 @@ main(void)
 		cmocka_unit_test(numbers_are_of_one_life),
 		cmocka_unit_test(hanging_up_counts),
 		cmocka_unit_test(scram_logins),
+		cmocka_unit_test(d05_salts_outlive_a_restart),
 		cmocka_unit_test(changed_meanwhile),
 		cmocka_unit_test(scram_switched_off),
 		cmocka_unit_test(ends_in_the_middle),
