@@ -136,8 +136,7 @@ salvage_rows(struct snap *s, struct look *l, struct mdir *d, uint32_t mailbox)
 	    more = snap_step(s, c, &key, &value, MDB_NEXT))
 		if (file_decode(s, value, name))
 			salvage_one(s, l, d, mailbox, uid, name);
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 }
 
 static void
@@ -400,8 +399,7 @@ known_dirs(struct work *w, struct map *known)
 			if (name_read(&s, val_str(key), &r) && r.mailbox != 0 && mbox_read(&s, r.mailbox, m))
 				map_put(known, str_of(m->dir), &mark);
 		}
-		if (c != NULL)
-			mdb_cursor_close(c);
+		cursor_close(c);
 		work_snap_end(w, &s);
 	}
 	free(m);

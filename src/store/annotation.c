@@ -88,8 +88,7 @@ annotation_each(struct snap *s, enum table t, uint32_t mailbox,
 
 	for (; more && key.mv_size > 4 && memcmp(key.mv_data, from.b, 4) == 0; more = snap_step(s, c, &key, &value, MDB_NEXT))
 		fn(ctx, str_sub(val_str(key), 4, SIZE_MAX), val_str(value));
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 }
 
 static void
@@ -118,8 +117,7 @@ annotation_bytes(struct snap *s)
 
 	for (bool more = snap_step(s, c, &key, &value, MDB_FIRST); more; more = snap_step(s, c, &key, &value, MDB_NEXT))
 		bytes += key.mv_size - 4 + value.mv_size;
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	return bytes;
 }
 

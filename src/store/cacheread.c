@@ -41,7 +41,6 @@ store_rows_find(struct store_rows_walk *w, uint32_t uid, struct str *row)
 void
 store_rows_close(struct store_rows_walk *w)
 {
-	if (w->cursor != NULL)
-		mdb_cursor_close(w->cursor);
+	cursor_close(w->cursor);
 	w->cursor = NULL;
 }

@@ -60,8 +60,7 @@ check_counts(struct checking *c, const struct mbox *m)
 		if (!file_read(&c->s, m->number, uid, name))
 			problem(c, m, "UID %" PRIu32 " has no file name", uid);
 	}
-	if (cursor != NULL)
-		mdb_cursor_close(cursor);
+	cursor_close(cursor);
 	if (counted.messages != m->row.messages || counted.unseen != m->row.unseen ||
 	    counted.deleted != m->row.deleted || counted.bytes != m->row.bytes)
 		problem(c, m,
@@ -155,8 +154,7 @@ check_all(struct checking *c)
 		check_beside(c, m);
 		check_files(c, m);
 	}
-	if (cursor != NULL)
-		mdb_cursor_close(cursor);
+	cursor_close(cursor);
 	check_grams(c);
 	if (c->s.rc == 0 && c->bytes != meta_get(&c->s, META_BYTES)) {
 		c->report->problems++;

@@ -160,8 +160,7 @@ work_commit(struct work *w, struct txn *t)
 	}
 	c = snap_cursor(&t->s, T_TODO);
 	w->todo_left = snap_step(&t->s, c, &key, &value, MDB_FIRST);
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	if (t->s.rc == 0)
 		t->s.rc = mdb_txn_commit(t->s.mdb);
 	else

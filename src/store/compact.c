@@ -48,8 +48,7 @@ copy_table(struct snap *from, struct index *to, enum table t)
 		else
 			mdb_txn_abort(txn);
 	}
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	return rc != 0 ? rc : from->rc;
 }
 

@@ -57,8 +57,7 @@ match_rows(struct work *w, struct look *l)
 	    more = snap_step(&s, c, &key, &value, MDB_NEXT))
 		if (file_decode(&s, value, name))
 			match(l, uid, name);
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	work_snap_end(w, &s);
 	return w->rc == 0;
 }

@@ -48,8 +48,7 @@ list_sources(struct snap *s, struct copy *c)
 		    more = snap_step(s, cursor, &key, &value, MDB_NEXT))
 			note(c, uid);
 	}
-	if (cursor != NULL)
-		mdb_cursor_close(cursor);
+	cursor_close(cursor);
 }
 
 /* Not under its name: still in tmp/ or new/, or renamed by somebody else. */

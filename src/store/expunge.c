@@ -26,8 +26,7 @@ find_range(struct txn *t, struct expunge_request *q, struct uid_range r)
 	    more && key_uid(key, q->mailbox, &uid) && uid <= r.last; more = snap_step(&t->s, c, &key, &value, MDB_NEXT))
 		if (message_decode(&t->s, value, &row) && (q->any || (row.flags & STORE_DELETED) != 0))
 			uidset_add(&q->r.uids, uid, uid);
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 }
 
 static void

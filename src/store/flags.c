@@ -185,8 +185,7 @@ flags_apply(struct txn *t, struct store_request *r)
 	g.c = snap_cursor(&t->s, T_MESSAGE);
 	for (size_t i = 0; i < q->set.n && g.c != NULL; i++)
 		change_range(&g, q->set.p[i]);
-	if (g.c != NULL)
-		mdb_cursor_close(g.c);
+	cursor_close(g.c);
 	guest_flush(&t->s, &g.guest);
 	note_change(&g);
 }

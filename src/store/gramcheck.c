@@ -58,8 +58,7 @@ check_lists(struct inspection *i)
 		before = gram_key_part(key, 2) + 1;
 		check_chunk(i, before - 1, val_str(value));
 	}
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 }
 
 static void
@@ -140,8 +139,7 @@ check_blocks(struct inspection *i)
 		check_lists(i);
 		check_sets(i);
 	}
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 }
 
 static void
@@ -157,8 +155,7 @@ check_boxes(struct inspection *i)
 		check_blocks(i);
 		check_messages(i);
 	}
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 }
 
 static const char *

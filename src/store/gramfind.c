@@ -50,8 +50,7 @@ ask_lists(struct finding *f, const struct store_needle *needle, struct gram_bits
 			gram_fail(f->t, MDB_CORRUPTED);
 		keep_common(b, &has);
 	}
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 }
 
 static bool

@@ -222,8 +222,7 @@ rewrite(struct merge *m)
 		if (rc != 0)
 			gram_fail(t, rc);
 	}
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	emit_new(m, m->to);
 }
 

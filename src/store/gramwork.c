@@ -37,8 +37,7 @@ purge(struct gram_run *r, enum gram_table table, struct key from, unsigned *budg
 		--*budget;
 		more = gram_step(&r->t, c, &key, &value, MDB_NEXT);
 	}
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	return *budget > 0;
 }
 
@@ -65,8 +64,7 @@ next_with_messages(struct gram_run *r, uint32_t from, uint32_t *block)
 	uint32_t uid;
 	bool found = snap_step(r->main, c, &key, &value, MDB_SET_RANGE) && key_uid(key, r->task->mailbox, &uid);
 
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	if (found)
 		*block = uid / STORE_GRAM_BLOCK;
 	return found;
@@ -83,8 +81,7 @@ next_with_rows(struct gram_run *r, uint32_t from, uint32_t *block)
 
 	if (found)
 		*block = gram_key_part(key, 1);
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	return found;
 }
 
@@ -120,8 +117,7 @@ find_live(struct gram_run *r)
 	    more && key_uid(key, r->task->mailbox, &uid) && uid / STORE_GRAM_BLOCK == r->task->block;
 	    more = snap_step(r->main, c, &key, &value, MDB_NEXT))
 		gram_bits_add(&r->live, uid % STORE_GRAM_BLOCK);
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 }
 
 /* Sets of messages that are gone go. */

@@ -146,8 +146,7 @@ guest_count(struct snap *s, const struct guest *g, uint32_t mailbox)
 	    more && is_row(s, key, value, &from, 4 + GUEST_ID_SIZE, bits); more = snap_step(s, c, &key, &value, MDB_NEXT))
 		for (size_t i = 0; i < GUEST_WORDS; i++)
 			n += (uint32_t)__builtin_popcountll(bits[i]);
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	return n;
 }
 
@@ -179,8 +178,7 @@ next_row(struct snap *s, struct guest_key *k, uint64_t bits[static GUEST_WORDS])
 
 	if (found)
 		memcpy(k->b, key.mv_data, KEY_SIZE);
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	return found;
 }
 

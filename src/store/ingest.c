@@ -50,8 +50,7 @@ trim_done(struct txn *t)
 			snap_fail(&t->s, rc);
 		left--;
 	}
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 }
 
 static void

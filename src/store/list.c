@@ -44,8 +44,7 @@ store_list(struct store_view *v, struct arena *a, struct store_entry **entries)
 	for (bool more = snap_step(&v->s, c, &key, &value, MDB_FIRST); more;
 	     more = snap_step(&v->s, c, &key, &value, MDB_NEXT))
 		add_row(v, &l, val_str(key));
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	return entries_take(&l, inbox_first, entries);
 }
 
@@ -80,8 +79,7 @@ has_children(struct store_view *v, struct str name)
 	     more && !found && str_starts(val_str(key), buf_str(&below));
 	     more = snap_step(&v->s, c, &key, &value, MDB_NEXT))
 		found = name_read(&v->s, val_str(key), &r) && r.mailbox != 0;
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	buf_fini(&below);
 	return found;
 }

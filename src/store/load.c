@@ -223,12 +223,10 @@ read_state(struct work *w)
 				.at = m->row.looked_at,
 				.saved = true };
 		}
-		if (c != NULL)
-			mdb_cursor_close(c);
+		cursor_close(c);
 		c = snap_cursor(&s, T_TODO);
 		w->todo_left = snap_step(&s, c, &key, &value, MDB_FIRST);
-		if (c != NULL)
-			mdb_cursor_close(c);
+		cursor_close(c);
 		work_snap_end(w, &s);
 	}
 	free(m);

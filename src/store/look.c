@@ -321,8 +321,7 @@ mailbox_numbers(struct work *w, struct uidset *numbers)
 		number = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 		uidset_add(numbers, number, number);
 	}
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	work_snap_end(w, &s);
 }
 

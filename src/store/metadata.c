@@ -165,8 +165,7 @@ find_losers(struct txn *t, struct metadata_request *q)
 	    more = snap_step(&t->s, c, &key, &value, MDB_NEXT))
 		if (key_number(key, &number) && mbox_read(&t->s, number, m) && m->row.use == (uint32_t)q->use && number != q->to)
 			uidset_add(&q->losers, number, number);
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	free(m);
 }
 

@@ -71,8 +71,7 @@ find_subtree(struct snap *s, struct rename_request *q)
 		if (name_read(s, val_str(key), &row) && row.mailbox != 0)
 			ok = add_one(q, val_str(key));
 	}
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	return ok && s->rc == 0;
 }
 

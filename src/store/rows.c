@@ -208,8 +208,7 @@ change_trim(struct snap *s, struct mbox *m)
 		m->row.change_floor = modseq;
 		m->row.change_rows--;
 	}
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 }
 
 void
@@ -337,7 +336,6 @@ todo_first(struct snap *s, uint64_t from, struct todo *t)
 	uidset_clear(&t->uids);
 	if (found && (!key_seq(at, &t->seq) || !todo_decode(val_str(v), t)))
 		found = snap_fail(s, MDB_CORRUPTED);
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 	return found;
 }

@@ -301,6 +301,13 @@ snap_step(struct snap *s, MDB_cursor *c, MDB_val *key, MDB_val *value, MDB_curso
 	return rc == 0 || (rc != MDB_NOTFOUND && snap_fail(s, rc));
 }
 
+void
+cursor_close(MDB_cursor *c)
+{
+	if (c != NULL)
+		mdb_cursor_close(c);
+}
+
 uint64_t
 meta_get(struct snap *s, enum meta what)
 {

@@ -167,9 +167,12 @@ bool snap_get(struct snap *s, enum table t, MDB_val key, MDB_val *value);
 bool snap_put(struct snap *s, enum table t, MDB_val key, MDB_val value);
 /* Deleting what is not there is no failure. */
 void snap_del(struct snap *s, enum table t, MDB_val key);
+/* NULL after a failure, which snap_step takes for the end. */
 MDB_cursor *snap_cursor(struct snap *s, enum table t);
 /* One step or search; false at the end or after a failure. */
 bool snap_step(struct snap *s, MDB_cursor *c, MDB_val *key, MDB_val *value, MDB_cursor_op op);
+/* Of snap_cursor or gram_cursor; harmless on NULL. */
+void cursor_close(MDB_cursor *c);
 
 uint64_t meta_get(struct snap *s, enum meta what);
 void meta_put(struct snap *s, enum meta what, uint64_t value);

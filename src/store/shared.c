@@ -91,8 +91,7 @@ find_mailboxes(struct shared *l)
 		last = number;
 		add_mailbox(l, number);
 	}
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 }
 
 size_t

@@ -286,8 +286,7 @@ collect(struct snap *s, struct str owner, struct map *found)
 		    map_get(found, identifier) == NULL)
 			map_put(found, identifier, &mark);
 	}
-	if (c != NULL)
-		mdb_cursor_close(c);
+	cursor_close(c);
 }
 
 /* The pairs that are not true any more. */

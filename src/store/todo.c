@@ -109,8 +109,7 @@ purge_rows(struct txn *t, uint32_t mailbox)
 			left--;
 			more = snap_step(&t->s, c, &key, &value, MDB_NEXT);
 		}
-		if (c != NULL)
-			mdb_cursor_close(c);
+		cursor_close(c);
 	}
 	return left > 0;
 }

@@ -247,8 +247,7 @@ store_scan_find(struct store_scan *s, uint32_t uid, struct store_message *m)
 void
 store_scan_close(struct store_scan *s)
 {
-	if (s->cursor != NULL)
-		mdb_cursor_close(s->cursor);
+	cursor_close(s->cursor);
 	s->cursor = NULL;
 }
 
@@ -375,8 +374,7 @@ changes_by_rows(struct store_view *v, uint32_t mailbox, uint64_t since, struct s
 	for (bool more = snap_step(&v->s, cursor, &key, &value, MDB_SET_RANGE);
 	     more && key_modseq(key, mailbox, &modseq); more = snap_step(&v->s, cursor, &key, &value, MDB_NEXT))
 		change_decode(&v->s, value, &c->changed, &c->gone);
-	if (cursor != NULL)
-		mdb_cursor_close(cursor);
+	cursor_close(cursor);
 	uidset_sort(&c->changed);
 	uidset_sort(&c->gone);
 	uidset_remove_set(&c->changed, &c->gone);
