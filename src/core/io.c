@@ -43,16 +43,25 @@ io_pwrite_all(int fd, struct str s, off_t at)
 	return true;
 }
 
+ssize_t
+io_pread(int fd, void *p, size_t n, off_t at)
+{
+	ssize_t got;
+
+	do
+		got = pread(fd, p, n, at);
+	while (got == -1 && errno == EINTR);
+	return got;
+}
+
 bool
 io_pread_all(int fd, void *p, size_t n, off_t at)
 {
 	char *to = p;
 
 	while (n > 0) {
-		ssize_t got = pread(fd, to, n, at);
+		ssize_t got = io_pread(fd, to, n, at);
 
-		if (got == -1 && errno == EINTR)
-			continue;
 		if (got == 0)
 			errno = 0;
 		if (got <= 0)
@@ -68,16 +77,9 @@ static bool
 read_pieces(int fd, struct buf *b, char *piece, size_t size)
 {
 	off_t at = 0;
+	ssize_t n;
 
-	for (;;) {
-		ssize_t n = pread(fd, piece, size, at);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return false;
-		if (n == 0)
-			return true;
+	while ((n = io_pread(fd, piece, size, at)) > 0) {
 		buf_add(b, str_from(piece, (size_t)n));
 		if (b->over) {
 			errno = EFBIG;
@@ -85,6 +87,7 @@ read_pieces(int fd, struct buf *b, char *piece, size_t size)
 		}
 		at += n;
 	}
+	return n == 0;
 }
 
 /* The file may hold a password or a key: no copy stays on the stack. */

@@ -1,10 +1,9 @@
 /* cache.c - envelope and structure of a message file as a cache row. Runs in sync threads: no state. */
 #include <postern/imap/cache.h>
 
-#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include <postern/core/io.h>
 #include <postern/core/mem.h>
 #include <postern/message/mime.h>
 
@@ -14,28 +13,16 @@ enum {
 	PIECE = 64 * 1024,
 };
 
-/* Bytes read at the offset, 0 at the end, -1 on failure. */
-static ssize_t
-read_at(int fd, char *p, size_t n, uint64_t at)
-{
-	ssize_t got;
-
-	do
-		got = pread(fd, p, n, (off_t)at);
-	while (got == -1 && errno == EINTR);
-	return got;
-}
-
 static bool
 feed_all(struct mime_parser *parser, int fd)
 {
 	char *piece = mem_new(PIECE);
-	uint64_t at = 0;
+	off_t at = 0;
 	ssize_t n;
 
-	while ((n = read_at(fd, piece, PIECE, at)) > 0) {
+	while ((n = io_pread(fd, piece, PIECE, at)) > 0) {
 		mime_parser_feed(parser, str_from(piece, (size_t)n));
-		at += (uint64_t)n;
+		at += n;
 	}
 	free(piece);
 	return n == 0;

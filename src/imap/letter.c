@@ -138,9 +138,7 @@ letter_parse(struct letter *t, struct imap_session *s)
 
 	if (t->parser == NULL)
 		t->parser = mime_parser_new(&t->arena, t->file.lf ? MIME_LF : 0);
-	do
-		n = pread(t->fd, piece, PIECE, (off_t)t->fed);
-	while (n == -1 && errno == EINTR);
+	n = io_pread(t->fd, piece, PIECE, (off_t)t->fed);
 	if (n > 0) {
 		mime_parser_feed(t->parser, str_from(piece, (size_t)n));
 		t->fed += (uint64_t)n;

@@ -1,8 +1,7 @@
 /* crlf.c - a file's octets in the message's numbering. */
 #include <postern/message/crlf.h>
 
-#include <errno.h>
-#include <unistd.h>
+#include <postern/core/io.h>
 
 enum { CHUNK = 16 * 1024 };
 
@@ -17,17 +16,6 @@ void
 crlf_reader_init(struct crlf_reader *r, int fd, bool lf)
 {
 	*r = (struct crlf_reader){ .fd = fd, .lf = lf };
-}
-
-static ssize_t
-read_at(int fd, char *to, size_t n, uint64_t at)
-{
-	ssize_t got;
-
-	do
-		got = pread(fd, to, n, (off_t)at);
-	while (got == -1 && errno == EINTR);
-	return got;
 }
 
 /* Gives what of s, which stands at r->virt, lies in the window; takes no more than up to its end. */
@@ -81,7 +69,7 @@ read_converted(struct crlf_reader *r, const struct window *w)
 	if (w->at < r->virt)
 		crlf_reader_init(r, r->fd, r->lf);
 	while (r->virt < w->end) {
-		ssize_t n = read_at(r->fd, chunk, sizeof chunk, r->raw);
+		ssize_t n = io_pread(r->fd, chunk, sizeof chunk, (off_t)r->raw);
 
 		if (n <= 0)
 			return n == 0;
@@ -96,7 +84,7 @@ read_plain(struct crlf_reader *r, uint64_t at, size_t n, struct buf *out)
 	char *to = buf_room(out, n);
 
 	while (to != NULL && n > 0) {
-		ssize_t got = read_at(r->fd, to, n, at);
+		ssize_t got = io_pread(r->fd, to, n, (off_t)at);
 
 		if (got <= 0)
 			return got == 0;

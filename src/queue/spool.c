@@ -109,7 +109,7 @@ copy_bytes(int from, int to)
 	off_t at = 0;
 	ssize_t n;
 
-	while ((n = pread(from, piece, sizeof piece, at)) > 0) {
+	while ((n = io_pread(from, piece, sizeof piece, at)) > 0) {
 		if (!io_write_all(to, str_from(piece, (size_t)n)))
 			return false;
 		at += n;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <postern/core/io.h>
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
@@ -23,7 +24,7 @@ count_bare(int fd, uint64_t *bare)
 	ssize_t n;
 
 	*bare = 0;
-	while ((n = pread(fd, piece, STEP, at)) > 0) {
+	while ((n = io_pread(fd, piece, STEP, at)) > 0) {
 		const char *end = piece + n, *p = piece;
 
 		while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
