@@ -179,7 +179,6 @@ address_parse(struct arena *a, const struct conf_key *k, struct str word, void *
 	size_t at = str_rfind(word, '@');
 	struct str local = str_sub(word, 0, at);
 	struct str domain = str_sub(word, at + 1, word.n);
-	char *lower;
 
 	(void)k;
 	if (at == word.n || !local_valid(local))
@@ -187,10 +186,7 @@ address_parse(struct arena *a, const struct conf_key *k, struct str word, void *
 		    w, "\"%.*s\" is not an address, write one like alice@example.org", STR_ARG(conf_head(word)));
 	if (!conf_domain_take(a, domain, &domain, w))
 		return false;
-	lower = arena_cstr(a, local);
-	for (size_t i = 0; i < local.n; i++)
-		lower[i] = ascii_lower(lower[i]);
-	*(struct str *)out = arena_strf(a, "%s@%.*s", lower, STR_ARG(domain));
+	*(struct str *)out = arena_strf(a, "%s@%.*s", arena_lower(a, local).p, STR_ARG(domain));
 	return true;
 }
 

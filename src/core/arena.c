@@ -114,6 +114,16 @@ arena_cstr(struct arena *a, struct str s)
 }
 
 struct str
+arena_lower(struct arena *a, struct str s)
+{
+	char *p = arena_cstr(a, s);
+
+	for (size_t i = 0; i < s.n; i++)
+		p[i] = ascii_lower(p[i]);
+	return str_from(p, s.n);
+}
+
+struct str
 arena_strf(struct arena *a, const char *format, ...)
 {
 	va_list args;

@@ -364,11 +364,9 @@ denial_ttl(struct reader *r, size_t n)
 static struct str
 canonical_question(struct arena *a, struct str name)
 {
-	char *text = arena_cstr(a, name);
+	struct str lower = arena_lower(a, name);
 
-	for (size_t i = 0; i < name.n; i++)
-		text[i] = ascii_lower(text[i]);
-	return str_from(text, name.n > 1 && text[name.n - 1] == '.' ? name.n - 1 : name.n);
+	return name.n > 1 && str_ends(lower, STR(".")) ? str_sub(lower, 0, name.n - 1) : lower;
 }
 
 static bool

@@ -30,12 +30,8 @@ is_entry(struct str entry)
 struct str
 lex_entry(struct lex *l)
 {
-	struct str raw = lex_astring(l);
-	char *lower = arena_alloc(l->arena, raw.n + 1);
-	struct str entry = { lower, raw.n };
+	struct str entry = arena_lower(l->arena, lex_astring(l));
 
-	for (size_t i = 0; i < raw.n; i++)
-		lower[i] = ascii_lower(raw.p[i]);
 	if (lex_ok(l) && !is_entry(entry))
 		lex_fail(l, "bad name of an entry");
 	return entry;

@@ -28,16 +28,6 @@ becomes_ascii(uint32_t code)
 	return n == 1 && parts[0] < 0x80;
 }
 
-static struct str
-lower_ascii(struct arena *a, struct str s)
-{
-	char *p = arena_cstr(a, s);
-
-	for (size_t i = 0; i < s.n; i++)
-		p[i] = ascii_lower(p[i]);
-	return str_from(p, s.n);
-}
-
 /* Lower case in NFC. */
 static bool
 lower_unicode(struct arena *a, struct str s, struct str *out)
@@ -83,7 +73,7 @@ to_alabels(struct arena *a, struct str domain, struct str *out)
 	bool ok = idn2_to_ascii_8z(arena_cstr(a, domain), &ascii, IDN2_NFC_INPUT | IDN2_NO_TR46) == IDN2_OK;
 
 	if (ok)
-		*out = lower_ascii(a, str_of(ascii));
+		*out = arena_lower(a, str_of(ascii));
 	idn2_free(ascii);
 	return ok;
 }
@@ -112,7 +102,7 @@ address_canon_domain(struct arena *a, struct str domain, struct str *out)
 	if (domain.p[domain.n - 1] == '.')
 		domain.n--;
 	if (ascii_only(domain)) {
-		*out = lower_ascii(a, domain);
+		*out = arena_lower(a, domain);
 		return true;
 	}
 	return lower_unicode(a, domain, &lower) && to_alabels(a, lower, out) && out->n <= ADDRESS_DOMAIN_MAX;
@@ -186,7 +176,7 @@ address_canon_local(struct arena *a, struct str local, struct str *out)
 	struct str raw = address_unquote(a, local);
 
 	if (ascii_only(raw))
-		raw = lower_ascii(a, raw);
+		raw = arena_lower(a, raw);
 	else if (!lower_unicode(a, raw, &raw) || has_compat(raw))
 		return false;
 	*out = requoted(a, raw);

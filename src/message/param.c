@@ -23,16 +23,6 @@ struct raws {
 	struct param **tail;
 };
 
-static struct str
-lower(struct arena *a, struct str s)
-{
-	char *p = arena_cstr(a, s);
-
-	for (size_t i = 0; i < s.n; i++)
-		p[i] = ascii_lower(p[i]);
-	return str_from(p, s.n);
-}
-
 static void
 skip_to_semicolon(struct cur *c)
 {
@@ -130,7 +120,7 @@ take_one(struct raws *rs, struct cur *c)
 		return;
 	}
 	r.value = take_value(rs->a, c);
-	if (split_name(lower(rs->a, name), &r))
+	if (split_name(arena_lower(rs->a, name), &r))
 		rs->list[rs->n++] = r;
 }
 
@@ -327,8 +317,8 @@ param_parse_type(struct arena *a, struct str value, struct str *type, struct str
 	sub = cur_while(&c, lex_is_token);
 	if (sub.n == 0)
 		return false;
-	*type = lower(a, main);
-	*subtype = lower(a, sub);
+	*type = arena_lower(a, main);
+	*subtype = arena_lower(a, sub);
 	*params = take_params(a, &c);
 	return true;
 }
@@ -343,7 +333,7 @@ param_parse_token(struct arena *a, struct str value, struct str *token, const st
 	t = cur_while(&c, lex_is_token);
 	if (t.n == 0)
 		return false;
-	*token = lower(a, t);
+	*token = arena_lower(a, t);
 	*params = take_params(a, &c);
 	return true;
 }

@@ -36,14 +36,9 @@ struct search {
 static struct str
 plain(struct str s, struct arena *a)
 {
-	char *p;
-
 	if (s.n >= 2 && s.p[0] == '<' && s.p[s.n - 1] == '>')
 		s = str_sub(s, 1, s.n - 1);
-	p = arena_alloc(a, s.n + 1);
-	for (size_t i = 0; i < s.n; i++)
-		p[i] = ascii_lower(s.p[i]);
-	return str_from(p, s.n);
+	return arena_lower(a, s);
 }
 
 /* "@example.net" means everybody there. */

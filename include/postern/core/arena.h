@@ -29,6 +29,8 @@ void *arena_array(struct arena *a, size_t n, size_t size);
 /* A copy of s, NUL-terminated for convenience (the NUL is not counted). */
 struct str arena_str(struct arena *a, struct str s);
 char *arena_cstr(struct arena *a, struct str s);
+/* A copy like arena_str's with A-Z as a-z; all other bytes stay. */
+struct str arena_lower(struct arena *a, struct str s);
 struct str arena_strf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Bytes handed out since init or reset. */

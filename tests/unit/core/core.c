@@ -152,6 +152,7 @@ arena_growth(void **state)
 	arena_reset(&a);
 	assert_int_equal(arena_used(&a), 0);
 	assert_true(str_eq(arena_strf(&a, "%s-%d", "x", 7), STR("x-7")));
+	assert_true(str_eq(arena_lower(&a, STR("@AZ[az`\xc4\0Q")), STR("@az[az`\xc4\0q")));
 	arena_fini(&a);
 }
 
