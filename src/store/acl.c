@@ -130,7 +130,19 @@ grants(const struct rights_request *q)
 	return q->rights != 0 && (q->mode == STORE_RIGHTS_REPLACE || q->mode == STORE_RIGHTS_ADD);
 }
 
-/* A guest can be known before he has rights, never the other way round. */
+/* A guest can be known before he has rights, never the other way round. Who is refused them in the end is forgotten when all that was
+ * asked together is done. */
+static bool
+know_guest(struct work *w, struct store_request *r, struct str guest)
+{
+	struct str owner = str_of(w->u->address);
+
+	if (!shares_has(w->store->shares, guest, owner) && shares_guests(w->store->shares, owner) >= STORE_GUESTS_MAX)
+		return request_refuse(r, STORE_LIMIT, "%s: too many guests", w->u->address);
+	w->rights = true;
+	return shares_add(w->store->shares, guest, owner) || request_refuse_errno(r, SHARES_NAME);
+}
+
 static bool
 prepare(struct work *w, struct store_request *r)
 {
@@ -140,7 +152,7 @@ prepare(struct work *w, struct store_request *r)
 		return request_refuse(r, STORE_CANNOT, "no such identifier can be");
 	if (w->store->shares == NULL || !grants(q) || q->identifier[0] == '-' || strcmp(q->identifier, w->u->address) == 0)
 		return true;
-	return shares_add(w->store->shares, str_of(q->identifier), str_of(w->u->address)) || request_refuse_errno(r, SHARES_NAME);
+	return know_guest(w, r, str_of(q->identifier));
 }
 
 static void
@@ -175,6 +187,14 @@ change(struct txn *t, const struct rights_request *q)
 		put(t, q, rights);
 }
 
+bool
+acl_is_full(const struct txn *t)
+{
+	MDB_stat st;
+
+	return t->s.rc == 0 && mdb_stat(t->s.mdb, t->s.ix->table[T_RIGHTS], &st) == 0 && st.ms_entries >= STORE_RIGHTS_ROWS_MAX;
+}
+
 static void
 apply(struct txn *t, struct store_request *r)
 {
@@ -188,7 +208,7 @@ apply(struct txn *t, struct store_request *r)
 	if (!acl_allows(t, r, q->to, STORE_RIGHT_ADMIN))
 		return;
 	if (grants(q) && !row_of(&t->s, q->to, str_of(q->identifier), &old) &&
-	    annotation_count(&t->s, T_RIGHTS, q->to) >= STORE_ACL_MAX) {
+	    (annotation_count(&t->s, T_RIGHTS, q->to) >= STORE_ACL_MAX || acl_is_full(t))) {
 		request_refuse(r, STORE_LIMIT, "%s: too many identifiers", t->w->u->address);
 		return;
 	}

@@ -158,8 +158,8 @@ create_apply(struct txn *t, struct store_request *r, struct str name)
 {
 	struct adding a = { t, r, NULL };
 
-	if (too_many(t)) {
-		request_refuse(r, STORE_LIMIT, "%s: too many mailboxes", t->w->u->address);
+	if (too_many(t) || acl_is_full(t)) { /* a new one inherits rights */
+		request_refuse(r, STORE_LIMIT, "%s: too many mailboxes, or rights", t->w->u->address);
 		return NULL;
 	}
 	each_level(name, add_level, &a);

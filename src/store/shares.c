@@ -132,6 +132,19 @@ shares_has(struct shares *h, struct str identifier, struct str owner)
 }
 
 size_t
+shares_guests(struct shares *h, struct str owner)
+{
+	const struct names *l;
+	size_t n;
+
+	pthread_mutex_lock(&h->lock);
+	l = map_get(&h->identifiers, owner);
+	n = l != NULL ? l->n : 0;
+	pthread_mutex_unlock(&h->lock);
+	return n;
+}
+
+size_t
 shares_owners(struct shares *h, struct str identifier, struct arena *a, struct str *owners, size_t n, size_t max)
 {
 	const struct names *l;

@@ -28,6 +28,8 @@ bool shares_add(struct shares *h, struct str identifier, struct str owner);
 /* The owner's pairs are those in his index. */
 void shares_settle(struct shares *h, struct snap *s, struct str owner);
 bool shares_has(struct shares *h, struct str identifier, struct str owner);
+/* How many identifiers have something of this owner's. */
+size_t shares_guests(struct shares *h, struct str owner);
 /* Adds the owners to a list in the arena, at most max in all. */
 size_t shares_owners(struct shares *h, struct str identifier, struct arena *a, struct str *owners, size_t n, size_t max);
 

@@ -37,6 +37,8 @@ enum store_right {
 enum {
 	STORE_IDENTIFIER_SIZE = 300, /* bytes of an identifier */
 	STORE_ACL_MAX = 100,         /* identifiers in a list */
+	STORE_RIGHTS_ROWS_MAX = 10000, /* in all lists of an account together */
+	STORE_GUESTS_MAX = 1000,     /* identifiers that an account shares anything with */
 };
 
 /* Letters to bits; "c" and "d" stand for their members (RFC 4314 2.1.1). False for any other byte. */
