@@ -162,9 +162,7 @@ begin_box(struct imap_session *s, struct command *c, struct store_view *v, const
 	if (p->mailbox == 0 || !store_mailbox(v, p->mailbox, &header))
 		return false;
 	box = selected_new(p->user, p->mailbox);
-	box->rights = rights_of(s, v, box->mailbox);
 	box->examined = c->verb->run == cmd_examine_run;
-	box->readonly = box->examined || !(box->rights & RIGHTS_TO_CHANGE);
 	box->uidvalidity = header.uidvalidity;
 	box->modseq = header.highestmodseq;
 	box->told_modseq = header.highestmodseq;
@@ -286,6 +284,17 @@ begin_resync(struct imap_session *s, struct command *c, struct store_view *v)
 	return STEP_MORE;
 }
 
+/* As they are now: they may have been taken away since the command began. What changes from here on is heard of. */
+static bool
+take_rights(struct imap_session *s, struct command *c, struct store_view *v)
+{
+	struct selected *box = s->box;
+
+	box->rights = rights_of(s, v, box->mailbox);
+	box->readonly = box->examined || !(box->rights & RIGHTS_TO_CHANGE);
+	return rights_still(s, c, v, box->mailbox, STORE_RIGHT_READ);
+}
+
 static enum step
 finish(struct imap_session *s, struct command *c, struct store_view *v)
 {
@@ -295,6 +304,10 @@ finish(struct imap_session *s, struct command *c, struct store_view *v)
 	if (!store_mailbox(v, s->box->mailbox, &header)) {
 		select_close(s);
 		return done_no(c, "NONEXISTENT", "no such mailbox");
+	}
+	if (!take_rights(s, c, v)) {
+		select_close(s);
+		return STEP_DONE;
 	}
 	mark_recent(s, header.uidnext);
 	write_box(s, c, v, &header);

@@ -220,6 +220,10 @@ write_step(struct imap_session *s, struct command *c)
 
 	if (v == NULL)
 		return done_unreadable(s, c, &e);
+	if (!rights_still(s, c, v, a->place.mailbox, STORE_RIGHT_READ)) {
+		store_view_close(v);
+		return STEP_DONE;
+	}
 	status_write(s, v, a->place.mailbox, place_name(s, v, a->place.mailbox, &c->arena), a->items);
 	store_view_close(v);
 	return done_ok(c, "done");

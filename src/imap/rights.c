@@ -31,6 +31,17 @@ rights_have(const struct imap_session *s, struct command *c, struct store_view *
 }
 
 bool
+rights_still(const struct imap_session *s, struct command *c, struct store_view *v, uint32_t mailbox, unsigned want)
+{
+	unsigned rights = rights_of(s, v, mailbox);
+
+	if (rights != 0 || str_eq(store_view_owner(v), store_user_address(s->setup.user)))
+		return !lacks(c, rights, want);
+	done_no(c, "NONEXISTENT", "no such mailbox");
+	return false;
+}
+
+bool
 rights_annotate(const struct imap_session *s, struct command *c, struct store_view *v, uint32_t mailbox)
 {
 	unsigned rights = rights_of(s, v, mailbox);

@@ -20,6 +20,8 @@ unsigned rights_of(const struct imap_session *s, struct store_view *v, uint32_t 
 bool rights_find(struct imap_session *s, struct command *c, struct str name, unsigned want, enum refused where, struct place *p);
 /* The same for a mailbox that is known. False: the reply is set. */
 bool rights_have(const struct imap_session *s, struct command *c, struct store_view *v, uint32_t mailbox, unsigned want);
+/* The same some time after it was found: who may not look it up any more is told that there is none. False: the reply is set. */
+bool rights_still(const struct imap_session *s, struct command *c, struct store_view *v, uint32_t mailbox, unsigned want);
 /* "l" and one of those that annotations need (RFC 5464 3.3). */
 bool rights_annotate(const struct imap_session *s, struct command *c, struct store_view *v, uint32_t mailbox);
 /* The same for what the selected mailbox was found to allow last. */

@@ -72,6 +72,9 @@ struct world {
 	struct buf shared_owner; /* whose are shown below Shared/ */
 	struct buf locked;       /* the user whom auth does not know any more */
 	unsigned opened;         /* accounts of others that were asked for */
+	enum { OWNER_COMES, OWNER_WAITS, OWNER_MEETS_WORK } owner_when; /* the next account that was asked for: at once, later, in the midst of work */
+	struct imap_conn *owner_for; /* who asked for the one that waits */
+	struct store_user *owner;
 	unsigned dropped;        /* files */
 	struct buf log;
 };

@@ -207,6 +207,14 @@ word_shared(struct world *w, struct str rest, struct buf *why)
 }
 
 static enum talk_word
+word_owner(struct world *w, struct str rest, struct buf *why)
+{
+	(void)why;
+	w->owner_when = str_eq(rest, STR("waits")) ? OWNER_WAITS : OWNER_MEETS_WORK;
+	return TALK_DONE;
+}
+
+static enum talk_word
 word_lock(struct world *w, struct str rest, struct buf *why)
 {
 	(void)why;
@@ -358,7 +366,7 @@ static const struct {
 	{ "lose", word_lose }, { "cut", word_cut },
 	{ "size", word_size }, { "quota", word_quota }, { "stall", word_stall }, { "read", word_read },
 	{ "limit", word_limit }, { "save_limit", word_save_limit },
-	{ "tick", word_tick }, { "shared", word_shared }, { "lock", word_lock },
+	{ "tick", word_tick }, { "shared", word_shared }, { "lock", word_lock }, { "owner", word_owner },
 	{ "compress", word_compress }, { "refuse_8bit", word_refuse_8bit }, { "comment", word_comment }, { "no_index", word_no_index }, { "deflate", word_deflate },
 	{ "leave", word_leave },
 	{ "timeout", word_timeout }, { "busy", word_busy }, { "expect", word_expect },

@@ -311,14 +311,40 @@ return_to_front(struct imap_conn *c)
 }
 
 static void
-on_owner(void *ctx, struct store_user *u, const struct err *e)
+give_owner(struct imap_conn *c, struct store_user *u)
 {
-	struct imap_conn *c = ctx;
-
-	(void)e;
 	imap_session_owner(c->session, u, c->world->quota);
 	if (u != NULL)
 		store_user_unref(u);
+}
+
+static void
+on_owner(void *ctx, struct store_user *u, const struct err *e)
+{
+	struct imap_conn *c = ctx;
+	struct world *w = c->world;
+
+	(void)e;
+	if (w->owner_when == OWNER_COMES) {
+		give_owner(c, u);
+		return;
+	}
+	w->owner_for = c;
+	w->owner = u;
+}
+
+/* The store begins some work: whose account came is told while it runs. */
+static void
+on_work(void *ctx, const char *user, const char *mailbox, const char *base)
+{
+	struct world *w = ctx;
+
+	(void)mailbox;
+	(void)base;
+	if (user == NULL || w->owner_when != OWNER_MEETS_WORK || w->owner_for == NULL)
+		return;
+	w->owner_when = OWNER_COMES;
+	give_owner(w->owner_for, w->owner);
 }
 
 /* What auth and store say of another user. */
@@ -509,7 +535,7 @@ open_store(struct world *w)
 {
 	struct err e;
 	struct store_config config = { .loop = w->loop, .root = w->root, .host = "test", .threads = w->threads,
-		.map_size = 64 << 20, .make_cache = imap_make_cache, .free_min = 1, .shares = true,
+		.map_size = 64 << 20, .make_cache = imap_make_cache, .free_min = 1, .shares = true, .note = on_work, .ctx = w,
 		.make_grams = w->no_index ? NULL : imap_make_grams, .search_max = 64 << 20, .search_wait = 3 };
 
 	w->store = store_open(&config, &e);
