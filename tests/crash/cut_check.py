@@ -7,6 +7,7 @@ import re
 import time
 from pathlib import Path
 
+from cut_guests import GUESTS, OWNER, without_virtual
 from cut_mail import USERS
 from history import body, read_message
 
@@ -26,30 +27,79 @@ class Found:
         self.bounced = {}    # address → how many notifications say that it failed
         self.accounts = {}   # name → (password, quota, disabled)
         self.aliases = {}    # name → targets
+        self.rights = {}     # (mailbox of the owner's, guest) → letters
+        self.seen = set()    # (guest, number): has \\Seen in what is lent to him
         self.faults = []
 
 
 class Inspection:
-    """passwords(name): those that the account may have."""
+    """passwords(name): those that the account may have. lent: mailboxes that the owner has lent, if anybody does so."""
 
-    def __init__(self, site, found, sizes, passwords):
-        self.site, self.found, self.sizes, self.passwords = site, found, sizes, passwords
+    def __init__(self, site, found, sizes, passwords, lent=()):
+        self.site, self.found, self.sizes, self.passwords, self.lent = site, found, sizes, passwords, lent
+        self.users = (*USERS, OWNER) if lent else USERS
 
     def read(self):
+        offered = {guest: self.offered_to(guest) for guest in GUESTS if self.lent}  # before her account is opened
         self.read_queue()
-        for user in USERS:
+        for user in self.users:
             self.read_user(user)
-        for user in USERS:
+        self.read_rights(offered)
+        for user in self.users:
             self.check_files(user)
         self.read_accounts()
+
+    # -- what is lent
+
+    def offered_to(self, guest):
+        """{mailbox: letters} of what the guest finds in the owner's account, by name and in the list."""
+        prefix, found = f"Users/{self.site.address(OWNER)}/", {}
+        client = self.site.imap(guest)
+        listed = {line.decode().partition(prefix)[2].rstrip('"') for line in client.list('""', f'"{prefix}*"')[1] if line}
+        for box in self.lent:
+            answer = client.myrights(f'"{prefix}{box}"')
+            if answer[0] == "OK":
+                found[box] = without_virtual(answer[1][0].decode().split()[-1])
+        client.logout()
+        if listed != set(found):
+            self.found.faults.append(f"{guest}: the list has {sorted(listed)}, there is {sorted(found)}")
+        return found
+
+    def read_rights(self, offered):
+        """What the owner's lists say, and then what the guests have seen: all are let in."""
+        client = self.site.imap(OWNER) if self.lent else None
+        for box in self.lent:
+            answer = client.getacl(box)
+            if answer[0] != "OK":
+                continue
+            words = answer[1][0].decode().split()[1:]
+            letters = {name: without_virtual(have) for name, have in zip(words[::2], words[1::2])}
+            for guest in GUESTS:
+                have = letters.get(self.site.address(guest))
+                self.found.rights[box, guest] = have
+                if (have if have and "l" in have else None) != offered[guest].get(box):
+                    self.found.faults.append(f"{guest} finds {box} with {offered[guest].get(box)}, its list says {have}")
+                client.setacl(box, self.site.address(guest), "lr")
+                self.read_seen(guest, box)
+        if client:
+            client.logout()
+
+    def read_seen(self, guest, box):
+        client = self.site.imap(guest)
+        client.select(f'"Users/{self.site.address(OWNER)}/{box}"', readonly=True)
+        for item in client.uid("FETCH", "1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (X-CRASH)])")[1]:
+            if isinstance(item, tuple) and b"\\Seen" in item[0]:
+                self.found.seen.add((guest, int(item[1].split()[1])))
+        client.logout()
 
     def read_user(self, user):
         client = self.site.imap(user)
         for line in client.list()[1]:
             if line and b"\\NonExistent" not in line:
                 box = re.search(rb'"/" "?([^"]*)"?$', line).group(1).decode()
-                self.found.boxes.add((user, box))
-                self.read_box(client, user, box)
+                if not box.startswith("Users/"):  # somebody else's
+                    self.found.boxes.add((user, box))
+                    self.read_box(client, user, box)
         client.logout()
 
     def read_box(self, client, user, box):
@@ -136,7 +186,7 @@ class Inspection:
     def read_accounts(self):
         for account in self.site.json("user", "list"):
             name = account["address"].partition("@")[0]
-            if name not in USERS:
+            if name not in self.users:
                 self.found.accounts[name] = (self.password_of(name), account["quota"], account["disabled"])
         for alias in self.site.json("alias", "list"):
             self.found.aliases[alias["alias"].partition("@")[0]] = tuple(sorted(alias["targets"]))
@@ -152,6 +202,10 @@ class Inspection:
 def found_state(found, subject):
     """What became of a subject, in the words of the history."""
     kind, name = subject[0], subject[-1]
+    if kind == "rights":
+        return found.rights.get(subject[1:])
+    if kind == "seen":
+        return "seen" if subject[1:] in found.seen else None
     if kind == "account":
         return found.accounts.get(name)
     if kind == "alias":
@@ -176,7 +230,14 @@ def compare(history, cut, found):
     known = {subject for subject in history.subjects}
     strange = [s for s in (*found.messages, *(("account", n) for n in found.accounts), *(("alias", n) for n in found.aliases),
                            *(("queue", a) for a in (*found.queue, *found.bounced))) if s not in known]
-    return wrong + [f"{subject}: nobody made it" for subject in strange] + compare_facts(history, cut, found)
+    return wrong + [f"{subject}: nobody made it" for subject in strange] + compare_facts(history, cut, found) + compare_kept(history, cut, found)
+
+
+def compare_kept(history, cut, found):
+    """What was on its way between accounts is in one of them."""
+    there = {number for _, number in found.messages}
+    return [f"message {number}: in no account" for number, (told, gone) in history.kept.items()
+            if told <= cut and not (gone is not None and gone <= cut) and number not in there]
 
 
 def compare_owed(history, cut, found, address, allowed):

@@ -7,6 +7,7 @@ import threading
 import time
 
 from badmx import Server
+from cut_guests import Guests
 from cut_reader import Reader
 from history import message, read_message
 
@@ -53,10 +54,10 @@ class Elsewhere(Server):
 
 class Workload:
     """Clients that write down what they were told. Each thread ends when the time is over or with the server. large: how many of the
-    messages are larger than what the queue's ledger takes."""
+    messages are larger than what the queue's ledger takes; guests: whether mailboxes are lent, too."""
 
-    def __init__(self, site, history, port, seconds, seed, large=0.07):
-        self.site, self.history, self.port, self.seed, self.large = site, history, port, seed, large
+    def __init__(self, site, history, port, seconds, seed, large=0.07, guests=False):
+        self.site, self.history, self.port, self.seed, self.large, self.guests = site, history, port, seed, large, guests
         self.numbers = Numbers()
         self.end = time.monotonic() + seconds
         self.arrived = {user: [] for user in USERS}   # numbers whose delivery was acknowledged
@@ -74,8 +75,10 @@ class Workload:
             self.errors.append(f"{work.__name__}{args}: {type(e).__name__}: {e}")
 
     def run(self):
-        jobs = [(self.sender, i) for i in range(3)] + [(self.submitter, i) for i in range(2)] + [(self.reader, u) for u in USERS]
-        threads = [threading.Thread(target=self.guarded, args=job) for job in [*jobs, (self.operator,)]]
+        senders, submitters = (1, 1) if self.guests else (3, 2)  # the disk is slow, and all share it
+        jobs = [(self.sender, i) for i in range(senders)] + [(self.submitter, i) for i in range(submitters)] + [(self.reader, u) for u in USERS]
+        jobs += [(self.operator,)] + [(self.lenders,)] * self.guests
+        threads = [threading.Thread(target=self.guarded, args=job) for job in jobs]
         with Elsewhere(self.port, self.history, self.errors):
             for t in threads:
                 t.start()
@@ -93,6 +96,9 @@ class Workload:
 
     def operator(self):
         Operator(self).run()
+
+    def lenders(self):
+        Guests(self).run()
 
     # -- mail comes in
 

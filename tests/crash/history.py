@@ -25,7 +25,14 @@ class History:
         self.gone = {}            # address → place where the operator saw that nothing is owed to it any more
         self.deleted = {}         # (user, UIDVALIDITY) → place where its DELETE began
         self.facts = []           # (place, user, UIDVALIDITY, {"uidnext": number} or {"uids": {uid: number}})
+        self.kept = {}            # number → (place where it was acknowledged, place where its end began or None): in some account
         self.lock = threading.Lock()
+
+    def keep(self, number):
+        self.kept.setdefault(number, (self.position(), None))
+
+    def let_go(self, number):
+        self.kept[number] = (self.kept[number][0], self.position())
 
     def begin(self, *changes):
         """changes: (subject, state). Returns what told() takes."""

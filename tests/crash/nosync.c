@@ -12,9 +12,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { FILES = 1, DIRECTORIES = 2, TABLES = 4, ALL = 7 };
+enum { FILES = 1, DIRECTORIES = 2, TABLES = 4, JOURNALS = 8, ALL = 15 };
 
-/* LMDB alone uses fdatasync and O_DSYNC. syncfs is for files and directories. */
+/* LMDB alone uses O_DSYNC, and fdatasync but for journals, which are written at their end only. syncfs is for files and directories. */
 static const struct {
 	const char *place;
 	const char *role;
@@ -26,6 +26,7 @@ static const struct {
 	{ "spool", "queue", FILES | DIRECTORIES },
 	{ "queue", "queue", TABLES },
 	{ "auth", "auth", TABLES },
+	{ "shares", "store", JOURNALS },
 };
 
 static unsigned omitted;
@@ -82,7 +83,9 @@ fsync(int fd)
 int
 fdatasync(int fd)
 {
-	return (omitted & TABLES) != 0 ? pretend(fd) : (int)syscall(SYS_fdatasync, fd);
+	unsigned what = (fcntl(fd, F_GETFL) & O_APPEND) != 0 ? JOURNALS : TABLES;
+
+	return (omitted & what) != 0 ? pretend(fd) : (int)syscall(SYS_fdatasync, fd);
 }
 
 int

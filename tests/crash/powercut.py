@@ -1,7 +1,7 @@
 """powercut.py - a server at work on a disk that remembers, then every disk that a power cut could have left, and what
 must be on it.
 
-   python3 powercut.py [--filesystem ext4|xfs] [--seconds N] [--images N] [--seed N] [--way WAY]     by hand: one run
+   python3 powercut.py [--filesystem ext4|xfs] [--seconds N] [--images N] [--seed N] [--way WAY] [--guests]     by hand: one run
    python3 powercut.py --results FILE [--pieces N]           many, of both file systems; what FILE has already is not run again
    test_powercut.py                                          from ./test crash
 
@@ -19,15 +19,16 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / folder) for folder in ("lib", "e2e")]
 from cut_check import Found, Inspection, compare  # noqa: E402
+from cut_guests import LENT, OWNER  # noqa: E402
 from cut_mail import USERS, Workload  # noqa: E402
 from disk import Images, LoggedDisk, Mounted  # noqa: E402
 from history import History  # noqa: E402
 import postern_site as sites  # noqa: E402
 
 CONF = """auth {{ hash_memory = 64K hash_passes = 1 }}
-store {{ processes = 2 }}
+store {{ processes = {stores} }}
 smtp {{ processes = 1 }}
-imap {{ processes = 1 }}
+imap {{ processes = 1 shared = {shared} }}
 route "*" {{ to = "127.0.0.1:{port}" tls = none }}
 """
 # What there is of the writes after the last flush before the cut: all, none, or each piece by a coin. A cut at a flush has none.
@@ -64,10 +65,11 @@ def worst_cuts(history, begin, n):
 
 
 class Run:
-    """way: how cuts are chosen, "mixed", "flushes" or "worst": what a missing flush shows in, up to the first that does. images: how many; 0: each flush. large: how many messages are large."""
+    """way: how cuts are chosen, "mixed", "flushes" or "worst": what a missing flush shows in, up to the first that does. images: how many; 0: each flush. large: how many messages are large. guests: with mailboxes that are lent, which takes one store; without, there are two."""
 
-    def __init__(self, filesystem="ext4", program=None, logger=None, seconds=4, images=15, seed=1, way="mixed", large=0.07):
+    def __init__(self, filesystem="ext4", program=None, logger=None, seconds=4, images=15, seed=1, way="mixed", large=0.07, guests=False):
         self.filesystem, self.seconds, self.images, self.seed, self.way, self.large = filesystem, seconds, images, seed, way, large
+        self.guests, self.users, self.lent = guests, (*USERS, OWNER) if guests else USERS, LENT if guests else ()
         self.program = Path(program or sites.PROGRAM)
         self.logger = logger or self.program.parent / "tests/crash/fuse_log"
         self.rng = random.Random(seed)
@@ -102,16 +104,19 @@ class Run:
                 sites.give_back_ports(self.site.ports.values())
             sites.give_back_ports(ports)
 
+    def conf(self, port):
+        return CONF.format(port=port, stores=1 if self.guests else 2, shared="yes" if self.guests else "no")
+
     def work_on(self, disk, port):
         self.mount.chmod(0o755)
-        self.site = site = sites.Site(USERS, extra=CONF.format(port=port), where=self.mount, program=self.program)
+        self.site = site = sites.Site(self.users, extra=self.conf(port), where=self.mount, program=self.program)
         site.log_path = self.work / "postern.log"
         try:
             site.start()
             disk.sync()   # the configuration, which nobody promised to keep
             history = History(disk.position)
             begin = disk.position()
-            load = Workload(site, history, port, self.seconds, self.seed, self.large)
+            load = Workload(site, history, port, self.seconds, self.seed, self.large, self.guests)
             load.run()
         finally:
             site.kill()
@@ -151,7 +156,7 @@ class Run:
             with Mounted(self.filesystem, image, self.mount):
                 try:
                     self.site.start()
-                    Inspection(self.site, found, history.sizes, lambda name: history.passwords(name, cut)).read()
+                    Inspection(self.site, found, history.sizes, lambda name: history.passwords(name, cut), self.lent).read()
                 finally:
                     self.site.kill()
                     time.sleep(0.1)
@@ -181,7 +186,7 @@ class Run:
         """Whatever a start and the first look at each user's mail set going."""
         try:
             self.site.start()
-            for user in USERS:
+            for user in self.users:
                 client = self.site.imap(user)
                 client.select("INBOX")
                 client.logout()
@@ -198,10 +203,10 @@ FLUSHES = {"seconds": 1, "images": 0, "way": "flushes"}
 
 
 def pieces(n):
-    """A run of each file system in which every flush is cut, then n of each with cuts of all kinds."""
+    """A run of each file system in which every flush is cut, then n of each with cuts of all kinds, every other with guests."""
     for seed in range(n + 1):
         for filesystem in ("ext4", "xfs"):
-            yield {"filesystem": filesystem, "seed": seed, **(MIXED if seed else FLUSHES)}
+            yield {"filesystem": filesystem, "seed": seed, "guests": seed % 2 == 1, **(MIXED if seed else FLUSHES)}
 
 
 def run_piece(piece, **tools):
@@ -242,6 +247,7 @@ def main():
     parser.add_argument("--images", type=int, default=15)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--way", default="mixed", choices=("mixed", "flushes", "worst"))
+    parser.add_argument("--guests", action="store_true")
     parser.add_argument("--program")
     parser.add_argument("--logger")
     parser.add_argument("--results", type=Path)

@@ -13,9 +13,10 @@ LONG = bool(os.environ.get("POSTERN_LONG"))
 BUILD = Path(os.environ.get("POSTERN_BUILD", Path(__file__).resolve().parents[2] / "build"))
 LOGGER = BUILD / "tests/crash/fuse_log"
 WITHOUT_FLUSHES = BUILD / "tests/crash/postern_nosync"
-RUNS = pieces(5) if LONG else [{"filesystem": name, "seed": 1, "seconds": 2, "images": 12, "way": "mixed"} for name in ("ext4", "xfs")]
+SHORT = {"seed": 1, "seconds": 2, "way": "mixed"}
+RUNS = pieces(5) if LONG else [{"filesystem": "ext4", "images": 12, "guests": False, **SHORT}, {"filesystem": "xfs", "images": 9, "guests": True, **SHORT}]
 # The places of nosync.c, and how many large messages it takes to come by there.
-PLACES = {"all": 0.07, "message": 0.07, "directory": 0.07, "index": 0.07, "spool": 0.5, "queue": 0.07, "auth": 0.07}
+PLACES = {"all": 0.07, "message": 0.07, "directory": 0.07, "index": 0.07, "spool": 0.5, "queue": 0.07, "auth": 0.07, "shares": 0.07}
 
 
 def needs(filesystem):
@@ -36,6 +37,7 @@ def test_what_was_acknowledged_survives(piece):
     print(f"{piece['filesystem']}: {len(run.cuts)} disks, {run.seconds_per_image:.2f} s each, {run.counts}")
     assert not bad, describe(bad)
     missed = [what for what in ("delivered", "queued", "APPEND", "STORE", "MOVE", "user add", "queue list") if not run.counts.get(what)]
+    missed += ["guests"] if piece["guests"] and not run.counts.get("guests' SETACL") else []
     assert not missed, f"too little was done: {run.counts}"
 
 
@@ -44,5 +46,5 @@ def test_the_checker_notices_where_flushes_lack(place, tmp_path):
     needs("ext4")
     program = tmp_path / ("postern_nosync" if place == "all" else f"postern_nosync-{place}")
     shutil.copy(WITHOUT_FLUSHES, program)
-    run = Run("ext4", program=program, logger=LOGGER, seconds=1.5, images=8, seed=2, way="worst", large=PLACES[place])
+    run = Run("ext4", program=program, logger=LOGGER, seconds=1.5, images=8, seed=2, way="worst", large=PLACES[place], guests=place == "shares")
     assert run.run(), f"nothing was lost although nothing was flushed: {place}"
