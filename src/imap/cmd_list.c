@@ -148,7 +148,7 @@ write_attributes(struct imap_session *s, const struct list_args *a, const struct
 		add_attribute(&s->out, "\\Subscribed", &sep);
 	if (e->use != STORE_USE_NONE && e->mailbox != 0) {
 		buf_add_cstr(&s->out, sep);
-		buf_add(&s->out, use_attribute(e->use));
+		buf_add(&s->out, store_use_attribute(e->use));
 	}
 }
 

@@ -110,7 +110,7 @@ without_separator(struct str name)
 static void
 use_attribute_arg(struct lex *l, struct create_args *a)
 {
-	enum store_use use = use_of_attribute(lex_flag(l));
+	enum store_use use = store_use_find(lex_flag(l));
 
 	if (use == STORE_USE_NONE || use == STORE_USE_ALL || use == STORE_USE_FLAGGED || a->use != STORE_USE_NONE)
 		a->bad_use = true;

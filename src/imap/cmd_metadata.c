@@ -238,7 +238,7 @@ is_readonly(const struct set_args *a, struct str entry)
 static bool
 is_good_use(struct set_args *a)
 {
-	a->to_use = a->use.n > 0 ? use_of_attribute(a->use) : STORE_USE_NONE;
+	a->to_use = a->use.n > 0 ? store_use_find(a->use) : STORE_USE_NONE;
 	if (a->use.n == 0)
 		return true;
 	return a->to_use != STORE_USE_NONE && a->to_use != STORE_USE_ALL && a->to_use != STORE_USE_FLAGGED &&

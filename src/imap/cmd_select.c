@@ -208,7 +208,7 @@ static void
 write_list(struct imap_session *s, struct command *c, struct store_view *v, const struct store_mailbox *header)
 {
 	buf_add_cstr(&s->out, "* LIST (");
-	buf_add(&s->out, use_attribute(place_is_own(s, s->box->user) ? header->use : STORE_USE_NONE));
+	buf_add(&s->out, store_use_attribute(place_is_own(s, s->box->user) ? header->use : STORE_USE_NONE));
 	buf_add_cstr(&s->out, ") \"/\" ");
 	out_mailbox(&s->out, place_name(s, v, s->box->mailbox, &c->arena), c->names);
 	buf_add_cstr(&s->out, "\r\n");

@@ -80,7 +80,7 @@ compute_mailbox(struct store_view *v, uint32_t mailbox, struct store_annotation 
 
 	if (!store_mailbox(v, mailbox, &m) || m.use == STORE_USE_NONE)
 		return 0;
-	*to = (struct store_annotation){ STR(STORE_ENTRY_USE), use_attribute(m.use), true };
+	*to = (struct store_annotation){ STR(STORE_ENTRY_USE), store_use_attribute(m.use), true };
 	return 1;
 }
 

@@ -101,30 +101,3 @@ parse_one_mailbox(struct lex *l, struct command *c)
 	c->args = name;
 	return lex_ok(l);
 }
-
-static const struct str uses[] = {
-	[STORE_USE_NONE] = STR_INIT(""),
-	[STORE_USE_ALL] = STR_INIT("\\All"),
-	[STORE_USE_ARCHIVE] = STR_INIT("\\Archive"),
-	[STORE_USE_DRAFTS] = STR_INIT("\\Drafts"),
-	[STORE_USE_FLAGGED] = STR_INIT("\\Flagged"),
-	[STORE_USE_JUNK] = STR_INIT("\\Junk"),
-	[STORE_USE_SENT] = STR_INIT("\\Sent"),
-	[STORE_USE_TRASH] = STR_INIT("\\Trash"),
-	[STORE_USE_IMPORTANT] = STR_INIT("\\Important"),
-};
-
-struct str
-use_attribute(enum store_use use)
-{
-	return (size_t)use < sizeof(uses) / sizeof(*uses) ? uses[use] : STR("");
-}
-
-enum store_use
-use_of_attribute(struct str attribute)
-{
-	for (size_t i = 1; i < sizeof(uses) / sizeof(*uses); i++)
-		if (str_eq_nocase(uses[i], attribute))
-			return (enum store_use)i;
-	return STORE_USE_NONE;
-}

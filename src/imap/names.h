@@ -24,8 +24,4 @@ struct str lex_mailbox(struct lex *l, struct command *c);
 /* SP mailbox as the only argument: c->args is its struct str. */
 bool parse_one_mailbox(struct lex *l, struct command *c);
 
-/* The attribute of a special use (RFC 6154 2), empty for none; and back, STORE_USE_NONE for what is none. */
-struct str use_attribute(enum store_use use);
-enum store_use use_of_attribute(struct str attribute);
-
 #endif

@@ -79,7 +79,7 @@ write_list(struct imap_session *s, const struct store_entry *e, const char *old)
 	    e->children ? "\\HasChildren" : "\\HasNoChildren", e->subscribed ? " \\Subscribed" : "");
 	if (e->mailbox != 0 && e->use != STORE_USE_NONE) {
 		buf_add_char(&s->out, ' ');
-		buf_add(&s->out, use_attribute(e->use));
+		buf_add(&s->out, store_use_attribute(e->use));
 	}
 	buf_add_cstr(&s->out, ") \"/\" ");
 	out_mailbox(&s->out, e->name, session_names(s));

@@ -62,22 +62,6 @@ run_stat(void *ctx, const struct control_ask *ask, struct control_answer *out)
 	return false;
 }
 
-static const char *
-use_name(enum store_use use)
-{
-	static const char *const names[] = { [STORE_USE_NONE] = "",
-		[STORE_USE_ALL] = "\\All",
-		[STORE_USE_ARCHIVE] = "\\Archive",
-		[STORE_USE_DRAFTS] = "\\Drafts",
-		[STORE_USE_FLAGGED] = "\\Flagged",
-		[STORE_USE_JUNK] = "\\Junk",
-		[STORE_USE_SENT] = "\\Sent",
-		[STORE_USE_TRASH] = "\\Trash",
-		[STORE_USE_IMPORTANT] = "\\Important" };
-
-	return names[use];
-}
-
 static json_t *
 list_mailboxes(struct store_view *v)
 {
@@ -97,7 +81,7 @@ list_mailboxes(struct store_view *v)
 			      entries[i].name.n, "messages", (json_int_t)m.messages, "unseen", (json_int_t)m.unseen,
 			      "bytes", (json_int_t)m.bytes, "uidvalidity", (json_int_t)m.uidvalidity, "uidnext",
 			      (json_int_t)m.uidnext, "highestmodseq", (json_int_t)m.highestmodseq, "use",
-			      use_name(m.use), "subscribed", entries[i].subscribed));
+			      store_use_attribute(m.use).p, "subscribed", entries[i].subscribed));
 	}
 	arena_fini(&a);
 	return list;

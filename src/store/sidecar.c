@@ -5,24 +5,7 @@
 #include <stdio.h>
 
 #include "fname.h"
-
-static const char *const use_names[] = {
-	[STORE_USE_NONE] = "",
-	[STORE_USE_ALL] = "all",
-	[STORE_USE_ARCHIVE] = "archive",
-	[STORE_USE_DRAFTS] = "drafts",
-	[STORE_USE_FLAGGED] = "flagged",
-	[STORE_USE_JUNK] = "junk",
-	[STORE_USE_SENT] = "sent",
-	[STORE_USE_TRASH] = "trash",
-	[STORE_USE_IMPORTANT] = "important",
-};
-
-const char *
-sidecar_use_name(enum store_use use)
-{
-	return use_names[use];
-}
+#include "use.h"
 
 bool
 sidecar_keyword_ok(struct str name)
@@ -45,7 +28,7 @@ sidecar_write(const struct sidecar *s, struct buf *out)
 	buf_addf(out, "postern-mailbox 1\nid %s\nuidvalidity %" PRIu32 "\nceiling %" PRIu32 "\n", id, s->uidvalidity,
 	    s->ceiling);
 	if (s->use != STORE_USE_NONE)
-		buf_addf(out, "use %s\n", use_names[s->use]);
+		buf_addf(out, "use %s\n", use_word(s->use));
 	if (s->subscribed)
 		buf_add(out, STR("subscribed\n"));
 	for (size_t i = 0; i < s->nkeywords; i++)
@@ -62,17 +45,6 @@ take_number(struct str value, uint32_t *n)
 		return false;
 	*n = (uint32_t)v;
 	return true;
-}
-
-static bool
-take_use(struct str value, enum store_use *use)
-{
-	for (size_t i = 1; i < sizeof use_names / sizeof use_names[0]; i++)
-		if (str_eq(value, str_of(use_names[i]))) {
-			*use = (enum store_use)i;
-			return true;
-		}
-	return false;
 }
 
 /* "a name": letters come in their order, so that the n-th line is the n-th bit. */
@@ -102,7 +74,7 @@ take_line(struct str line, struct sidecar *s)
 	if (str_eq(key, STR("ceiling")))
 		return take_number(value, &s->ceiling);
 	if (str_eq(key, STR("use")))
-		return take_use(value, &s->use);
+		return use_parse(value, &s->use);
 	if (str_eq(key, STR("subscribed")))
 		return s->subscribed = true;
 	return str_eq(key, STR("keyword")) && take_keyword(value, s);

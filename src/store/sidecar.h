@@ -27,8 +27,6 @@ struct sidecar {
 void sidecar_write(const struct sidecar *s, struct buf *out);
 /* False when the text is damaged anywhere: then nothing of it can be trusted. */
 bool sidecar_parse(struct sidecar *s, struct str text);
-/* A name for each use ("sent"), "" for none; the other way STORE_USE_NONE for unknown ones. */
-const char *sidecar_use_name(enum store_use use);
 /* True for what can be the name of a keyword: an IMAP atom of bounded length without "\". */
 bool sidecar_keyword_ok(struct str name);
 

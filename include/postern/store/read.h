@@ -35,6 +35,10 @@ enum store_use {
 	STORE_USE_TRASH,
 	STORE_USE_IMPORTANT, /* RFC 8457 */
 };
+/* Its attribute as LIST shows it ("\Sent"), empty for none. */
+struct str store_use_attribute(enum store_use use);
+/* STORE_USE_NONE for what is no such attribute; case does not count. */
+enum store_use store_use_find(struct str attribute);
 
 /* System flags of a message (RFC 9051 2.3.2); \Recent does not exist here. */
 enum store_flag {
