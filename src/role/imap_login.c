@@ -108,18 +108,25 @@ verdict_of(unsigned verdict)
 static const struct imap_auth_answer nobody = { .verdict = IMAP_AUTH_UNAVAILABLE, .why = "auth is not there" };
 
 static void
+login_said(struct asked *asked, uint64_t exchange, unsigned verdict, bool close, struct str data, struct str user,
+    const struct id *ticket)
+{
+	struct imap_auth_answer answer = { .verdict = verdict_of(verdict),
+		.close = close,
+		.data = data,
+		.user = user,
+		.ticket = str_from(ticket, sizeof *ticket) };
+
+	login_answered(asked, exchange, verdict, &answer, ticket);
+}
+
+static void
 on_sasl_started(void *ctx, const struct sasl_start_answer *a)
 {
 	if (a == NULL)
 		login_answered(ctx, 0, LOGIN_LATER, &nobody, NULL);
 	else
-		login_answered(ctx, a->exchange, a->verdict,
-		    &(struct imap_auth_answer){ .verdict = verdict_of(a->verdict),
-			.close = a->close != 0,
-			.data = a->data,
-			.user = a->user,
-			.ticket = str_from(&a->ticket, sizeof a->ticket) },
-		    &a->ticket);
+		login_said(ctx, a->exchange, a->verdict, a->close != 0, a->data, a->user, &a->ticket);
 }
 
 static void
@@ -128,13 +135,7 @@ on_sasl_stepped(void *ctx, const struct sasl_step_answer *a)
 	if (a == NULL)
 		login_answered(ctx, 0, LOGIN_LATER, &nobody, NULL);
 	else
-		login_answered(ctx, a->exchange, a->verdict,
-		    &(struct imap_auth_answer){ .verdict = verdict_of(a->verdict),
-			.close = a->close != 0,
-			.data = a->data,
-			.user = a->user,
-			.ticket = str_from(&a->ticket, sizeof a->ticket) },
-		    &a->ticket);
+		login_said(ctx, a->exchange, a->verdict, a->close != 0, a->data, a->user, &a->ticket);
 }
 
 static void
@@ -142,17 +143,8 @@ op_auth_start(void *ctx, struct str mech, const struct str *initial)
 {
 	struct client *c = ctx;
 	struct front_bindings bindings;
-	struct sasl_start_ask ask = { .service = str_of(conf_service_name(c->session.service)),
-		.sid = str_of(c->session.sid),
-		.client = str_of(c->session.client),
-		.mechanism = mech,
-		.has_initial = initial != NULL,
-		.initial = initial != NULL ? *initial : STR(""),
-		.tls = conn_is_secure(c->session.conn) };
+	struct sasl_start_ask ask = session_login(&c->session, mech, initial, &bindings);
 
-	front_bindings(c->session.conn, &bindings);
-	ask.exporter = bindings.exporter;
-	ask.end_point = bindings.end_point;
 	ask_sasl_start(env_peer(c->role->all.env, ROLE_AUTH, 0), &ask, on_sasl_started, asking(c));
 }
 

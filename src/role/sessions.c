@@ -72,6 +72,21 @@ session_begin(struct sessions *all, struct session *s, int fd, enum conf_service
 	all->n++;
 }
 
+struct sasl_start_ask
+session_login(const struct session *s, struct str mechanism, const struct str *initial, struct front_bindings *b)
+{
+	front_bindings(s->conn, b);
+	return (struct sasl_start_ask){ .service = str_of(conf_service_name(s->service)),
+		.sid = str_of(s->sid),
+		.client = str_of(s->client),
+		.mechanism = mechanism,
+		.has_initial = initial != NULL,
+		.initial = initial != NULL ? *initial : STR(""),
+		.tls = conn_is_secure(s->conn),
+		.exporter = b->exporter,
+		.end_point = b->end_point };
+}
+
 void
 session_over(struct session *s)
 {

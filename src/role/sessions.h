@@ -63,6 +63,9 @@ void sessions_count(const struct sessions *all, struct counters_out *out);
 /* A connection begins: fills s, whose owner is ctx of the callbacks. */
 void session_begin(struct sessions *all, struct session *s, int fd, enum conf_service service, const struct addr *peer,
     const struct conn_ops *ops, void *ctx);
+/* The question with which its login begins; initial: NULL when the client sent none. *b holds what the question points to. */
+struct sasl_start_ask session_login(
+    const struct session *s, struct str mechanism, const struct str *initial, struct front_bindings *b);
 /* It is over: takes s apart; its memory is the owner's. The last thing to be done with it: the process may end here. */
 void session_over(struct session *s);
 

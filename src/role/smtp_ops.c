@@ -239,17 +239,9 @@ op_auth_start(void *ctx, struct str mechanism, struct str initial)
 {
 	struct smtp_session *s = ctx;
 	struct front_bindings bindings;
-	struct sasl_start_ask ask = { .service = str_of(conf_service_name(s->session.service)),
-		.sid = str_of(s->session.sid),
-		.client = str_of(s->session.client),
-		.mechanism = mechanism,
-		.has_initial = initial.p != NULL,
-		.initial = initial,
-		.tls = conn_is_secure(s->session.conn) };
+	const struct str *begun = initial.p != NULL ? &initial : NULL;
+	struct sasl_start_ask ask = session_login(&s->session, mechanism, begun, &bindings);
 
-	front_bindings(s->session.conn, &bindings);
-	ask.exporter = bindings.exporter;
-	ask.end_point = bindings.end_point;
 	ask_sasl_start(auth_of(s), &ask, on_sasl_started, asking(s));
 }
 
