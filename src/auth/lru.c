@@ -61,12 +61,3 @@ lru_put(struct lru *l, struct str key)
 	TAILQ_INSERT_TAIL(&l->order, r, link);
 	return r + 1;
 }
-
-void
-lru_del(struct lru *l, struct str key)
-{
-	struct lru_row *r = map_get(&l->rows, key);
-
-	if (r != NULL)
-		row_drop(l, r);
-}

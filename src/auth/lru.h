@@ -26,12 +26,10 @@ struct lru {
 void lru_init(struct lru *l, size_t max, size_t size);
 /* Wipes and frees all. */
 void lru_fini(struct lru *l);
-/* The caller's part of the row, now the most recently used; NULL when there is none. Valid until the next put or del.
- */
+/* The caller's part of the row, now the most recently used; NULL when there is none. Valid until the next put. */
 void *lru_get(struct lru *l, struct str key);
 /* The same, made with zeroed bytes when missing. */
 void *lru_put(struct lru *l, struct str key);
-void lru_del(struct lru *l, struct str key);
 
 static inline size_t
 lru_count(const struct lru *l)

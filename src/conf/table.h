@@ -91,8 +91,6 @@ bool conf_value_set(struct arena *a, const struct conf_key *k, const struct str 
     struct conf_why *w);
 /* The same from the row's default. */
 bool conf_value_preset(struct arena *a, const struct conf_key *k, void *base, struct conf_why *w);
-/* True if the field holds nothing: "" or an empty list. */
-bool conf_value_empty(const struct conf_key *k, const void *base);
 /* As a file has it: quoted, lists in braces. */
 void conf_value_write(const struct conf_key *k, const void *base, struct buf *out);
 /* True if the key has a range of numbers: low and high as the file would have them. */

@@ -89,22 +89,6 @@ conf_value_preset(struct arena *a, const struct conf_key *k, void *base, struct 
 	return conf_value_set(a, k, words, n, base, w);
 }
 
-bool
-conf_value_empty(const struct conf_key *k, const void *base)
-{
-	const struct conf_list *list = (const struct conf_list *)((const char *)base + k->at);
-	struct buf word;
-	bool empty;
-
-	if (k->type->list)
-		return list->n == 0;
-	buf_init(&word, CONF_FILE_MAX);
-	k->type->write(k, (const char *)base + k->at, &word);
-	empty = word.n == 0;
-	buf_fini(&word);
-	return empty;
-}
-
 static void
 word_write(const struct conf_key *k, const void *value, struct buf *out)
 {

@@ -225,20 +225,6 @@ lex_string8(struct lex *l)
 	return cur_peek(&l->c) == '~' ? any_literal(l, &binary) : lex_string(l);
 }
 
-static bool
-at_string(const struct lex *l)
-{
-	int c = cur_peek(&l->c);
-
-	return c == '"' || c == '{' || c == '~';
-}
-
-bool
-lex_at_astring(const struct lex *l)
-{
-	return at_string(l) || (cur_left(&l->c) > 0 && lex_is_astring((char)cur_peek(&l->c)));
-}
-
 struct str
 lex_astring(struct lex *l)
 {

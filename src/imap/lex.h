@@ -63,8 +63,6 @@ struct str lex_pattern(struct lex *l);
 struct str lex_flag(struct lex *l);
 uint32_t lex_nz_number(struct lex *l);
 uint64_t lex_number64(struct lex *l);
-/* True and nothing taken if a string or atom comes next (not "(" or the end). */
-bool lex_at_astring(const struct lex *l);
 bool lex_take(struct lex *l, char c);
 bool lex_want(struct lex *l, char c);
 bool lex_end(struct lex *l);

@@ -81,12 +81,6 @@ ipc_chan_uid(const struct ipc_chan *c)
 	return c->uid;
 }
 
-pid_t
-ipc_chan_pid(const struct ipc_chan *c)
-{
-	return c->pid;
-}
-
 static void
 drop_waiting(struct waiting *w)
 {
@@ -131,7 +125,6 @@ ipc_chan_detach(struct ipc_chan *c)
 	io_close(&c->fd);
 	c->broken = false;
 	c->uid = (uid_t)-1;
-	c->pid = 0;
 	c->epoch++;
 	c->nquestions = 0;
 	empty_outbox(c);
@@ -147,10 +140,8 @@ ipc_chan_attach(struct ipc_chan *c, int fd)
 	ipc_chan_detach(c);
 	io_nonblock(fd);
 	c->fd = fd;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0)
 		c->uid = cred.uid;
-		c->pid = cred.pid;
-	}
 	loop_io_init(&c->io, c->loop, fd, on_ready, c);
 	loop_io_watch(&c->io, LOOP_READ);
 }

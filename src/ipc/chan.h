@@ -43,7 +43,6 @@ struct ipc_chan {
 	void *gone_ctx;
 	unsigned index;
 	uid_t uid;
-	pid_t pid;
 
 	int fd;
 	uint32_t epoch; /* counts attachments, so that an answer to a former peer goes nowhere */

@@ -289,12 +289,6 @@ conn_bytes_out(const struct conn *c)
 	return c->bytes_out;
 }
 
-int
-conn_errno(const struct conn *c)
-{
-	return c->error;
-}
-
 unsigned long
 conn_tls_error(const struct conn *c)
 {

@@ -42,13 +42,6 @@ drop_in(struct conn *c, size_t n)
 	mem_wipe(c->in.p + c->in.n, had - c->in.n);
 }
 
-static void
-fail_errno(struct conn *c)
-{
-	c->error = errno;
-	conn_fail(c, CONN_END_ERROR);
-}
-
 static size_t
 ask_owner(struct conn *c, struct str bytes)
 {
@@ -137,7 +130,7 @@ conn_io_read(struct conn *c)
 		return;
 	}
 	if (n == -1) {
-		fail_errno(c);
+		conn_fail(c, CONN_END_ERROR);
 		return;
 	}
 	c->eof = n == 0;
@@ -168,7 +161,7 @@ send_wire(struct conn *c)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno != EAGAIN)
-			fail_errno(c);
+			conn_fail(c, CONN_END_ERROR);
 		if (n == -1)
 			return false;
 		queue_took(&c->wire, (size_t)n);

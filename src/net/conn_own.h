@@ -56,7 +56,6 @@ struct conn {
 	struct mono linger_due;
 	struct mono armed; /* when the timer fires; ns 0: it does not */
 	int fd;
-	int error;
 	size_t lingered; /* bytes thrown away while CONN_LINGERING */
 	enum conn_phase phase;
 	enum conn_end why;

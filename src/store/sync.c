@@ -52,7 +52,6 @@ struct syncer {
 	dev_t dev;
 	unsigned from;
 	uint64_t failures;
-	uint64_t calls;
 	struct mono avoid_until; /* when much is dirty */
 	int64_t avoid_ms;
 };
@@ -191,26 +190,20 @@ syncer_free(struct syncer *y)
 }
 
 static uint64_t
-read_count(struct syncer *y, const uint64_t *count)
+count_failures(struct syncer *y)
 {
 	uint64_t n;
 
 	pthread_mutex_lock(&y->lock);
-	n = *count;
+	n = y->failures;
 	pthread_mutex_unlock(&y->lock);
 	return n;
-}
-
-uint64_t
-syncer_calls(struct syncer *y)
-{
-	return read_count(y, &y->calls);
 }
 
 void
 sync_begin(struct sync_set *s, struct syncer *y)
 {
-	*s = (struct sync_set){ .syncer = y, .failures = read_count(y, &y->failures) };
+	*s = (struct sync_set){ .syncer = y, .failures = count_failures(y) };
 }
 
 void
@@ -221,12 +214,6 @@ sync_add(struct sync_set *s, int fd)
 		s->fds = mem_resize(s->fds, s->cap * sizeof *s->fds);
 	}
 	s->fds[s->n++] = fd;
-}
-
-void
-sync_clear(struct sync_set *s)
-{
-	s->n = 0;
 }
 
 void
@@ -299,7 +286,6 @@ sync_whole(struct sync_set *s)
 	bool ok;
 
 	pthread_mutex_lock(&y->lock);
-	y->calls++;
 	began = mono_now();
 	ok = syncfs(y->fd) == 0;
 	note_time(y, began);
@@ -320,9 +306,6 @@ sync_each(struct sync_set *s)
 	/* all writes are under way before the first wait; a directory refuses, which does not matter */
 	for (size_t i = 0; s->n > 1 && i < s->n; i++)
 		sync_file_range(s->fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
-	pthread_mutex_lock(&s->syncer->lock);
-	s->syncer->calls += s->n;
-	pthread_mutex_unlock(&s->syncer->lock);
 	if (s->n >= HELP_FROM && crowd_sync(&s->syncer->crowd, s->fds, s->n, &error)) {
 		errno = error;
 		return error == 0;

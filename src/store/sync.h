@@ -30,11 +30,6 @@ void sync_begin(struct sync_set *s, struct syncer *y);
 void sync_add(struct sync_set *s, int fd);
 /* All that was added (files or directories) is durable; false with errno. Any thread. */
 bool sync_run(struct sync_set *s);
-/* Forgets what was added, keeps the beginning. */
-void sync_clear(struct sync_set *s);
 void sync_fini(struct sync_set *s);
-
-/* Flushes asked for since the start, for measuring. */
-uint64_t syncer_calls(struct syncer *y);
 
 #endif

@@ -19,7 +19,6 @@
 #include "setup.h"
 
 struct tls_server {
-	enum tls_service service;
 	const struct tls_profile *profile;
 	struct tls_signer signer;
 	SSL_CTX *first; /* the generation of certificates in force */
@@ -34,7 +33,6 @@ tls_server_new(
 {
 	struct tls_server *s = NEW(struct tls_server);
 
-	s->service = service;
 	s->profile = tls_profile_of(service);
 	s->ask_client = s->profile->ask_client_cert;
 	s->signer = *signer;
@@ -86,12 +84,6 @@ on_client_cert(int ok, X509_STORE_CTX *store)
 	(void)ok;
 	(void)store;
 	return 1;
-}
-
-enum tls_service
-tls_server_service(const struct tls_server *s)
-{
-	return s->service;
 }
 
 SSL *

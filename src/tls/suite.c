@@ -229,7 +229,7 @@ tls_suite_exchange(const struct tls_suite *s)
 	return TLS_EXCHANGE_NONE;
 }
 
-enum { IN_12 = 1, IN_13 = 2, FIELD = 4, WEAK = 8 };
+enum { IN_12 = 1, IN_13 = 2, WEAK = 4 };
 /* RFC 8422 5.1.1, RFC 7919, RFC 7027, RFC 8734; hybrids from IANA's table. */
 static const struct {
 	uint16_t id;
@@ -252,11 +252,11 @@ static const struct {
 	{ 0x0016, "secp256k1", IN_12 },
 	{ 0x0015, "secp224r1", IN_12 },
 	{ 0x0013, "secp192r1", IN_12 | WEAK },
-	{ 0x0100, "ffdhe2048", IN_13 | FIELD },
-	{ 0x0101, "ffdhe3072", IN_13 | FIELD },
-	{ 0x0102, "ffdhe4096", IN_13 | FIELD },
-	{ 0x0103, "ffdhe6144", IN_13 | FIELD },
-	{ 0x0104, "ffdhe8192", IN_13 | FIELD },
+	{ 0x0100, "ffdhe2048", IN_13 },
+	{ 0x0101, "ffdhe3072", IN_13 },
+	{ 0x0102, "ffdhe4096", IN_13 },
+	{ 0x0103, "ffdhe6144", IN_13 },
+	{ 0x0104, "ffdhe8192", IN_13 },
 };
 enum { GROUPS = sizeof groups / sizeof groups[0] };
 _Static_assert(sizeof groups / sizeof groups[0] <= TLS_GROUPS_MAX, "lists have room for the whole table");
@@ -277,12 +277,6 @@ tls_group_name(uint16_t id)
 		if (groups[i].id == id)
 			return groups[i].name;
 	return NULL;
-}
-
-bool
-tls_group_is_field(uint16_t id)
-{
-	return (group_flags(id) & FIELD) != 0;
 }
 
 bool

@@ -153,7 +153,6 @@ unsigned ipc_chan_index(const struct ipc_chan *c);
 enum role ipc_chan_peer(const struct ipc_chan *c);
 /* SO_PEERCRED of an attached control socket; (uid_t)-1 when there is none. */
 uid_t ipc_chan_uid(const struct ipc_chan *c);
-pid_t ipc_chan_pid(const struct ipc_chan *c);
 
 /* The answer will not be wanted: the callback is never called. NULL is allowed. */
 void ipc_cancel(struct ipc_call *call);

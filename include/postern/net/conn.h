@@ -47,7 +47,7 @@ enum conn_wait {
 enum conn_end {
 	CONN_END_CLOSED,   /* conn_close was called, and all that was written is delivered to the kernel */
 	CONN_END_EOF,      /* the peer closed */
-	CONN_END_ERROR,    /* the socket failed: conn_errno */
+	CONN_END_ERROR,    /* the socket failed */
 	CONN_END_TLS,      /* the TLS handshake or a record failed: conn_tls_error */
 	CONN_END_NOT_TLS,  /* no TLS came where TLS was due */
 	CONN_END_WAIT,     /* a deadline passed: conn_ended_wait */
@@ -116,7 +116,6 @@ bool conn_is_secure(const struct conn *c);
 /* Facts for the log. */
 uint64_t conn_bytes_in(const struct conn *c);  /* from the owner's view: after decryption */
 uint64_t conn_bytes_out(const struct conn *c);
-int conn_errno(const struct conn *c);
 unsigned long conn_tls_error(const struct conn *c); /* OpenSSL's code, 0 if the peer just closed */
 enum conn_wait conn_ended_wait(const struct conn *c);
 /* Static words for the log: "peer closed the connection", … */

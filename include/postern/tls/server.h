@@ -52,7 +52,6 @@ void tls_server_ask_client(struct tls_server *s, bool ask);
 
 /* State for one connection, for conn_secure. */
 SSL *tls_server_session(struct tls_server *s);
-enum tls_service tls_server_service(const struct tls_server *s);
 
 /* The host name in a ClientHello's server_name extension (its body; RFC 6066 3); false if malformed. Empty if there
  * is none of type host_name. */

@@ -41,8 +41,6 @@ enum tls_exchange tls_suite_exchange(const struct tls_suite *s);
 
 /* "x25519"; NULL for none that is known here. Static. */
 const char *tls_group_name(uint16_t id);
-/* True for finite fields: worth what they are long. */
-bool tls_group_is_field(uint16_t id);
 /* True for groups below 112 bits of strength. */
 bool tls_group_is_weak(uint16_t id);
 size_t tls_group_list(uint16_t version, uint16_t out[static TLS_GROUPS_MAX]);
