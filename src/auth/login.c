@@ -14,7 +14,7 @@
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 
-const char login_words_ok[] = "authentication succeeded";
+static const char words_ok[] = "authentication succeeded";
 const char login_words_wrong[] = "authentication credentials invalid";
 const char login_words_later[] = "temporary authentication failure, please try again later";
 const char login_words_refused[] = "too many failed logins, please try again later";
@@ -131,7 +131,7 @@ end_ok(struct login *l, struct exchange *x)
 {
 	struct buf user;
 	struct login_answer a = {
-		.verdict = LOGIN_OK, .words = login_words_ok, .quota = admin_quota(l->conf, &x->user)
+		.verdict = LOGIN_OK, .words = words_ok, .quota = admin_quota(l->conf, &x->user)
 	};
 	login_fn *fn = x->fn;
 	void *ctx = x->ctx;

@@ -71,7 +71,6 @@ struct login {
 	struct login_stats stats;
 };
 
-extern const char login_words_ok[];
 extern const char login_words_wrong[];
 extern const char login_words_later[];
 extern const char login_words_refused[];

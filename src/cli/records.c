@@ -263,8 +263,9 @@ records_write_line(const struct record *record, struct buf *out)
 	buf_add_char(out, '\n');
 }
 
-void
-records_write(const struct records *r, const struct conf *conf, struct buf *out)
+/* All of them, with comments, as a piece of a zone file. */
+static void
+write_all(const struct records *r, const struct conf *conf, struct buf *out)
 {
 	bool has_address = false;
 
@@ -297,7 +298,7 @@ records_print(const struct conf *conf, const struct strs *domains)
 
 	records_make(conf, domains, &r);
 	buf_init(&out, SIZE_MAX);
-	records_write(&r, conf, &out);
+	write_all(&r, conf, &out);
 	status = cli_print(&out);
 	buf_fini(&out);
 	records_fini(&r);

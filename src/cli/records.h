@@ -53,8 +53,6 @@ struct strs records_domains(const struct conf *conf, struct arena *a);
 
 /* "name.  IN TYPE data" and a newline. */
 void records_write_line(const struct record *record, struct buf *out);
-/* All of them, with comments, as a piece of a zone file. */
-void records_write(const struct records *r, const struct conf *conf, struct buf *out);
 
 /* Prints the records of these domains. */
 int records_print(const struct conf *conf, const struct strs *domains);

@@ -21,7 +21,4 @@ struct batches {
 	uint64_t gone_then;
 };
 
-/* True once, until half a batch has come or gone: then the client knows these batches and is to use what it knows. */
-bool batches_tell(struct batches *b, uint32_t size, uint32_t first, uint32_t last);
-
 #endif

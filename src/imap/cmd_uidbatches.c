@@ -54,8 +54,9 @@ forget(struct batches *b, uint32_t size)
 	b->gone_then = b->gone;
 }
 
-bool
-batches_tell(struct batches *b, uint32_t size, uint32_t first, uint32_t last)
+/* True once, until half a batch has come or gone: then the client knows these batches and is to use what it knows. */
+static bool
+tell(struct batches *b, uint32_t size, uint32_t first, uint32_t last)
 {
 	uint64_t before;
 
@@ -127,7 +128,7 @@ cmd_uidbatches_run(struct imap_session *s, struct command *c)
 		return STEP_DONE;
 	if (a->last > batches)
 		a->last = batches;
-	if (a->first <= a->last && !batches_tell(&s->box->batches, a->size, a->first, a->last))
+	if (a->first <= a->last && !tell(&s->box->batches, a->size, a->first, a->last))
 		return done_no(c, "LIMIT", "these batches are told already, and the mailbox has hardly changed");
 	buf_add_cstr(&s->out, "* UIDBATCHES (TAG ");
 	out_quoted(&s->out, str_from(c->tag, c->tag_size));

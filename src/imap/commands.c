@@ -109,7 +109,7 @@ add_capability(void *ctx, const struct row *row)
 	buf_add_cstr(out, row->capability);
 }
 
-void
+static void
 verb_rows(const struct rows *r)
 {
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)

@@ -16,22 +16,23 @@ lex_is_atom(char c)
 	return ascii_is_print(c) && c != ' ' && strchr("(){%*\"\\]", c) == NULL;
 }
 
-bool
-lex_is_astring(char c)
+static bool
+is_astring(char c)
 {
 	return lex_is_atom(c) || c == ']';
 }
 
-bool
-lex_is_list(char c)
+/* list-char (RFC 9051 9) */
+static bool
+is_list(char c)
 {
-	return lex_is_astring(c) || c == '%' || c == '*';
+	return is_astring(c) || c == '%' || c == '*';
 }
 
-bool
-lex_is_tag(char c)
+static bool
+is_tag(char c)
 {
-	return lex_is_astring(c) && c != '+';
+	return is_astring(c) && c != '+';
 }
 
 /* FETCH items end where their section or partial begins. */
@@ -96,7 +97,7 @@ lex_word(struct lex *l, const char *word)
 struct str
 lex_tag(struct lex *l)
 {
-	return cur_want_while(&l->c, lex_is_tag, LEX_TAG_MAX, "bad tag");
+	return cur_want_while(&l->c, is_tag, LEX_TAG_MAX, "bad tag");
 }
 
 struct str
@@ -230,7 +231,7 @@ lex_astring(struct lex *l)
 {
 	if (cur_peek(&l->c) == '"' || cur_peek(&l->c) == '{')
 		return lex_string(l);
-	return cur_want_while(&l->c, lex_is_astring, SIZE_MAX, "expected a string");
+	return cur_want_while(&l->c, is_astring, SIZE_MAX, "expected a string");
 }
 
 struct str
@@ -238,7 +239,7 @@ lex_pattern(struct lex *l)
 {
 	if (cur_peek(&l->c) == '"' || cur_peek(&l->c) == '{')
 		return lex_string(l);
-	return cur_want_while(&l->c, lex_is_list, SIZE_MAX, "expected a mailbox pattern");
+	return cur_want_while(&l->c, is_list, SIZE_MAX, "expected a mailbox pattern");
 }
 
 uint32_t

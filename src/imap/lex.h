@@ -37,9 +37,6 @@ lex_ok(const struct lex *l)
 }
 
 bool lex_is_atom(char c);
-bool lex_is_astring(char c);
-bool lex_is_list(char c);
-bool lex_is_tag(char c);
 
 /* What is left is copied to the arena: views of it outlive the command's bytes. */
 void lex_keep(struct lex *l);

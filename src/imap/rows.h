@@ -38,7 +38,6 @@ void search_key_rows(const struct rows *r);
 void sort_rows(const struct rows *r);
 void status_rows(const struct rows *r);
 void thread_rows(const struct rows *r);
-void verb_rows(const struct rows *r);
 /* All that every session has. */
 void session_rows(const struct rows *r);
 

@@ -64,8 +64,9 @@ sync_own(struct selected *box, const struct store_result *r)
 
 /* --- taking changes in --- */
 
-void
-sync_take_new(struct imap_session *s, struct store_view *v)
+/* Takes new messages into the view; those that are recent for this session become so. */
+static void
+take_new(struct imap_session *s, struct store_view *v)
 {
 	struct selected *box = s->box;
 	struct store_mailbox header;
@@ -185,7 +186,7 @@ take(struct imap_session *s, const struct command *c, struct store_view *v, stru
 	if (may_expunge(c))
 		take_gone(s, y);
 	count = box->view.count;
-	sync_take_new(s, v);
+	take_new(s, v);
 	y->exists = box->view.count != count;
 	box->batches.arrived += box->view.count - count;
 }

@@ -23,8 +23,6 @@ void sync_write_flags(struct imap_session *s, struct store_view *v);
 void sync_write_fetch(struct imap_session *s, uint32_t seq, const struct store_message *m, const struct str *keywords);
 /* "* n FETCH (UID u MODSEQ (…))": for such a client, after a change that is told in silence. */
 void sync_write_fetch_modseq(struct imap_session *s, uint32_t seq, const struct store_message *m);
-/* Takes new messages into the view; those that are recent for this session become so. */
-void sync_take_new(struct imap_session *s, struct store_view *v);
 /* "* n EXISTS", and RECENT for IMAP4rev1. */
 void sync_write_exists(struct imap_session *s);
 

@@ -42,8 +42,9 @@ thread_node_new(struct threads *t)
 	return (uint32_t)t->n++;
 }
 
-uint32_t
-thread_parent(struct threads *t, uint32_t i)
+/* The parent that is left when dummies below the top level are taken out; the way there becomes short. */
+static uint32_t
+find_parent(struct threads *t, uint32_t i)
 {
 	uint32_t top = t->node[i].parent;
 	uint32_t way = top;
@@ -103,7 +104,7 @@ prune(struct threads *t, size_t budget)
 
 		if (thread_is_dummy(n))
 			continue;
-		n->parent = thread_parent(t, (uint32_t)t->at);
+		n->parent = find_parent(t, (uint32_t)t->at);
 		if (n->parent != NONE)
 			t->node[n->parent].children++;
 	}
@@ -251,7 +252,7 @@ hand_out(struct threads *t, size_t budget)
 {
 	for (; goes_on(t, t->messages, &budget); t->at++) {
 		uint32_t i = t->order.p[t->at];
-		uint32_t p = t->node[i].parent = thread_parent(t, i);
+		uint32_t p = t->node[i].parent = find_parent(t, i);
 
 		add_root(t, i);
 		if (p == NONE)

@@ -30,7 +30,7 @@ join_under_dummy(struct threads *t, uint32_t root, uint32_t other)
 	idmap_put(&t->subjects, t->node[root].subject, dummy + 1);
 }
 
-/* Step 5.C. A dummy that gets a parent gives it its children (thread_parent). */
+/* Step 5.C. A dummy that gets a parent gives it its children (find_parent in thread.c). */
 void
 thread_merge(struct threads *t, uint32_t root)
 {

@@ -27,9 +27,6 @@ thread_is_dummy(const struct thread_node *n)
 	return n->number == 0;
 }
 
-/* The parent that is left when dummies below the top level are taken out; the way there becomes short. */
-uint32_t thread_parent(struct threads *t, uint32_t i);
-
 /* thread_link.c: step 1 of REFERENCES. The message's node; NONE when a limit is passed. */
 uint32_t thread_link(struct threads *t, const struct mailkeys *k);
 /* thread_merge.c: step 5 of REFERENCES for a node of the top level, in their order: B, then C. */

@@ -199,8 +199,9 @@ address_parse_domain(struct cur *c, unsigned options, struct str *out)
 	return true;
 }
 
-bool
-address_parse_mailbox(struct cur *c, unsigned options, struct address *out)
+/* Mailbox: Local-part "@" ( Domain / address-literal ). */
+static bool
+take_mailbox(struct cur *c, unsigned options, struct address *out)
 {
 	out->local = take_local(c, options);
 	cur_want(c, "@");
@@ -243,7 +244,7 @@ address_parse_path(struct cur *c, unsigned options, struct address *out)
 	if (cur_peek(c) == '@')
 		take_route(c, options);
 	if (!(options & ADDRESS_POSTMASTER) || !take_postmaster(c, out))
-		address_parse_mailbox(c, options, out);
+		take_mailbox(c, options, out);
 	cur_want(c, ">");
 	if (cur_ok(c) && c->p - start > ADDRESS_PATH_MAX)
 		cur_fail(c, "path too long");
@@ -256,6 +257,6 @@ address_parse(struct str s, unsigned options, struct address *out)
 	struct cur c = cur_init(s);
 
 	*out = (struct address){ 0 };
-	address_parse_mailbox(&c, options, out);
+	take_mailbox(&c, options, out);
 	return cur_end(&c);
 }

@@ -108,8 +108,9 @@ address_canon_domain(struct arena *a, struct str domain, struct str *out)
 	return lower_unicode(a, domain, &lower) && to_alabels(a, lower, out) && out->n <= ADDRESS_DOMAIN_MAX;
 }
 
-struct str
-address_unquote(struct arena *a, struct str local)
+/* What a quoted local part stands for (quotes and backslashes gone); others as they are. */
+static struct str
+unquote(struct arena *a, struct str local)
 {
 	char *p;
 	size_t n = 0;
@@ -170,10 +171,11 @@ requoted(struct arena *a, struct str raw)
 	return out;
 }
 
-bool
-address_canon_local(struct arena *a, struct str local, struct str *out)
+/* Lower case in NFC, quotes only where needed; false for what is no name of an account. */
+static bool
+canon_local(struct arena *a, struct str local, struct str *out)
 {
-	struct str raw = address_unquote(a, local);
+	struct str raw = unquote(a, local);
 
 	if (ascii_only(raw))
 		raw = arena_lower(a, raw);
@@ -212,7 +214,7 @@ address_canon(struct arena *a, const struct address *in, struct str *out)
 		return false;
 	if (in->domain.n > 0 && !address_canon_domain(a, in->domain, &domain))
 		return false;
-	*out = in->domain.n == 0 ? STR("postmaster") : joined(a, requoted(a, address_unquote(a, in->local)), domain);
+	*out = in->domain.n == 0 ? STR("postmaster") : joined(a, requoted(a, unquote(a, in->local)), domain);
 	return true;
 }
 
@@ -223,7 +225,7 @@ address_canon_user(struct arena *a, const struct address *in, struct str *out)
 
 	if (in->domain.n == 0)
 		return address_canon(a, in, out);
-	if (!address_canon_local(a, in->local, &local) || !address_canon_domain(a, in->domain, &domain))
+	if (!canon_local(a, in->local, &local) || !address_canon_domain(a, in->domain, &domain))
 		return false;
 	*out = joined(a, local, domain);
 	return true;

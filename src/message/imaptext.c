@@ -49,8 +49,9 @@ add_literal(struct buf *out, struct str s)
 	out->n += s.n;
 }
 
-void
-imaptext_string(struct buf *out, struct str s)
+/* string: quoted or literal. */
+static void
+add_string(struct buf *out, struct str s)
 {
 	if (is_quotable(s))
 		add_quoted(out, s);
@@ -64,7 +65,7 @@ imaptext_nstring(struct buf *out, struct str s)
 	if (s.p == NULL)
 		buf_add(out, STR("NIL"));
 	else
-		imaptext_string(out, s);
+		add_string(out, s);
 }
 
 static void
@@ -155,9 +156,9 @@ add_params(struct buf *out, const struct param *list)
 	for (const struct param *p = list; p != NULL; p = p->next) {
 		if (p != list)
 			sp(out);
-		imaptext_string(out, p->name);
+		add_string(out, p->name);
 		sp(out);
-		imaptext_string(out, p->value);
+		add_string(out, p->value);
 	}
 	buf_add_char(out, ')');
 }
@@ -174,7 +175,7 @@ add_language(struct buf *out, const struct mime_tag *list)
 	for (const struct mime_tag *t = list; t != NULL; t = t->next) {
 		if (t != list)
 			sp(out);
-		imaptext_string(out, t->tag);
+		add_string(out, t->tag);
 	}
 	buf_add_char(out, ')');
 }
@@ -186,7 +187,7 @@ sp_extension(struct buf *out, const struct mime_part *part)
 	sp(out);
 	if (part->disposition.p != NULL) {
 		buf_add_char(out, '(');
-		imaptext_string(out, part->disposition);
+		add_string(out, part->disposition);
 		sp(out);
 		add_params(out, part->disposition_params);
 		buf_add_char(out, ')');
@@ -230,7 +231,7 @@ add_single(struct buf *out, const struct mime_part *part, struct form form)
 {
 	bool message = is_told_as_message(part, form);
 
-	imaptext_string(out, part->type);
+	add_string(out, part->type);
 	sp_nstring(out, part->subtype);
 	sp(out);
 	add_params(out, part->params);

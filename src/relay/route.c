@@ -30,8 +30,10 @@ parent_of(struct str domain)
 	return str_sub(domain, domain.n > 0 ? 1 + str_find(str_sub(domain, 1, domain.n), '.') : 0, domain.n);
 }
 
-const struct conf_route *
-relay_route_find(const struct conf *c, struct str domain)
+/* The most specific route for a domain (A-labels, lower case): the name itself, then ".parent" from the longest to the
+ * shortest, then "*". NULL: none. */
+static const struct conf_route *
+find_route(const struct conf *c, struct str domain)
 {
 	const struct conf_route *found;
 
@@ -52,7 +54,7 @@ has_host(const struct conf_route *route)
 void
 relay_route_destination(const struct conf *c, struct str domain, struct queue_destination *out)
 {
-	const struct conf_route *route = relay_route_find(c, domain);
+	const struct conf_route *route = find_route(c, domain);
 	struct str name = has_host(route) ? route->match : domain;
 
 	*out = (struct queue_destination){ .sts = !has_host(route) && !is_literal(domain) };
@@ -144,7 +146,7 @@ route_of_detour(const struct conf *c, struct str text, struct relay_route *out)
 static bool
 route_of_domain(const struct conf *c, struct str domain, struct relay_route *out)
 {
-	const struct conf_route *route = relay_route_find(c, domain);
+	const struct conf_route *route = find_route(c, domain);
 	struct addr a;
 
 	out->port = PORT_SMTP;

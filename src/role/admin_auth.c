@@ -19,8 +19,8 @@ verb_text(struct str s)
 	return json != NULL ? json : json_string("(not UTF-8)");
 }
 
-json_t *
-verb_texts(const struct str *v, size_t n)
+static json_t *
+texts_json(const struct str *v, size_t n)
 {
 	json_t *list = json_array();
 
@@ -100,7 +100,7 @@ alias_json(const struct alias *al, size_t *room)
 
 	*room -= used < *room ? used : *room;
 	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:b}", "alias", verb_text(al->address), "targets",
-	    verb_texts(al->targets, targets), "senders", verb_texts(al->senders, senders), "omitted",
+	    texts_json(al->targets, targets), "senders", texts_json(al->senders, senders), "omitted",
 	    (json_int_t)(al->ntargets - targets + al->nsenders - senders), "created", (json_int_t)al->created,
 	    "damaged", al->damaged);
 }
@@ -240,7 +240,7 @@ explain_json(const struct resolve_answer *answer)
 		buf_addf(&words, "  and %zu more\n", answer->ntargets - shown);
 	json = json_pack("{s:o, s:s, s:i, s:s, s:s, s:o, s:o, s:o}", "address", verb_text(answer->canonical), "verdict",
 	    verdicts[answer->verdict], "code", (int)answer->code, "enhanced", answer->enhanced, "words", answer->words,
-	    "chain", verb_texts(answer->chain, answer->nchain), "targets", targets_json(answer, shown), "text",
+	    "chain", texts_json(answer->chain, answer->nchain), "targets", targets_json(answer, shown), "text",
 	    verb_text(buf_str(&words)));
 	buf_fini(&words);
 	return json;

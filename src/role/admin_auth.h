@@ -6,7 +6,6 @@
 
 /* Names are UTF-8; of a damaged row anything may come. */
 json_t *verb_text(struct str s);
-json_t *verb_texts(const struct str *v, size_t n);
 
 /* {what: name}; true. */
 bool verb_answer_name(struct control_answer *out, const char *what, struct str name);

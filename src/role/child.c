@@ -63,8 +63,9 @@ on_conf(void *ctx, struct ipc_chan *from, const struct conf_ask *said)
 	conf_unref(was);
 }
 
-struct ipc_chan *
-env_chan(struct env *env, enum role peer)
+/* A place for a channel whose other end is that role. */
+static struct ipc_chan *
+new_chan(struct env *env, enum role peer)
 {
 	return ipc_chan_new(env->loop, env->row->role, peer, &env->handlers, env);
 }
@@ -126,7 +127,7 @@ env_peer(struct env *env, enum role role, unsigned index)
 
 	ASSERT(index < PEERS_MAX);
 	if (*place == NULL) {
-		*place = env_chan(env, role);
+		*place = new_chan(env, role);
 		ipc_chan_set_index(*place, index);
 		ipc_chan_on_gone(*place, on_peer_gone, env);
 	}
@@ -145,7 +146,7 @@ static void
 take_sign_channel(struct env *env, const struct peer_ask *said)
 {
 	if (env->row->role == ROLE_KEYS) {
-		struct ipc_chan *c = env_chan(env, (enum role)said->role);
+		struct ipc_chan *c = new_chan(env, (enum role)said->role);
 
 		ipc_chan_set_index(c, said->index);
 		ipc_chan_on_gone(c, on_signer_gone, NULL);
@@ -306,7 +307,7 @@ set_up_env(struct env *env, const struct role_row *row, unsigned index)
 	env->handlers.counters = on_counters;
 	if (row->ops->make != NULL)
 		env->role = row->ops->make(env);
-	env->parent = env_chan(env, ROLE_PARENT);
+	env->parent = new_chan(env, ROLE_PARENT);
 	ipc_chan_on_gone(env->parent, on_parent_gone, env);
 	ipc_chan_attach(env->parent, PARENT_FD);
 }

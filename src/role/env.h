@@ -48,7 +48,5 @@ void env_check_sign(struct env *env);
 struct ipc_chan *env_peer(struct env *env, enum role role, unsigned index);
 /* Ends the process, status 0, after what is running has returned. */
 _Noreturn void env_end(struct env *env);
-/* An accepted or handed-over end of a channel whose other end is role. */
-struct ipc_chan *env_chan(struct env *env, enum role peer);
 
 #endif

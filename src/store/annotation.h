@@ -30,8 +30,6 @@ void annotation_copy(struct txn *t, enum table table, uint32_t from, uint32_t to
 
 /* --- the file --- */
 
-/* Adds the file's text; nothing when the mailbox has neither entries nor rights. */
-void annotations_write(struct snap *s, uint32_t mailbox, struct buf *out);
 /* Reads it, calling fn with the table for each row (fn may be NULL). False when it is damaged anywhere. */
 bool annotations_parse(struct str text, void (*fn)(void *ctx, enum table t, struct str name, struct str value), void *ctx);
 /* Puts what the file says into the index. */

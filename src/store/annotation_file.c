@@ -39,8 +39,9 @@ write_row(void *ctx, struct str name, struct str value)
 	buf_add_char(w->out, '\n');
 }
 
-void
-annotations_write(struct snap *s, uint32_t mailbox, struct buf *out)
+/* Adds the file's text; nothing when the mailbox has neither entries nor rights. */
+static void
+write_text(struct snap *s, uint32_t mailbox, struct buf *out)
 {
 	size_t begin = out->n, empty;
 
@@ -72,7 +73,7 @@ annotations_save(struct snap *s, int dirfd, uint32_t mailbox)
 	bool ok;
 
 	buf_init(&b, ANNOTATIONS_FILE_MAX);
-	annotations_write(s, mailbox, &b);
+	write_text(s, mailbox, &b);
 	ok = b.n == 0 ? remove_file(dirfd) : path_replace(dirfd, ANNOTATIONS_NAME, buf_str(&b));
 	buf_fini(&b);
 	return ok;
@@ -191,7 +192,7 @@ annotations_fit(struct snap *s, int dirfd, uint32_t mailbox)
 	buf_init(&is, ANNOTATIONS_FILE_MAX);
 	buf_init(&want, ANNOTATIONS_FILE_MAX);
 	read_file(dirfd, &is);
-	annotations_write(s, mailbox, &want);
+	write_text(s, mailbox, &want);
 	ok = str_eq(buf_str(&is), buf_str(&want));
 	buf_fini(&is);
 	buf_fini(&want);

@@ -54,8 +54,8 @@ forget_mboxes(struct txn *t)
 	}
 }
 
-void
-work_abort(struct txn *t)
+static void
+abort_txn(struct txn *t)
 {
 	if (t->s.mdb != NULL)
 		mdb_txn_abort(t->s.mdb);
@@ -155,7 +155,7 @@ work_commit(struct work *w, struct txn *t)
 	if (t->bytes_delta != 0)
 		meta_put(&t->s, META_BYTES, bytes);
 	if (t->s.rc != 0 || !write_mboxes(t)) {
-		work_abort(t);
+		abort_txn(t);
 		return false;
 	}
 	c = snap_cursor(&t->s, T_TODO);

@@ -254,8 +254,8 @@ compare_same(const struct look *l)
 	return l->nrenamed == 0 && uidset_empty(&l->gone);
 }
 
-void
-compare_apply(struct txn *t, struct look *l)
+static void
+apply(struct txn *t, struct look *l)
 {
 	struct open_mbox *o = txn_mbox(t, l->mailbox);
 	struct uidset changed, gone, names;
@@ -302,7 +302,7 @@ look_apply(struct txn *t)
 		else if (l->vanished)
 			apply_vanished(t, l);
 		else
-			compare_apply(t, l);
+			apply(t, l);
 	}
 }
 

@@ -129,8 +129,6 @@ void grams_note(struct store_user *u, const struct store_event *event);
 void grams_tick(struct store_user *u);
 void grams_close(struct store_user *u);
 void grams_free(struct store_user *u);
-/* Closes and removes the file: it is made anew when it is asked for. */
-void grams_drop(struct store_user *u);
 /* The open file; NULL when there is none. */
 struct gram_env *grams_file(struct store_user *u);
 /* Bytes of the file, 0 when there is none. */

@@ -53,8 +53,9 @@ start_anew(struct store_user *u)
 	}
 }
 
-void
-grams_drop(struct store_user *u)
+/* Closes and removes the file: it is made anew when it is asked for. */
+static void
+drop(struct store_user *u)
 {
 	grams_close(u);
 	unlinkat(u->fd, GRAM_FILE, 0);
@@ -82,7 +83,7 @@ grams_mend(struct store_user *u)
 	if (!u->grams.damaged)
 		return;
 	u->grams.damaged = false;
-	grams_drop(u);
+	drop(u);
 	start_anew(u);
 }
 

@@ -164,8 +164,9 @@ fill_index(struct work *w, bool first)
 	return adopt_find(w) && take_looks(w) && take_server_annotations(w) && (!first || take_subscriptions(w));
 }
 
-bool
-rebuild_run(struct work *w)
+/* Makes the index from the files and puts it in place of the old one, which is closed (w->old may read it). */
+static bool
+make_index(struct work *w)
 {
 	struct index *kept = w->ix, fresh;
 	char path[PATH_MAX];
@@ -247,7 +248,7 @@ open_index(struct work *w)
 	if (mdir_exists(u->fd, BROKEN_NAME))
 		return err_temp(
 		    &w->err, SAY_LATER, "%s: the index is damaged: `postern store rebuild` makes it anew", u->dir);
-	if (!mdir_exists(u->fd, "index.mdb") && !rebuild_run(w))
+	if (!mdir_exists(u->fd, "index.mdb") && !make_index(w))
 		return false;
 	if (!index_open(&u->ix, u->path, w->store->config.map_size, false, &w->err))
 		return false;
@@ -265,7 +266,7 @@ rebuild_healthy(struct work *w)
 	if (!todo_drain_all(w))
 		return false;
 	w->old = w->ix;
-	ok = rebuild_run(w);
+	ok = make_index(w);
 	w->old = NULL;
 	return ok;
 }

@@ -68,7 +68,6 @@ struct found *look_find(struct look *l, struct str base);
 bool compare_index(struct work *w, struct look *l, struct mdir *d);
 /* Nothing differs. */
 bool compare_same(const struct look *l);
-void compare_apply(struct txn *t, struct look *l);
 /* Gives a UID and rows to each file that is not known, in order of their names. */
 void compare_add_found(struct txn *t, struct look *l, struct open_mbox *o);
 

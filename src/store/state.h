@@ -133,7 +133,6 @@ struct index *user_index(struct store_user *u, struct err *e);
 void user_break(struct store_user *u, const struct err *why);
 void user_leave_if_done(struct store_user *u);
 void user_close_index(struct store_user *u);
-struct store_user *user_load(struct store *s, struct str address, bool rebuild);
 void user_free(struct store_user *u);
 /* What waits is forgotten without a word. */
 void user_drop_requests(struct store_user *u);

@@ -298,8 +298,8 @@ refuse_address(struct store *s, void (*done)(void *ctx, struct store_user *u, co
 	loop_defer(s->config.loop, answer_bad, b);
 }
 
-struct store_user *
-user_load(struct store *s, struct str address, bool rebuild)
+static struct store_user *
+load_user(struct store *s, struct str address)
 {
 	struct buf dir;
 	struct store_user *u = NULL;
@@ -307,7 +307,6 @@ user_load(struct store *s, struct str address, bool rebuild)
 	buf_init(&dir, 1024);
 	if (name_user_dir(&dir, address)) {
 		u = user_new(s, address, buf_cstr(&dir));
-		u->rebuild = rebuild;
 		work_load(u);
 	}
 	buf_fini(&dir);
@@ -335,7 +334,7 @@ store_user_open(struct store *s, struct str address, void (*done)(void *ctx, str
 	struct store_user *u = user_find(s, address);
 
 	if (u == NULL)
-		u = user_load(s, address, false);
+		u = load_user(s, address);
 	if (u == NULL) {
 		refuse_address(s, done, ctx);
 		return;

@@ -118,7 +118,6 @@ void work_event(struct work *w, const struct store_event *event);
 bool work_begin(struct work *w, struct txn *t);
 /* Writes headers and sidecar files and commits. False with w->rc or w->err. */
 bool work_commit(struct work *w, struct txn *t);
-void work_abort(struct txn *t);
 /* A snapshot for reading, in the thread. */
 bool work_snap(struct work *w, struct snap *s);
 void work_snap_end(struct work *w, struct snap *s);
@@ -215,8 +214,6 @@ void wants_add(struct cache_want **list, uint32_t mailbox, const struct uidset *
 /* load.c */
 bool load_run(struct work *w);
 bool rebuild_healthy(struct work *w);
-/* Makes the index from the files and puts it in place of the old one, which is closed (w->old may read it). */
-bool rebuild_run(struct work *w);
 #define BROKEN_NAME "postern-broken"
 
 #endif

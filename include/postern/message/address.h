@@ -41,8 +41,6 @@ enum address_option {
 
 /* Path: "<" [ A-d-l ":" ] Mailbox ">"; the source route is checked and dropped. */
 bool address_parse_path(struct cur *c, unsigned options, struct address *out);
-/* Mailbox: Local-part "@" ( Domain / address-literal ). */
-bool address_parse_mailbox(struct cur *c, unsigned options, struct address *out);
 /* Domain / address-literal; one trailing dot is taken, too (and is part of *out). */
 bool address_parse_domain(struct cur *c, unsigned options, struct str *out);
 /* The whole of s is a mailbox. */
@@ -70,8 +68,6 @@ bool address_canon(struct arena *a, const struct address *in, struct str *out);
 /* "local@domain" as our directory names accounts: the local part in lower case and NFC besides. False also when the
  * local part holds characters with a compatibility form or without a visible form: no account has such a name. */
 bool address_canon_user(struct arena *a, const struct address *in, struct str *out);
-/* The local part alone in that form, quotes only where needed. */
-bool address_canon_local(struct arena *a, struct str local, struct str *out);
 
 /* "user+tag" → "user" and "tag" at the first separator that has something before it; false: no detail, *user is all.
  * local is in canonical form; a quoted one has no detail. */
@@ -79,8 +75,6 @@ bool address_split_detail(struct str local, char separator, struct str *user, st
 /* Cuts canonical text "local@domain" at its last "@". False when there is none. */
 bool address_split(struct str text, struct str *local, struct str *domain);
 
-/* What a quoted local part stands for (quotes and backslashes gone); others as they are. */
-struct str address_unquote(struct arena *a, struct str local);
 /* Adds the local part that stands for the bytes of raw: as a dot-string if it is one, else in quotes. */
 void address_write_local(struct buf *out, struct str raw);
 

@@ -14,8 +14,6 @@
 
 /* nstring: NIL when s.p is NULL. */
 void imaptext_nstring(struct buf *out, struct str s);
-/* string: quoted or literal. */
-void imaptext_string(struct buf *out, struct str s);
 
 /* Is message/global told with envelope and body, as message/rfc822 is? IMAP4rev1 alone knows it as any other type
  * (RFC 9755 6). */

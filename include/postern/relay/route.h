@@ -6,10 +6,6 @@
 #include <postern/conf/conf.h>
 #include <postern/queue/queue.h>
 
-/* The most specific route for a domain (A-labels, lower case): the name itself, then ".parent" from the longest to the
- * shortest, then "*". NULL: none. */
-const struct conf_route *relay_route_find(const struct conf *c, struct str domain);
-
 /* The destination of mail for a domain or an address literal ("[192.0.2.1]"): queue_ops.destination. */
 void relay_route_destination(const struct conf *c, struct str domain, struct queue_destination *out);
 
