@@ -2,8 +2,7 @@
 #include <stdlib.h>
 
 #include "../../src/auth/row.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 static void
 same(struct buf *written, struct str row)

@@ -7,7 +7,7 @@
 
 #include <postern/auth/sasl.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 static const struct str names[] = { STR_INIT("PLAIN"), STR_INIT("LOGIN"), STR_INIT("SCRAM-SHA-256"),
 	STR_INIT("SCRAM-SHA-256-PLUS") };

@@ -7,8 +7,7 @@
 #include <postern/core/utf8.h>
 
 #include "../../src/auth/scheme.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 typedef bool prepare_fn(struct buf *out, struct str typed, const char **why);
 

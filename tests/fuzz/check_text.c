@@ -1,15 +1,6 @@
 /* check_text.c - TXT records of any domain, judged by `postern dns check': SPF, DMARC, TLS reporting. */
-#include <stdlib.h>
-
 #include "check_text.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-#define MUST(cond)                                                                                                     \
-	do {                                                                                                           \
-		if (!(cond))                                                                                           \
-			abort();                                                                                       \
-	} while (0)
+#include "fuzz.h"
 
 static void
 check_walk(struct str domain)

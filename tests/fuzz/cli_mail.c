@@ -2,7 +2,6 @@
  * many of the next bytes are the server's words; the rest is the message. */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,17 +10,8 @@
 #include <postern/message/charset.h>
 
 #include "command.h"
+#include "fuzz.h"
 #include "mail.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -39,8 +29,8 @@ check_lines(struct str message)
 	struct str line;
 
 	while (str_cut(&message, '\n', &line)) {
-		must(line.n > 0 && line.p[line.n - 1] == '\r');
-		must(!str_has(str_sub(line, 0, line.n - 1), '\r'));
+		MUST(line.n > 0 && line.p[line.n - 1] == '\r');
+		MUST(!str_has(str_sub(line, 0, line.n - 1), '\r'));
 	}
 }
 
@@ -49,7 +39,7 @@ memory_file(struct str bytes)
 {
 	int fd = memfd_create("input", MFD_CLOEXEC);
 
-	must(fd != -1 && io_write_all(fd, bytes) && lseek(fd, 0, SEEK_SET) == 0);
+	MUST(fd != -1 && io_write_all(fd, bytes) && lseek(fd, 0, SEEK_SET) == 0);
 	return fd;
 }
 
@@ -58,7 +48,7 @@ check_addresses(const struct mail *m)
 {
 	for (size_t i = 0; i < m->nrecipients; i++)
 		for (size_t j = 0; j < m->recipients[i].n; j++)
-			must((unsigned char)m->recipients[i].p[j] >= 0x20);
+			MUST((unsigned char)m->recipients[i].p[j] >= 0x20);
 }
 
 /* The server has said all it will ever say. What is said to the user goes nowhere. */
@@ -67,7 +57,7 @@ talk(struct mail *m, struct str server)
 {
 	int ends[2];
 
-	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
 	if (io_write_all(ends[1], server) && shutdown(ends[1], SHUT_WR) == 0)
 		mail_talk(m, ends[0], STR("host.test"));
 	close(ends[0]);
@@ -82,7 +72,7 @@ silence(void)
 
 	if (null != -1) {
 		stderr = fdopen(null, "w");
-		must(stderr != NULL);
+		MUST(stderr != NULL);
 	}
 	done = true;
 }

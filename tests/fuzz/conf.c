@@ -3,7 +3,7 @@
 
 #include <postern/conf/conf.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 static void
 check_read_back(const struct conf *c)

@@ -6,7 +6,7 @@
 #include <postern/core/log.h>
 #include <postern/core/utf8.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 static void
 check_line(void *ctx, struct str line)

@@ -1,18 +1,9 @@
 /* dns_answer.c - what a dns process that was taken over answers to the others. The first byte chooses the type; the rest is a message
  * between processes. Whatever it says, who asked gets an answer that holds together. */
-#include <stdlib.h>
-
 #include <postern/dns/answer.h>
 #include <postern/tls/dane.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-static void
-must(bool so)
-{
-	if (!so)
-		abort();
-}
+#include "fuzz.h"
 
 static void
 check(enum dns_type type, const struct dns_answer *a)
@@ -20,9 +11,9 @@ check(enum dns_type type, const struct dns_answer *a)
 	bool found = a->status == DNS_SECURE || a->status == DNS_INSECURE;
 	struct buf text;
 
-	must(a->status < DNS_STATUSES && found == (a->nrecords > 0) && a->nrecords <= DNS_RECORDS_MAX);
-	must(a->status != DNS_SECURE || a->secure);
-	must(a->naliases_secure <= a->naliases);
+	MUST(a->status < DNS_STATUSES && found == (a->nrecords > 0) && a->nrecords <= DNS_RECORDS_MAX);
+	MUST(a->status != DNS_SECURE || a->secure);
+	MUST(a->naliases_secure <= a->naliases);
 	buf_init(&text, SIZE_MAX);
 	for (uint32_t i = 0; i < a->nrecords; i++)
 		dns_record_write(type, &a->records[i], &text);

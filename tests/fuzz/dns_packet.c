@@ -2,19 +2,10 @@
  * answer to whatever it asks. What is accepted keeps its limits and survives the way between processes. */
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "packet.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-static void
-must(bool so)
-{
-	if (!so)
-		abort();
-}
 
 static void
 check(enum dns_type type, const struct dns_answer *a, struct arena *arena)
@@ -23,20 +14,20 @@ check(enum dns_type type, const struct dns_answer *a, struct arena *arena)
 	struct dns_answer back;
 	struct buf was, is, packed;
 
-	must(a->nrecords <= DNS_RECORDS_MAX && a->naliases <= DNS_ALIASES_MAX && a->ttl <= DNS_TTL_MAX);
-	must((a->status == DNS_INSECURE) == (a->nrecords > 0));
+	MUST(a->nrecords <= DNS_RECORDS_MAX && a->naliases <= DNS_ALIASES_MAX && a->ttl <= DNS_TTL_MAX);
+	MUST((a->status == DNS_INSECURE) == (a->nrecords > 0));
 	buf_init(&was, SIZE_MAX);
 	buf_init(&is, SIZE_MAX);
 	buf_init(&packed, IPC_MESSAGE_MAX);
 	dns_answer_pack(a, type, arena, &message);
-	must(ipc_pack(IPC_LOOKUP, true, &message, &packed, (int[IPC_FDS_MAX]){ 0 }, &(unsigned){ 0 }) && !packed.over);
+	MUST(ipc_pack(IPC_LOOKUP, true, &message, &packed, (int[IPC_FDS_MAX]){ 0 }, &(unsigned){ 0 }) && !packed.over);
 	dns_answer_unpack(&message, type, arena, &back);
-	must(back.status == a->status && back.nrecords == a->nrecords && back.naliases == a->naliases);
+	MUST(back.status == a->status && back.nrecords == a->nrecords && back.naliases == a->naliases);
 	for (uint32_t i = 0; i < a->nrecords; i++) {
 		dns_record_write(type, &a->records[i], &was);
 		dns_record_write(type, &back.records[i], &is);
 	}
-	must(str_eq(buf_str(&was), buf_str(&is)));
+	MUST(str_eq(buf_str(&was), buf_str(&is)));
 	buf_fini(&was);
 	buf_fini(&is);
 	buf_fini(&packed);
@@ -58,7 +49,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (dns_packet_parse(str_from(p + 1, n - 1), type, STR("a.test"), &a, &answer, &why))
 		check(type, &answer, &a);
 	else
-		must(why != NULL && answer.status == DNS_FAILED && answer.nrecords == 0);
+		MUST(why != NULL && answer.status == DNS_FAILED && answer.nrecords == 0);
 	arena_fini(&a);
 	return 0;
 }

@@ -1,20 +1,12 @@
 /* envelope.c - the message file's reader under any bytes; what it accepts is canonical: written again, the same
  * bytes. */
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <postern/message/envelope.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 enum { INPUT_MAX = 64 << 10 };
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* Copies item by item; false when the reader finds the record bad. */
 static bool
@@ -27,12 +19,12 @@ copy_items(struct envelope_reader *r, struct envelope_writer *w)
 	for (;;) {
 		switch (envelope_next(r, &it, &e)) {
 		case ENVELOPE_ITEM_RECIPIENT:
-			must(++recipients <= r->recipients);
-			must(envelope_write_recipient(w, &it.recipient));
+			MUST(++recipients <= r->recipients);
+			MUST(envelope_write_recipient(w, &it.recipient));
 			break;
 		case ENVELOPE_ITEM_TARGET:
-			must(++targets <= r->targets);
-			must(envelope_write_target(w, &it.target));
+			MUST(++targets <= r->targets);
+			MUST(envelope_write_target(w, &it.target));
 			break;
 		case ENVELOPE_ITEM_END:
 			return true;
@@ -47,11 +39,11 @@ finish_copy(struct envelope_reader *r, struct envelope_writer *w, struct buf *me
 {
 	struct err e;
 
-	must(envelope_read_message(r, 0, INPUT_MAX, message, &e));
-	must(message->n == r->prefix_n + r->body_n);
-	must(envelope_write_body(w, str_sub(buf_str(message), r->prefix_n, message->n)));
-	must(envelope_write_prefix(w, str_sub(buf_str(message), 0, r->prefix_n)));
-	must(envelope_write_finish(w, r->flags));
+	MUST(envelope_read_message(r, 0, INPUT_MAX, message, &e));
+	MUST(message->n == r->prefix_n + r->body_n);
+	MUST(envelope_write_body(w, str_sub(buf_str(message), r->prefix_n, message->n)));
+	MUST(envelope_write_prefix(w, str_sub(buf_str(message), 0, r->prefix_n)));
+	MUST(envelope_write_finish(w, r->flags));
 }
 
 static void
@@ -69,11 +61,11 @@ check(int fd, struct str in)
 	}
 	copy = envelope_memfd();
 	buf_init(&b, INPUT_MAX);
-	must(envelope_write_begin(&w, copy, &r.envelope));
+	MUST(envelope_write_begin(&w, copy, &r.envelope));
 	if (copy_items(&r, &w)) {
 		finish_copy(&r, &w, &b);
 		buf_clear(&b);
-		must(io_read_fd(copy, &b) && str_eq(buf_str(&b), in));
+		MUST(io_read_fd(copy, &b) && str_eq(buf_str(&b), in));
 	}
 	buf_fini(&b);
 	envelope_write_end(&w);
@@ -89,7 +81,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (n > INPUT_MAX)
 		return 0;
 	fd = envelope_memfd();
-	must(fd != -1 && io_write_all(fd, str_from(p, n)));
+	MUST(fd != -1 && io_write_all(fd, str_from(p, n)));
 	check(fd, str_from(p, n));
 	close(fd);
 	return 0;

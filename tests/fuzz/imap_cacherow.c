@@ -10,9 +10,8 @@
 #include <postern/message/imaptext.h>
 
 #include "cacherow.h"
+#include "fuzz.h"
 #include "mailkeys.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static const struct str asked[] = { STR_INIT("from"), STR_INIT("SUBJECT"), STR_INIT("Date"), STR_INIT("x-spam-flag"),
 	STR_INIT("References") };

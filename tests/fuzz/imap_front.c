@@ -5,9 +5,8 @@
 #include <postern/core/log.h>
 #include <postern/imap/front.h>
 
+#include "fuzz.h"
 #include "imap_grammar.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 struct role {
 	struct grammar grammar;

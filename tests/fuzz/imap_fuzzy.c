@@ -4,9 +4,8 @@
 
 #include <postern/core/utf8.h>
 
+#include "fuzz.h"
 #include "search.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 enum { GRAM = 3 };
 

@@ -1,20 +1,10 @@
 /* imap_inflate.c - any bytes as a client's compressed stream (RFC 4978), cut anywhere: what comes out does not depend on the cuts (but of
  * one that breaks, more may have come before), its pieces keep their limit, and the search for the stream's end ends. The first
  * byte chooses the cuts and after how many octets the end is looked for. */
-#include <stdlib.h>
-
 #include "compress.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 enum { PLAIN_MAX = 1 << 20 };
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* What can be had now goes to out; false: the stream is broken or ended. */
 static bool
@@ -25,7 +15,7 @@ drain(struct compress *z, struct buf *out, size_t most)
 	while (ok && out->n < most && compress_has_input(z)) {
 		struct str plain = compress_plain(z, &ok);
 
-		must(plain.n <= COMPRESS_PIECE && (ok || plain.n == 0));
+		MUST(plain.n <= COMPRESS_PIECE && (ok || plain.n == 0));
 		plain = str_sub(plain, 0, most - out->n);
 		buf_add(out, plain);
 		compress_use(z, plain.n);
@@ -59,9 +49,9 @@ look_for_end(struct str in, size_t after)
 	struct buf out;
 
 	buf_init(&out, PLAIN_MAX);
-	must(compress_take(z, in) == (in.n < COMPRESS_INPUT_MAX ? in.n : COMPRESS_INPUT_MAX));
+	MUST(compress_take(z, in) == (in.n < COMPRESS_INPUT_MAX ? in.n : COMPRESS_INPUT_MAX));
 	if (drain(z, &out, after) && compress_find_end(z, &rest) == COMPRESS_FOUND)
-		must(rest.n <= in.n);
+		MUST(rest.n <= in.n);
 	buf_fini(&out);
 	compress_free(z);
 }
@@ -78,8 +68,8 @@ there_and_back(struct str in)
 	compress_deflate(z, str_sub(in, 0, in.n / 2), &packed);
 	compress_deflate_last(z, str_sub(in, in.n / 2, in.n), &packed);
 	if (packed.n < COMPRESS_INPUT_MAX) {
-		must(inflate_pieces(buf_str(&packed), SIZE_MAX, &out));
-		must(str_eq(buf_str(&out), in));
+		MUST(inflate_pieces(buf_str(&packed), SIZE_MAX, &out));
+		MUST(str_eq(buf_str(&out), in));
 	}
 	buf_fini(&packed);
 	buf_fini(&out);
@@ -100,8 +90,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	buf_init(&two, SIZE_MAX);
 	whole = inflate_pieces(in, SIZE_MAX, &one);
 	if (inflate_pieces(in, 1 + p[0] % 16, &two) && whole)
-		must(str_eq(buf_str(&one), buf_str(&two)));
-	must(str_starts(buf_str(&two), buf_str(&one)));
+		MUST(str_eq(buf_str(&one), buf_str(&two)));
+	MUST(str_starts(buf_str(&two), buf_str(&one)));
 	look_for_end(in, (size_t)p[0] * 4);
 	there_and_back(in);
 	buf_fini(&one);

@@ -6,11 +6,10 @@
 
 #include "commands.h"
 #include "frame.h"
+#include "fuzz.h"
 #include "list.h"
 #include "pattern.h"
 #include "view.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static const struct frame_limits limits = {
 	.line_max = IMAP_LINE_MAX,

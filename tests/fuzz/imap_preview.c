@@ -9,9 +9,8 @@
 #include <postern/message/charset.h>
 
 #include "cacherow.h"
+#include "fuzz.h"
 #include "preview.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static void
 check(struct str preview)

@@ -8,9 +8,8 @@
 #include <postern/message/charset.h>
 
 #include "compress.h"
+#include "fuzz.h"
 #include "imap_peer.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 enum { RUNS_PER_STORE = 8 }; /* a new one takes as long as two inputs; what they leave behind changes and slows those after them */
 

@@ -1,13 +1,10 @@
 /* imap_thread.c - base subjects, Message-IDs and threads of any messages. Each four lines of the input are a message:
  * Message-ID, References, In-Reply-To, Subject. The first byte chooses the algorithm; each message has to come out once. */
-#include <stdlib.h>
-
 #include <postern/core/log.h>
 #include <postern/message/charset.h>
 
+#include "fuzz.h"
 #include "thread.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static struct str
 line(struct str *rest)

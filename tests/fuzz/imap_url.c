@@ -1,9 +1,8 @@
 /* imap_url.c - URLs of CATENATE, and what a response code makes of them. What is a URL is one again when it was written. */
 #include <stdlib.h>
 
+#include "fuzz.h"
 #include "url.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static void
 check_text(struct str text)

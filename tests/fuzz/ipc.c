@@ -4,7 +4,7 @@
 #include <postern/core/buf.h>
 #include <postern/ipc/ipc.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 static void
 round_trip(enum ipc_type type, bool answer, struct str bytes)

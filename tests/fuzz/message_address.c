@@ -1,25 +1,16 @@
 /* message_address.c - envelope paths under any bytes: what is accepted keeps the limits, and its canonical form is
  * canonical. */
-#include <stdlib.h>
-
 #include <postern/core/utf8.h>
 #include <postern/message/address.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "fuzz.h"
 
 static void
 check_clean(struct str s)
 {
-	must(utf8_valid(s));
+	MUST(utf8_valid(s));
 	for (size_t i = 0; i < s.n; i++)
-		must((unsigned char)s.p[i] >= 0x20 && s.p[i] != 0x7f);
+		MUST((unsigned char)s.p[i] >= 0x20 && s.p[i] != 0x7f);
 }
 
 /* Parsing and canonicalising the canonical form changes nothing more. */
@@ -32,8 +23,8 @@ check_stable(struct arena *a, struct str text, bool (*canon)(struct arena *, con
 	check_clean(text);
 	if (!str_has(text, '@') || text.n > ADDRESS_LOCAL_MAX)
 		return;
-	must(address_parse(text, ADDRESS_UTF8, &again));
-	must(canon(a, &again, &same) && str_eq(same, text));
+	MUST(address_parse(text, ADDRESS_UTF8, &again));
+	MUST(canon(a, &again, &same) && str_eq(same, text));
 }
 
 int
@@ -46,8 +37,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 
 	if (!address_parse_path(&c, ADDRESS_UTF8 | ADDRESS_NULL | ADDRESS_POSTMASTER, &address))
 		return 0;
-	must((size_t)(c.p - (const char *)p) <= ADDRESS_PATH_MAX);
-	must(address.local.n <= ADDRESS_LOCAL_MAX && address.domain.n <= ADDRESS_DOMAIN_MAX + 1);
+	MUST((size_t)(c.p - (const char *)p) <= ADDRESS_PATH_MAX);
+	MUST(address.local.n <= ADDRESS_LOCAL_MAX && address.domain.n <= ADDRESS_DOMAIN_MAX + 1);
 	check_clean(address.local);
 	check_clean(address.domain);
 	arena_init(&a);

@@ -1,16 +1,7 @@
 /* message_addrlist.c - address lists under any bytes: groups balanced, limits kept. */
-#include <stdlib.h>
-
 #include <postern/message/addrlist.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "fuzz.h"
 
 static void
 check(const struct addrlist *list, size_t max)
@@ -19,13 +10,13 @@ check(const struct addrlist *list, size_t max)
 	size_t n = 0;
 
 	for (const struct addrlist_item *i = list->first; i != NULL; i = i->next, n++) {
-		must((i->kind == ADDRLIST_GROUP) <= !in_group && (i->kind == ADDRLIST_END) <= in_group);
-		must(i->kind == ADDRLIST_END || i->local.p != NULL);
-		must(i->kind != ADDRLIST_MAILBOX || list->malformed || (i->local.n > 0 && i->domain.n > 0));
+		MUST((i->kind == ADDRLIST_GROUP) <= !in_group && (i->kind == ADDRLIST_END) <= in_group);
+		MUST(i->kind == ADDRLIST_END || i->local.p != NULL);
+		MUST(i->kind != ADDRLIST_MAILBOX || list->malformed || (i->local.n > 0 && i->domain.n > 0));
 		if (i->kind != ADDRLIST_MAILBOX)
 			in_group = i->kind == ADDRLIST_GROUP;
 	}
-	must(!in_group && n == list->n && n <= max);
+	MUST(!in_group && n == list->n && n <= max);
 }
 
 int

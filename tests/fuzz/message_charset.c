@@ -5,8 +5,7 @@
 #include <postern/core/utf8.h>
 #include <postern/message/charset.h>
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 static struct str names[256];
 static size_t n_names;

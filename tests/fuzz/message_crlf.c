@@ -1,22 +1,14 @@
 /* message_crlf.c - a file with LF line ends as IMAP shows it, read in windows of any place and size: the same octets as when the whole
  * is converted at once. The first bytes are the windows. */
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <postern/core/io.h>
 #include <postern/message/crlf.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 enum { WINDOWS = 8, INPUT_MAX = 1 << 16 };
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void
 convert(struct str raw, bool lf, struct buf *out)
@@ -42,10 +34,10 @@ check(int fd, struct str raw, bool lf, const uint8_t *windows)
 		size_t at = windows[i] * (whole.n + 2) / 256, n = windows[i + 1];
 
 		buf_clear(&part);
-		must(crlf_read(&r, at, n, &part));
-		must(str_eq(buf_str(&part), str_sub(buf_str(&whole), at, at + n)));
+		MUST(crlf_read(&r, at, n, &part));
+		MUST(str_eq(buf_str(&part), str_sub(buf_str(&whole), at, at + n)));
 		crlf_mask_nul(part.p, part.n);
-		must(part.n == 0 || memchr(part.p, '\0', part.n) == NULL);
+		MUST(part.n == 0 || memchr(part.p, '\0', part.n) == NULL);
 	}
 	buf_fini(&whole);
 	buf_fini(&part);
@@ -61,7 +53,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		return 0;
 	raw = str_from(p + WINDOWS, n - WINDOWS);
 	fd = memfd_create("message", MFD_CLOEXEC);
-	must(fd != -1 && io_write_all(fd, raw));
+	MUST(fd != -1 && io_write_all(fd, raw));
 	check(fd, raw, true, p);
 	check(fd, raw, false, p);
 	close(fd);

@@ -3,7 +3,7 @@
 
 #include <postern/message/date.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 static void
 check(struct date d, void (*write)(struct buf *, struct date), bool (*parse)(struct str, struct date *))

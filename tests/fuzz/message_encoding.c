@@ -3,7 +3,7 @@
 
 #include <postern/message/encoding.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 static void
 decode(enum encoding encoding, struct str text, size_t piece, struct buf *out)

@@ -1,16 +1,7 @@
 /* message_header.c - header blocks under any bytes: the fields' spans are the block. */
-#include <stdlib.h>
-
 #include <postern/message/header.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "fuzz.h"
 
 /* All fields or none: the two filters together give the block. */
 static void
@@ -23,7 +14,7 @@ check_select(struct str block)
 	buf_init(&except, block.n + 2);
 	header_select(&only, block, HEADER_ONLY, names, 2);
 	header_select(&except, block, HEADER_EXCEPT, names, 2);
-	must(only.n + except.n == header_size(block) * 2 - header_fields_size(block));
+	MUST(only.n + except.n == header_size(block) * 2 - header_fields_size(block));
 	buf_fini(&only);
 	buf_fini(&except);
 }
@@ -39,14 +30,14 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 
 	buf_init(&b, n);
 	while (header_next(&w, &f)) {
-		must(f.at == at && f.whole.n > 0 && f.whole.p == (const char *)p + at);
-		must(f.name.n + f.value.n <= f.whole.n);
+		MUST(f.at == at && f.whole.n > 0 && f.whole.p == (const char *)p + at);
+		MUST(f.name.n + f.value.n <= f.whole.n);
 		buf_clear(&b);
 		header_unfold(&b, f.value);
-		must(!b.over);
+		MUST(!b.over);
 		at += f.whole.n;
 	}
-	must(at == header_fields_size(block));
+	MUST(at == header_fields_size(block));
 	check_select(block);
 	buf_fini(&b);
 	return 0;

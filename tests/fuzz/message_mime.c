@@ -1,17 +1,13 @@
 /* message_mime.c - whole messages under any bytes: the tree is sound and does not depend on the cuts, its record
  * reads back as the same tree, and ENVELOPE, BODY and BODYSTRUCTURE keep to the grammar. The first byte chooses LF
  * and the cut. */
-#include <stdlib.h>
-
 #include <postern/message/charset.h>
 #include <postern/message/imapdata.h>
 #include <postern/message/imaptext.h>
 #include <postern/message/mime.h>
 
 #include "../unit/message/imap_grammar.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -20,13 +16,6 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	charset_init();
 	return 0;
-}
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
 }
 
 static const struct mime *
@@ -48,13 +37,13 @@ check_tree(const struct mime *m)
 	for (const struct mime_part *p = m->root; p != NULL; p = mime_next(p)) {
 		uint64_t after = p->body_at;
 
-		must(p->header_at + p->header_size == p->body_at && p->body_at + p->body_size <= m->size);
-		must(p->lines <= p->body_size && (p->child != NULL) == (p->kind != MIME_LEAF));
+		MUST(p->header_at + p->header_size == p->body_at && p->body_at + p->body_size <= m->size);
+		MUST(p->lines <= p->body_size && (p->child != NULL) == (p->kind != MIME_LEAF));
 		for (const struct mime_part *c = p->child; c != NULL; c = c->next) {
-			must(c->parent == p && c->header_at >= after);
+			MUST(c->parent == p && c->header_at >= after);
 			after = c->body_at + c->body_size;
 		}
-		must(after <= p->body_at + p->body_size);
+		MUST(after <= p->body_at + p->body_size);
 	}
 }
 
@@ -65,13 +54,13 @@ check_grammar(const struct mime *m)
 
 	buf_init(&b, SIZE_MAX / 16);
 	imaptext_envelope(&b, m->root->envelope);
-	must(imap_grammar_envelope(buf_str(&b)));
+	MUST(imap_grammar_envelope(buf_str(&b)));
 	buf_clear(&b);
 	imaptext_body(&b, m->root, IMAPTEXT_GLOBAL_MESSAGE);
-	must(imap_grammar_body(buf_str(&b), false));
+	MUST(imap_grammar_body(buf_str(&b), false));
 	buf_clear(&b);
 	imaptext_bodystructure(&b, m->root, IMAPTEXT_GLOBAL_MESSAGE);
-	must(imap_grammar_body(buf_str(&b), true));
+	MUST(imap_grammar_body(buf_str(&b), true));
 	buf_fini(&b);
 }
 
@@ -88,13 +77,13 @@ check_message(struct arena *a, struct str message, unsigned options, size_t piec
 	buf_init(&two, SIZE_MAX / 16);
 	imapdata_write(&one, whole, STR(""));
 	imapdata_write(&two, parse(a, message, options, piece), STR(""));
-	must(str_eq(buf_str(&one), buf_str(&two)));
+	MUST(str_eq(buf_str(&one), buf_str(&two)));
 	again = imapdata_read(a, buf_str(&one), STR(""));
-	must(again != NULL && again->parts == whole->parts);
+	MUST(again != NULL && again->parts == whole->parts);
 	check_tree(again);
 	buf_clear(&two);
 	imapdata_write(&two, again, STR(""));
-	must(str_eq(buf_str(&one), buf_str(&two)));
+	MUST(str_eq(buf_str(&one), buf_str(&two)));
 	buf_fini(&one);
 	buf_fini(&two);
 }

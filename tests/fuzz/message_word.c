@@ -1,13 +1,10 @@
 /* message_word.c - encoded words and parameters under any bytes: the result is UTF-8, and what we encode decodes. */
-#include <stdlib.h>
-
 #include <postern/core/utf8.h>
 #include <postern/message/charset.h>
 #include <postern/message/param.h>
 #include <postern/message/word.h>
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -19,13 +16,6 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 }
 
 static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static void
 check_words(struct str in)
 {
 	struct buf text, encoded, back;
@@ -34,13 +24,13 @@ check_words(struct str in)
 	buf_init(&encoded, SIZE_MAX / 16);
 	buf_init(&back, SIZE_MAX / 16);
 	word_decode(&text, in);
-	must(utf8_valid(buf_str(&text)));
+	MUST(utf8_valid(buf_str(&text)));
 	word_encode(&encoded, in, WORD_PHRASE);
-	must(ascii_only(buf_str(&encoded)));
+	MUST(ascii_only(buf_str(&encoded)));
 	buf_clear(&encoded);
 	word_encode(&encoded, buf_str(&text), WORD_TEXT);
 	word_decode(&back, buf_str(&encoded));
-	must(str_eq(str_trim(buf_str(&back)), str_trim(buf_str(&text))));
+	MUST(str_eq(str_trim(buf_str(&back)), str_trim(buf_str(&text))));
 	buf_fini(&text);
 	buf_fini(&encoded);
 	buf_fini(&back);
@@ -59,9 +49,9 @@ check_params(struct str in)
 	if (!param_parse_type(&a, in, &type, &subtype, &list))
 		param_parse_token(&a, in, &token, &list);
 	for (; list != NULL; list = list->next) {
-		must(list->name.n > 0);
+		MUST(list->name.n > 0);
 		param_decode(&text, list);
-		must(utf8_valid(buf_str(&text)));
+		MUST(utf8_valid(buf_str(&text)));
 	}
 	buf_fini(&text);
 	arena_fini(&a);

@@ -8,7 +8,7 @@
 #include <postern/net/addr.h>
 #include <postern/net/sniff.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 /* What was parsed prints as text that parses to the same. */
 static void

@@ -1,16 +1,7 @@
 /* probe_talk.c - what a server says around TLS to a probe: the first byte chooses protocol and goal; whole and byte by byte
  * the same comes of it, and what is kept is short and printable. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "probe_talk.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-#define MUST(cond)                                                                                                     \
-	do {                                                                                                           \
-		if (!(cond))                                                                                           \
-			abort();                                                                                       \
-	} while (0)
 
 static void
 check_caps(const struct talk_caps *caps)

@@ -1,23 +1,13 @@
 /* queue_bounce.c - the DSN builder with any texts that pass an envelope, and any returned message: read back, the
  * parts and fields are there with the values that went in. */
-#include <stdlib.h>
-
 #include <postern/core/be.h>
 #include <postern/message/envelope.h>
 
 #include "../../src/queue/bounce.h"
 #include "../unit/queue/dsn.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 enum { RECIPIENTS = 3 };
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* The next text of the input, made fit for an envelope by cutting it at the first byte that is not. */
 static struct str
@@ -36,8 +26,8 @@ check_value(const struct dsn *d, size_t group, const char *name, struct str want
 {
 	struct str got;
 
-	must(dsn_field(d, group, str_of(name), &got));
-	must(str_eq(got, str_trim(want)));
+	MUST(dsn_field(d, group, str_of(name), &got));
+	MUST(str_eq(got, str_trim(want)));
 }
 
 static void
@@ -45,16 +35,16 @@ check_recipient(const struct dsn *d, size_t group, const struct bounce_recipient
 {
 	struct str got;
 
-	must(dsn_field(d, group, STR("Final-Recipient"), &got));
-	must(str_ends(got, str_trim(r->address)));
+	MUST(dsn_field(d, group, STR("Final-Recipient"), &got));
+	MUST(str_ends(got, str_trim(r->address)));
 	check_value(d, group, "Status", r->status);
 	if (r->orcpt.n > 0)
 		check_value(d, group, "Original-Recipient", r->orcpt);
 	if (r->host.n > 0 && r->said) {
-		must(dsn_field(d, group, STR("Remote-MTA"), &got));
-		must(str_ends(got, str_trim(r->host)));
+		MUST(dsn_field(d, group, STR("Remote-MTA"), &got));
+		MUST(str_ends(got, str_trim(r->host)));
 	}
-	must(dsn_field(d, group, STR("Will-Retry-Until"), &got) == (r->action == BOUNCE_DELAYED));
+	MUST(dsn_field(d, group, STR("Will-Retry-Until"), &got) == (r->action == BOUNCE_DELAYED));
 }
 
 static void
@@ -64,14 +54,14 @@ check(const struct bounce *b, struct str text)
 	struct dsn d;
 
 	id_text(b->id, boundary);
-	must(dsn_parse(text, str_of(boundary), &d));
-	must(d.parts == (b->returned.n > 0 ? 3 : 2));
+	MUST(dsn_parse(text, str_of(boundary), &d));
+	MUST(d.parts == (b->returned.n > 0 ? 3 : 2));
 	for (size_t i = 0; i < b->n; i++)
 		check_recipient(&d, i + 1, &b->recipients[i]);
 	if (b->envid.n > 0)
 		check_value(&d, 0, "Original-Envelope-Id", b->envid);
 	if (b->returned.n > 0)
-		must(str_starts(str_from(d.body[2].p, d.body[2].n + 2), b->returned));
+		MUST(str_starts(str_from(d.body[2].p, d.body[2].n + 2), b->returned));
 }
 
 static void

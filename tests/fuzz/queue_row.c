@@ -3,8 +3,7 @@
 #include <stdlib.h>
 
 #include "../../src/queue/record.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 /* Takes values from the input, zeros behind its end. */
 struct source {
@@ -40,13 +39,6 @@ text(struct source *s, size_t most)
 }
 
 static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static void
 make_message(struct source *s, struct buf *b)
 {
 	struct row_message m = { .origin = (enum row_origin)number(s, ROW_DOUBLE), .in_file = number(s, 1) != 0 };
@@ -60,7 +52,7 @@ make_message(struct source *s, struct buf *b)
 	m.helo = text(s, 20);
 	m.sender = text(s, 20);
 	row_write_message(b, &m);
-	must(row_parse_message(buf_str(b), &m));
+	MUST(row_parse_message(buf_str(b), &m));
 }
 
 static void
@@ -99,7 +91,7 @@ make_record(struct source *s, struct buf *b)
 		record_hop(&r, &hop, now);
 	}
 	record_write(b, &r);
-	must(b->over || record_parse(buf_str(b), &r));
+	MUST(b->over || record_parse(buf_str(b), &r));
 }
 
 static void
@@ -110,7 +102,7 @@ make_sts(struct source *s, struct buf *b)
 	sts.id = text(s, 32);
 	sts.policy = s->in;
 	record_write_sts(b, &sts);
-	must(sts.policy.n > QUEUE_STS_MAX || record_parse_sts(buf_str(b), &sts));
+	MUST(sts.policy.n > QUEUE_STS_MAX || record_parse_sts(buf_str(b), &sts));
 }
 
 static void

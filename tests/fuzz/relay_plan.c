@@ -4,21 +4,12 @@
  * bytes that follow, or lets the deadline pass. Whatever came, the plan keeps its promises. */
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <postern/core/arena.h>
 #include <postern/relay/plan.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-#define MUST(what)                                                                                                     \
-	do                                                                                                             \
-		if (!(what)) {                                                                                         \
-			fprintf(stderr, "%s\n", #what);                                                                \
-			abort();                                                                                       \
-		}                                                                                                      \
-	while (0)
+#include "fuzz.h"
 
 enum { OPEN_MAX = 256, RECORDS_MAX = 40 };
 

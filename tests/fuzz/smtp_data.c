@@ -5,8 +5,7 @@
 
 #include "../../src/smtp/data.h"
 #include "../../src/smtp/rules.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 /* One byte at a time, straight from RFC 5321 4.1.1.4: the bytes up to the end, or all. */
 static size_t

@@ -4,12 +4,10 @@
  * server says. What must hold whatever comes: every recipient of a message gets one result, before the message is done;
  * nothing comes after close; the wire carries no bare CR or LF but in BINARYMIME; a password is written inside verified
  * TLS only; nothing is called delivered without a 2xx. */
-#include <stdlib.h>
-
 #include <postern/core/utf8.h>
 #include <postern/smtp/out.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 enum { HEAD = 16, RCPTS = 5 };
 
@@ -24,12 +22,6 @@ struct world {
 	bool ready, body, mailing, handshake, tls, verified, binary, closed, cr;
 	unsigned mails;
 };
-
-#define MUST(cond)                                                                                                     \
-	do {                                                                                                           \
-		if (!(cond))                                                                                           \
-			abort();                                                                                       \
-	} while (0)
 
 static unsigned
 decide(struct world *w, unsigned of)

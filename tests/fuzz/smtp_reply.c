@@ -1,19 +1,11 @@
 /* smtp_reply.c - the reader of replies: whole and byte by byte it finds the same, within its limits; the words of what
  * it finds are one clean line. */
-#include <stdlib.h>
-
 #include <postern/core/mem.h>
 #include <postern/core/utf8.h>
 #include <postern/smtp/out.h>
 #include <postern/smtp/out_reply.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-#define MUST(cond)                                                                                                     \
-	do {                                                                                                           \
-		if (!(cond))                                                                                           \
-			abort();                                                                                       \
-	} while (0)
+#include "fuzz.h"
 
 static void
 check_words(struct str text)

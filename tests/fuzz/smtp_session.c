@@ -3,13 +3,11 @@
  * The first HEAD bytes of the input decide (profile, pieces, answers), over and over; the rest is what the client
  * sends. What must hold whatever comes: replies are whole lines of the grammar, nothing is written after the end, AUTH
  * is asked only inside TLS and never on port 25, only what has recipients is submitted, a sink is closed once. */
-#include <stdlib.h>
-
 #include <postern/core/clock.h>
 #include <postern/core/log.h>
 #include <postern/smtp/in.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 enum { HEAD = 16 };
 
@@ -23,12 +21,6 @@ struct world {
 	enum asked asked;
 	bool tls, handshake, paused, closed, sink;
 };
-
-#define MUST(cond)                                                                                                     \
-	do {                                                                                                           \
-		if (!(cond))                                                                                           \
-			abort();                                                                                       \
-	} while (0)
 
 static unsigned
 decide(struct world *w, unsigned of)

@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "../../src/store/gramlist.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 static void
 read_chunk(struct str row)

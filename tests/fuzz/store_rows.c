@@ -6,8 +6,7 @@
 #include <postern/core/log.h>
 
 #include "../../src/store/schema.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 static struct index ix;
 

@@ -11,8 +11,7 @@
 #include "../../src/store/fname.h"
 #include "../../src/store/name.h"
 #include "../../src/store/sidecar.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 static void
 want(bool ok)

@@ -10,7 +10,7 @@
 #include <postern/tls/selfsigned.h>
 #include <postern/tls/server.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
 
 static bool
 refuse(void *ctx, struct str id, enum tls_scheme scheme, struct str tbs, struct buf *sig)

@@ -1,16 +1,8 @@
 /* tls_peek.c - what a server answers to a ClientHello: whole and byte by byte the reader finds the same, and elimination
  * ends whatever is answered. */
-#include <stdlib.h>
-
 #include <postern/tls/trial.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-#define MUST(cond)                                                                                                     \
-	do {                                                                                                           \
-		if (!(cond))                                                                                           \
-			abort();                                                                                       \
-	} while (0)
+#include "fuzz.h"
 
 static enum tls_peek_found
 read_in(struct str said, size_t step, struct tls_peek_answer *a)

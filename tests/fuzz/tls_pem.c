@@ -1,6 +1,4 @@
 /* tls_pem.c - certificates and keys as an operator's files hold them, and what a process wants signed. */
-#include <stdlib.h>
-
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
@@ -10,15 +8,7 @@
 #include <postern/tls/server.h>
 
 #include "../../src/tls/pem.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "fuzz.h"
 
 /* What was read is written, read again, and as long. */
 static void
@@ -29,14 +19,14 @@ check_chain(struct str text)
 	struct buf out;
 
 	if (chain == NULL) {
-		must(e.log[0] != '\0');
+		MUST(e.log[0] != '\0');
 		return;
 	}
-	must(sk_X509_num(chain) >= 1 && sk_X509_num(chain) <= TLS_CHAIN_MAX);
+	MUST(sk_X509_num(chain) >= 1 && sk_X509_num(chain) <= TLS_CHAIN_MAX);
 	buf_init(&out, SIZE_MAX);
 	pem_write_chain(chain, &out);
 	again = pem_read_chain(buf_str(&out), "f", &e);
-	must(again != NULL && sk_X509_num(again) == sk_X509_num(chain));
+	MUST(again != NULL && sk_X509_num(again) == sk_X509_num(chain));
 	pem_free_chain(again);
 	pem_free_chain(chain);
 	buf_fini(&out);
@@ -48,7 +38,7 @@ check_key(struct str text)
 	struct err e = { 0 };
 	EVP_PKEY *key = pem_read_key(text, "f", &e);
 
-	must(key != NULL || e.log[0] != '\0');
+	MUST(key != NULL || e.log[0] != '\0');
 	EVP_PKEY_free(key);
 }
 
@@ -63,13 +53,13 @@ check_store(struct str text)
 	if (cert.p == NULL) {
 		buf_init(&cert, SIZE_MAX);
 		buf_init(&key, SIZE_MAX);
-		must(selfsigned_make(STR("mx.test"), &cert, &key, &e));
+		MUST(selfsigned_make(STR("mx.test"), &cert, &key, &e));
 	}
-	must(keystore_load(k, STR("k"), 1, buf_str(&cert), buf_str(&key), "f", &e));
+	MUST(keystore_load(k, STR("k"), 1, buf_str(&cert), buf_str(&key), "f", &e));
 	keystore_load(k, STR("k"), 1, buf_str(&cert), text, "f", &e);
 	keystore_load(k, STR("k"), 1, text, buf_str(&key), "f", &e);
 	keystore_load(k, STR("other"), 1, text, text, "f", &e);
-	must(keystore_chain(k, STR("k")).n > 0);
+	MUST(keystore_chain(k, STR("k")).n > 0);
 	keystore_free(k);
 }
 
@@ -77,7 +67,7 @@ check_store(struct str text)
 static void
 check_handshake(struct str tbs)
 {
-	must(!keystore_is_handshake(tbs) || !keystore_is_client_handshake(tbs));
+	MUST(!keystore_is_handshake(tbs) || !keystore_is_client_handshake(tbs));
 }
 
 int

@@ -7,21 +7,13 @@
 
 #include <postern/core/io.h>
 
+#include "fuzz.h"
 #include "trace.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 #define NAME "20261120T110312481.mail"
 
 static char dir[] = "/dev/shm/trace-XXXXXX";
 static int dirfd = -1;
-
-static void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void
 remove_dir(void)
@@ -35,9 +27,9 @@ make_dir(void)
 {
 	if (dirfd != -1)
 		return;
-	must(mkdtemp(dir) != NULL);
+	MUST(mkdtemp(dir) != NULL);
 	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	must(dirfd != -1);
+	MUST(dirfd != -1);
 	atexit(remove_dir);
 }
 
@@ -46,7 +38,7 @@ write_file(struct str text)
 {
 	int fd = openat(dirfd, NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	must(fd != -1 && io_write_all(fd, text));
+	MUST(fd != -1 && io_write_all(fd, text));
 	close(fd);
 }
 
@@ -61,7 +53,7 @@ on_line(void *ctx, const struct logline *l)
 {
 	struct count *c = ctx;
 
-	must(l->n <= LOGLINE_FIELDS_MAX);
+	MUST(l->n <= LOGLINE_FIELDS_MAX);
 	if (c->stop && !c->again) {
 		c->again = true;
 		return false;
@@ -79,7 +71,7 @@ search(struct str word, bool pages)
 	struct trace_query q = { .words = &word, .nwords = 1, .kinds = 1u << TRACE_MAIL, .found = on_line, .ctx = &c };
 
 	for (unsigned i = 0; trace_search(dirfd, &q, &at); i++)
-		must(i < 100000); /* it gets on */
+		MUST(i < 100000); /* it gets on */
 	return c.found;
 }
 
@@ -96,8 +88,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	word = str_sub(str_from(p + 1, n - 1), 0, 1 + p[0] % 32);
 	text = str_from(p + 1 + word.n, n - 1 - word.n);
 	snprintf(name, sizeof name, "%.*s", STR_ARG(str_sub(text, 0, 40)));
-	must(!trace_name_parse(name, &f) || strcmp(name, f.name) == 0);
+	MUST(!trace_name_parse(name, &f) || strcmp(name, f.name) == 0);
 	write_file(text);
-	must(search(word, false) == search(word, true));
+	MUST(search(word, false) == search(word, true));
 	return 0;
 }
