@@ -29,7 +29,7 @@ def tampered():
 
 @pytest.fixture
 def site(tampered):
-    with Site(users=USERS, extra=f"{CHEAP_HASHES}\n{NOBODY}", program=tampered.program) as made:
+    with Site(users=USERS, extra=f"{CHEAP_HASHES}{NOBODY}", program=tampered.program) as made:
         made.start()
         yield made
         assert made.stop() == 0

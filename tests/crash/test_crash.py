@@ -22,7 +22,7 @@ BACK_SECONDS = 30 if LONG else 10
 
 @pytest.fixture
 def site():
-    with Site(users=USERS, extra=CHEAP_HASHES + "\n" + NOWHERE) as made:
+    with Site(users=USERS, extra=CHEAP_HASHES + NOWHERE) as made:
         made.start()
         yield made
         if made.process is not None:

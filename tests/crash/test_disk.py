@@ -83,7 +83,7 @@ def append_is_refused(load, user):
 def test_k04_k05_full_and_free_again(disk):
     place, what = disk
     filler = Filler(place, what)
-    with Site(users=USERS, where=str(place), extra=CHEAP_HASHES + "\nlimits { disk_reserve = 0 }\n" + NOWHERE) as site:
+    with Site(users=USERS, where=str(place), extra=CHEAP_HASHES + "limits { disk_reserve = 0 }\n" + NOWHERE) as site:
         site.start()
         load = Load(site, USERS, workers=())
         for user in USERS * 3:

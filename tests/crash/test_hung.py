@@ -17,7 +17,7 @@ BACK_SECONDS = 30
 
 @pytest.fixture
 def site():
-    with Site(users=USERS, extra=f"{CHEAP_HASHES}\nlimits {{ hung = {HUNG_SECONDS}s }}\n{NOWHERE}") as made:
+    with Site(users=USERS, extra=f"{CHEAP_HASHES}limits {{ hung = {HUNG_SECONDS}s }}\n{NOWHERE}") as made:
         made.start()
         yield made
         assert made.stop() == 0

@@ -138,7 +138,7 @@ def submissions_until_refused(load):
 def test_k06_full_databases():
     """The index, the ledger and the directory reach the end of their maps: what comes is refused for later, nothing is lost."""
     tampered = tamper.Tampered()
-    with Site(users=("alice", "bob"), extra=CHEAP_HASHES + "\n" + NOWHERE, program=tampered.program) as site:
+    with Site(users=("alice", "bob"), extra=CHEAP_HASHES + NOWHERE, program=tampered.program) as site:
         tampered.limit_maps(MAP_BYTES)
         site.start()
         load = Load(site, ("alice", "bob"), workers=())

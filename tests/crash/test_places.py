@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="permissions are nothi
 
 @pytest.fixture
 def site():
-    with Site(users=USERS, extra=CHEAP_HASHES + "\n" + NOWHERE) as made:
+    with Site(users=USERS, extra=CHEAP_HASHES + NOWHERE) as made:
         yield made
 
 
@@ -171,7 +171,7 @@ def image():
 
 
 def test_a_file_system_becomes_read_only(image):
-    with Site(users=(), extra=CHEAP_HASHES + "\nlimits { disk_reserve = 0 }\n" + NOWHERE) as site:  # its log is elsewhere
+    with Site(users=(), extra=CHEAP_HASHES + "limits { disk_reserve = 0 }\n" + NOWHERE) as site:  # its log is elsewhere
         site.state = image.place / "state"
         site.certificate = site.state / "keys/self-signed.pem"
         site.write_conf()

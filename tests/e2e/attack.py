@@ -1,31 +1,34 @@
 """attack.py - the means of test_attacks.py: a site that is watched for crashes, raw sockets, one message by hand."""
-import importlib.util
+import contextlib
 import os
 import re
 import signal
 import socket
-from pathlib import Path
 
-TOP = Path(__file__).resolve().parent.parent
-CHEAP = "auth { hash_memory = 64K hash_passes = 1 }\n"
-
-
-def load_site():
-    path = next(p for p in (TOP / "lib/site.py", TOP / "lib/postern_site.py") if p.exists())
-    spec = importlib.util.spec_from_file_location("postern_site", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.Site
+import taken
+from postern_site import CHEAP_HASHES, PROGRAM, Site
 
 
 def site(extra="", **options):
-    one = load_site()(extra=extra if "auth {" in extra else CHEAP + extra, **options)
+    one = Site(extra=extra if "auth {" in extra else CHEAP_HASHES + extra, **options)
     one.killed = set()
     return one
 
 
-def program():
-    return Path(os.environ.get("POSTERN", TOP.parent / "build/postern"))
+@contextlib.contextmanager
+def watched(extra="", **options):
+    """A site that is not started yet. When the test ends well, so must all processes have that it started."""
+    with site(extra, **options) as one:
+        yield one
+        if one.log_path.exists():
+            assert_sound(one)
+
+
+def alone(one, role, conf="", program=PROGRAM):
+    """One role of the site without the others (taken.py)."""
+    text = (f'hostname = "mx.example.test"\ndomains = {{ "example.test" }}\nstate = "{one.state}"\n{CHEAP_HASHES}{conf}\n'
+            'dns { trust_anchor = "" root_hints = "" }\n')
+    return taken.Role(str(program), role, text, one.log_path)
 
 
 def kill(one, pid, signo=signal.SIGKILL):

@@ -19,7 +19,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-from pathlib import Path
 
 import dnslab
 from authority import Authority
@@ -237,7 +236,7 @@ class World(Lab):
         class Site. limits: of section queue; relay, dns: more of those sections. options: of class Site."""
         cert = self.authority.issue("mx.example.test")
         self.zone("example.test", f"@ MX 10 mx\nmx A {POSTERN}\nmx AAAA {POSTERN6}\n_25._tcp.mx TLSA {cert.tlsa()}\n")
-        text = (f'{CHEAP_HASHES}\ntls {{ certificate = "{cert.chain}"\nkey = "{cert.key}" }}\n'
+        text = (f'{CHEAP_HASHES}tls {{ certificate = "{cert.chain}"\nkey = "{cert.key}" }}\n'
                 f'dns {{ trust_anchor = "{self.anchor}"\nroot_hints = "{self.hints}"\n{dns} }}\n'
                 f'queue {{ {limits} }}\nrelay {{ ca_file = "{self.authority.certificate.alone}"\n{relay} }}\n{extra}')
         site = Site(extra=text, listen={"smtp": (f"{POSTERN}:25", f"[{POSTERN6}]:25")} if public else None, **options)

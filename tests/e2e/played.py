@@ -12,6 +12,7 @@ import attack
 import hostile
 import taken
 from authority import openssl
+from postern_site import PROGRAM
 
 ROWS = taken.rows()
 BY_NUMBER = {row.number: row for row in ROWS.values()}
@@ -138,16 +139,14 @@ class Neighbours:
 class Cast:
     """peers: (role, index, sign) of those that we play. doors: services the role listens on."""
 
-    def __init__(self, site, role, peers, doors=(), conf="", program=None):
+    def __init__(self, site, role, peers, doors=(), conf="", program=PROGRAM):
         self.site, self.doors = site, {}
         self.certificate, key = site.dir / "played.pem", site.dir / "played.key"
         if not key.exists():
             openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=mx.example.test",
                     "-addext", "subjectAltName=DNS:mx.example.test", "-days", "2", "-keyout", key, "-out", self.certificate)
         self.honest = Neighbours(key)
-        text = (f'hostname = "mx.example.test"\ndomains = {{ "example.test" }}\nstate = "{site.state}"\n{attack.CHEAP}{conf}\n'
-                "dns { trust_anchor = \"\" root_hints = \"\" }\n")
-        self.role = taken.Role(str(program or attack.program()), role, text, site.log_path)
+        self.role = attack.alone(site, role, conf, program)
         for service in doors:
             self.open_door(service)
         if role == "queue":

@@ -30,12 +30,8 @@ TWICE = "the same answer twice"
 
 @pytest.fixture
 def site():
-    site = attack.site()
-    try:
+    with attack.watched() as site:
         yield site
-        attack.assert_sound(site)
-    finally:
-        site.close()
 
 
 # --- clients: each makes the role ask, and returns what it was told in the end

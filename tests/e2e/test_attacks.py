@@ -293,13 +293,10 @@ def hostile_message(random, row):
 ])
 def test_k17_a_neighbour_that_was_taken_over(role, enemy, question, values):
     """Whatever it sends and however often: the role lives, answers the next honest peer, and keeps no descriptor of his."""
-    site = attack.site()
     seed = int(os.environ.get("SEED", "1"))
     rng = random.Random(seed)
-    try:
-        conf = (f'hostname = "mx.example.test"\ndomains = {{ "example.test" }}\nstate = "{site.state}"\n'
-                f"{attack.CHEAP}store {{ processes = 1 }}\n")
-        victim = taken.Role(str(attack.program()), role, conf, site.log_path)
+    with attack.watched() as site:
+        victim = attack.alone(site, role, "store { processes = 1 }")
         sends = [row for row in victim.rows.values() if row.goes(enemy, role)]
         others = [row for row in victim.rows.values() if not row.goes(enemy, role)]
         if role == "keys":
@@ -325,26 +322,17 @@ def test_k17_a_neighbour_that_was_taken_over(role, enemy, question, values):
         taken.ask(sock, victim.rows[question], **values)
         assert victim.settle(40, before + 1) <= before + 1, os.popen(f"ls -l /proc/{victim.process.pid}/fd").read()
         victim.end()
-        attack.assert_sound(site)
-    finally:
-        site.close()
 
 
 @contextlib.contextmanager
 def lone_store():
     """A store process alone, and what we are to it: imap and auth. It must have ended well."""
-    site = attack.site()
-    try:
-        conf = (f'hostname = "mx.example.test"\ndomains = {{ "example.test" }}\nstate = "{site.state}"\n'
-                f"{attack.CHEAP}store {{ processes = 1 }}\n")
-        store = taken.Role(str(attack.program()), "store", conf, site.log_path)
+    with attack.watched() as site:
+        store = attack.alone(site, "store", "store { processes = 1 }")
         imap, auth = store.peer("imap"), store.peer("auth")
         store.start()
         yield store, imap, auth
         store.end()
-        attack.assert_sound(site)
-    finally:
-        site.close()
 
 
 def test_a_stream_that_is_none():

@@ -1,7 +1,6 @@
 """The command line against a running server: each owner answers on his socket, and the local submission socket takes mail."""
 import json
 import os
-import socket
 import shutil
 import subprocess
 import time

@@ -4,7 +4,7 @@ import imaplib
 from postern_site import CHEAP_HASHES
 
 COLOR = "/private/vendor/example/color"
-OFFERED = CHEAP_HASHES + '\nimap { comment = "the house server" }\n'
+OFFERED = CHEAP_HASHES + 'imap { comment = "the house server" }\n'
 
 for verb in ("GETMETADATA", "SETMETADATA"):
     imaplib.Commands[verb] = ("AUTH", "SELECTED")

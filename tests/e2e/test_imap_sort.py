@@ -1,5 +1,4 @@
 """SORT and THREAD through the real server, with imaplib's own commands for them (RFC 5256)."""
-from mail import message
 
 
 def test_sort_and_thread(make_site):

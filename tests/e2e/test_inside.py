@@ -17,7 +17,7 @@ import pytest
 import attack
 import played
 import taken
-from postern_site import is_sanitized
+from postern_site import NOWHERE, is_sanitized
 
 PROGRAM = Path(os.environ.get("POSTERN_BUILD", taken.TOP / "build")) / "tests/inside/postern_inside"
 HEADER = (taken.TOP / "tests/inside/inside.h").read_text()
@@ -77,7 +77,7 @@ class Page:
 @pytest.fixture(scope="module")
 def lived_in():
     """A site with a mail, a key, verifiers, owed mail and a record."""
-    site = attack.site('route "*" { to = "127.0.0.1:1" tls = none }\n')
+    site = attack.site(NOWHERE)
     site.start()
     assert attack.send(site, "x@remote.test", "bob@example.test") == 250
     site.submit("alice", ["y@remote.test"], "From: alice@example.test\r\n\r\nhello\r\n")
@@ -94,9 +94,7 @@ def a_file(top, pattern):
 def start(site, role, program):
     if role in DOORS:
         return played.Cast(site, role, PEERS[role], DOORS[role], program=program)
-    conf = (f'hostname = "mx.example.test"\ndomains = {{ "example.test" }}\nstate = "{site.state}"\n{attack.CHEAP}'
-            'dns { trust_anchor = "" root_hints = "" }\n')
-    one = taken.Role(str(program), role, conf, site.log_path)
+    one = attack.alone(site, role, program=program)
     if role == "keys":
         attack.tell_keys(one, site)
     if role == "log":

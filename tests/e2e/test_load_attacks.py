@@ -12,12 +12,9 @@ LIMIT = 10      # for one login, one look at a message, one delivery
 
 @pytest.fixture(scope="module")
 def site():
-    one = attack.site(siege.CONF + attack.CHEAP, users=siege.USERS).start()
-    try:
-        siege.Neighbour(one).work(0.5)
+    with attack.site(siege.CONF, users=siege.USERS) as one:
+        siege.Neighbour(one.start()).work(0.5)
         yield one
-    finally:
-        one.close()
 
 
 @pytest.mark.parametrize("how", siege.ATTACKS, ids=lambda how: how.__name__)

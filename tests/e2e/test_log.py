@@ -3,9 +3,7 @@ import fcntl
 import os
 import re
 import signal
-import struct
 import subprocess
-import termios
 import threading
 import time
 from pathlib import Path
@@ -13,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import attack
-from postern_site import CHEAP_HASHES, LOG_LINE, Site, deadline
+from postern_site import CHEAP_HASHES, LOG_LINE, deadline
 
 MESSAGE = b"Subject: s\r\n\r\ntext\r\n"
 
@@ -21,10 +19,8 @@ MESSAGE = b"Subject: s\r\n\r\ntext\r\n"
 @pytest.fixture
 def watched():
     """A site whose processes the test may kill."""
-    with attack.site() as site:
-        site.start()
-        yield site
-        attack.assert_sound(site)
+    with attack.watched() as site:
+        yield site.start()
 
 
 def traffic(site, stop, taken):
@@ -186,13 +182,13 @@ def test_what_a_taken_over_role_writes_bends_no_terminal(watched):
 
 def test_level_and_format_change_at_a_reload(make_site):
     site = make_site()
-    site.write_conf(extra=CHEAP_HASHES + "\nlog { level = error }")
+    site.write_conf(extra=CHEAP_HASHES + "log { level = error }")
     site.postern("reload")
     assert attack.send(site, "s@remote.test", "bob@example.test") == 250
     assert attack.send(site, "s@remote.test", "nobody@example.test") == 550
     site.settle_log()
     assert "event=accept" not in site.log_path.read_text() and "event=refuse" not in site.log_path.read_text()
-    site.write_conf(extra=CHEAP_HASHES + "\nlog { format = json }")
+    site.write_conf(extra=CHEAP_HASHES + "log { format = json }")
     site.postern("reload")
     assert attack.send(site, "s@remote.test", "bob@example.test") == 250
     site.settle_log()

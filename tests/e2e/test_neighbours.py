@@ -32,9 +32,7 @@ class Victim:
 
     def __init__(self, site, role, enemy, sign):
         self.site, self.enemy, self.sign = site, enemy, sign
-        conf = (f'hostname = "mx.example.test"\ndomains = {{ "example.test" }}\nstate = "{site.state}"\n'
-                f"{attack.CHEAP}store {{ processes = 1 }}\ndns {{ trust_anchor = \"\" root_hints = \"\" }}\n")
-        self.role = taken.Role(str(attack.program()), role, conf, site.log_path)
+        self.role = attack.alone(site, role, "store { processes = 1 }")
         if role == "keys":
             attack.hand_keys(self.role, site)
         self.sock = self.role.peer(enemy, use=int(sign))
@@ -62,14 +60,10 @@ class Victim:
 @pytest.fixture
 def victim(request):
     role, enemy, sign = request.param
-    site = attack.site()
-    try:
+    with attack.watched() as site:
         one = Victim(site, role, enemy, sign)
         yield one
         one.role.end()
-        attack.assert_sound(site)
-    finally:
-        site.close()
 
 
 def name_of(attack_row):

@@ -14,7 +14,7 @@ import hostile
 import played
 import taken
 from played import Cast
-from test_answers import AUTH, DNS, FETCH, KEYS, QUEUE, RELAY, SMTP, SMTP_CAST, STORES, written
+from test_answers import AUTH, DNS, FETCH, QUEUE, RELAY, SMTP, SMTP_CAST, STORES, written
 
 IMAPS = [("imap", i, False) for i in (0, 1)]
 SEALED = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
@@ -23,13 +23,8 @@ ROWS = played.ROWS
 
 @pytest.fixture
 def site():
-    site = attack.site()
-    try:
+    with attack.watched() as site:
         yield site
-        if site.log_path.exists():
-            attack.assert_sound(site)
-    finally:
-        site.close()
 
 
 @pytest.fixture
@@ -185,9 +180,7 @@ OTHER_TEXTS = [b"", os.urandom(32), b"from:alice@example.test\r\nsubject:hello\r
 @pytest.fixture
 def keys(site, request):
     """The role with a key; key_of(peer): the id under which the peer knows it; sign(peer, text)."""
-    conf = (f'hostname = "mx.example.test"\ndomains = {{ "example.test" }}\nstate = "{site.state}"\n'
-            f"relay {{ client_certificate = {request.param} }}\n")
-    role = taken.Role(str(attack.program()), "keys", conf, site.log_path)
+    role = attack.alone(site, "keys", f"relay {{ client_certificate = {request.param} }}")
     attack.hand_keys(role, site)
     peers = {peer: (role.peer(peer), role.peer(peer, use=1)) for peer in ("smtp", "imap", "relay")}
     role.start()

@@ -9,11 +9,11 @@ import pytest
 
 import attack
 from authority import openssl
-from postern_site import is_sanitized
+from postern_site import PROGRAM, is_sanitized
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="reads the memory of other processes"),
-    pytest.mark.skipif(is_sanitized(attack.program()), reason="sanitizers keep freed memory"),
+    pytest.mark.skipif(is_sanitized(PROGRAM), reason="sanitizers keep freed memory"),
 ]
 CANARY = "Canary5rT8wXq3Lm"
 ENCODED = base64.b64encode(f"\0canary@example.test\0{CANARY}".encode())
@@ -53,8 +53,7 @@ def files_that_hold(site, needles):
 
 @pytest.fixture
 def site():
-    site = attack.site("smtp { processes = 1 }\nimap { processes = 1 }\nstore { processes = 1 }\n")
-    try:
+    with attack.watched("smtp { processes = 1 }\nimap { processes = 1 }\nstore { processes = 1 }\n") as site:
         secret = site.dir / "route-password"
         secret.write_text(ROUTE_CANARY + "\n")
         secret.chmod(0o600)
@@ -62,9 +61,6 @@ def site():
         site.postern("user", "add", "canary@example.test", "--password-stdin", stdin=CANARY + "\n")
         site.start()
         yield site
-        attack.assert_sound(site)
-    finally:
-        site.close()
 
 
 def test_the_private_key_is_in_keys_alone(site):

@@ -15,7 +15,7 @@ from mail import message
 from postern_site import CHEAP_HASHES, NOWHERE
 from wire import Wire
 
-MX = {"users": ("alice", "bob"), "extra": CHEAP_HASHES + "\n" + NOWHERE}
+MX = {"users": ("alice", "bob"), "extra": CHEAP_HASHES + NOWHERE}
 CLEAR = ("smtp", "submission", "imap")
 EVERY = ("smtp", "submission", "submissions", "imap", "imaps")
 SMTP = ("smtp", "submission", "submissions")

@@ -169,7 +169,7 @@ def test_sigterm_drains(make_site):
 
 
 def test_stop_and_start_keep_everything(make_site):
-    site = make_site(extra=CHEAP_HASHES + "\n" + NOWHERE)
+    site = make_site(extra=CHEAP_HASHES + NOWHERE)
     site.postern("alias", "add", "sales@example.test", "alice@example.test")
     site.postern("domain", "add", "second.test")
     for i in range(3):
@@ -277,7 +277,7 @@ def test_as_root_nobody_keeps_rights(make_site):
 
 # --- status and other commands
 
-MX = {"users": ("alice", "bob"), "extra": CHEAP_HASHES + "\n" + NOWHERE}
+MX = {"users": ("alice", "bob"), "extra": CHEAP_HASHES + NOWHERE}
 
 
 def test_status(mx):
@@ -464,7 +464,7 @@ def test_connections_of_one_source(make_site):
         return s, s.recv(200)
 
     def work():
-        site = make_site(extra=CHEAP_HASHES + "\nlimits { connections_per_source = 4 }\nsmtp { processes = 1 }")
+        site = make_site(extra=CHEAP_HASHES + "limits { connections_per_source = 4 }\nsmtp { processes = 1 }")
         held = [greeted(site, "192.0.2.7") for _ in range(6)]
         assert [words[:3] for _, words in held] == [b"220"] * 4 + [b"421"] * 2
         assert greeted(site, "192.0.2.8")[1].startswith(b"220")
@@ -479,7 +479,7 @@ def test_connections_of_one_source(make_site):
 
 
 def test_sessions_of_one_user(make_site):
-    site = make_site(extra=CHEAP_HASHES + "\nlimits { sessions_per_user = 2 }")
+    site = make_site(extra=CHEAP_HASHES + "limits { sessions_per_user = 2 }")
     held = [site.imap("alice"), site.imap("alice")]
     with Wire(site, "imaps") as wire:
         wire.line()
@@ -494,7 +494,7 @@ def test_sessions_of_one_user(make_site):
 
 
 def test_i22_wrong_commands_end_a_session(make_site):
-    site = make_site(extra=CHEAP_HASHES + "\nlimits { errors = 3 }")
+    site = make_site(extra=CHEAP_HASHES + "limits { errors = 3 }")
     with Wire(site, "smtp") as wire:
         wire.hello()
         codes = [wire.code("WRONG") for _ in range(4)]

@@ -29,7 +29,7 @@ def submit(site, recipients, msgid, user="alice"):
     site.submit(user, recipients, f"From: {user}@example.test\r\nMessage-ID: <{msgid}>\r\nSubject: secret subject\r\n\r\nsecret text\r\n")
 
 
-MX = {"users": ("alice", "bob", "carol"), "extra": CHEAP_HASHES + "\n" + NOWHERE}
+MX = {"users": ("alice", "bob", "carol"), "extra": CHEAP_HASHES + NOWHERE}
 
 
 def test_delivered(mx):
@@ -163,12 +163,12 @@ def test_without_a_server_and_after_a_restart(make_site):
 def test_both_formats_and_every_level(make_site):
     site = make_site()
     submit(site, ["bob"], "text@x")
-    site.write_conf(extra=CHEAP_HASHES + "\nlog { format = json }")
+    site.write_conf(extra=CHEAP_HASHES + "log { format = json }")
     site.postern("reload")
     site.json("status")  # asks every process, behind the new configuration
     submit(site, ["bob"], "json@x")
     site.settle_log()  # what is still on its way is judged by the level that comes
-    site.write_conf(extra=CHEAP_HASHES + "\nlog { level = error }")
+    site.write_conf(extra=CHEAP_HASHES + "log { level = error }")
     site.postern("reload")
     site.json("status")
     submit(site, ["bob"], "quiet@x")
@@ -182,7 +182,7 @@ def test_both_formats_and_every_level(make_site):
 
 def test_bounded(make_site):
     """Strangers' refusals stay within their share, and what is known of mail stays."""
-    site = make_site(extra=CHEAP_HASHES + "\ntrace { size = 1M }")
+    site = make_site(extra=CHEAP_HASHES + "trace { size = 1M }")
     submit(site, ["bob"], "kept@x")
     with open(f"/proc/{site.process.pid}/fd/2", "wb", buffering=0) as pipe:
         for i in range(6000):
@@ -199,7 +199,7 @@ def test_bounded(make_site):
     assert len(site.json("trace", "a5999@example.test")["refused"]) == 1
     assert site.json("trace", "a0@example.test")["refused"] == []
     # less is allowed now: the rest goes at once
-    site.write_conf(extra=CHEAP_HASHES + "\ntrace { size = 1M days = 1 }")
+    site.write_conf(extra=CHEAP_HASHES + "trace { size = 1M days = 1 }")
     site.reload()
     assert len(site.json("trace", "kept@x")["messages"]) == 1
     counters = next(p for p in site.json("status")["processes"] if p["role"] == "log")["counters"]
@@ -222,7 +222,7 @@ def test_many_messages_come_page_by_page(make_site):
 
 
 def test_trace_survives_the_log_process(make_site):
-    with attack.site() as site:
+    with attack.watched() as site:
         site.start()
         assert attack.send(site, "s@remote.test", "bob@example.test") == 250
         site.settle_log()
@@ -232,4 +232,3 @@ def test_trace_survives_the_log_process(make_site):
         assert attack.send(site, "s@remote.test", "bob@example.test") == 250
         site.settle_log()
         assert len(site.json("trace", "bob@example.test")["messages"]) == 2
-        attack.assert_sound(site)

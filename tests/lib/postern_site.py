@@ -21,7 +21,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("POSTERN", TOP / "build/postern"))
-CHEAP_HASHES = "auth { hash_memory = 64K hash_passes = 1 }"
+CHEAP_HASHES = "auth { hash_memory = 64K hash_passes = 1 }\n"
 # mail for elsewhere is tried where nobody listens, and waits
 NOWHERE = 'route "*" { to = "127.0.0.1:1" tls = none }\n'
 SERVICES = ("smtp", "submission", "submissions", "imap", "imaps")
