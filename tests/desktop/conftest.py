@@ -8,6 +8,7 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "lib"), str(TESTS / "e2e")]
 from postern_site import CHEAP_HASHES, TOP, Site  # noqa: E402
+from tap import Tap  # noqa: E402
 
 
 @pytest.fixture
@@ -16,6 +17,13 @@ def site():
     with Site(extra=CHEAP_HASHES + "imap { compress = yes }\n") as site:
         yield site.start()
         site.end_well()
+
+
+@pytest.fixture
+def tap(site):
+    """What stands between the site and the program."""
+    with Tap(site) as tap:
+        yield tap
 
 
 @pytest.fixture(scope="session")

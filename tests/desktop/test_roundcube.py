@@ -7,13 +7,6 @@ import pytest
 pytest.importorskip("selenium")
 from mail import flags_of, message  # noqa: E402
 from roundcube import Browser, Roundcube, wait_for  # noqa: E402
-from tap import Tap  # noqa: E402
-
-
-@pytest.fixture
-def tap(site):
-    with Tap(site) as tap:
-        yield tap
 
 
 @pytest.fixture

@@ -4,16 +4,9 @@ import shutil
 import pytest
 
 from mail import flags_of, message
-from tap import Tap
 from thunderbird import Thunderbird
 
 pytestmark = pytest.mark.skipif(not (shutil.which("thunderbird") and shutil.which("Xvfb")), reason="thunderbird or xvfb is not installed")
-
-
-@pytest.fixture
-def tap(site):
-    with Tap(site) as tap:
-        yield tap
 
 
 def test_a_mailbox_is_shown_and_followed(site, tap, tmp_path, shots):

@@ -5,6 +5,7 @@
  * comes back by SELECT (QRESYNC …) or UID FETCH … (CHANGEDSINCE … VANISHED), with or without known UIDs, match data and
  * sequence numbers (RFC 9586), takes in what is new, and must be equal to the mailbox. Arguments: rounds, seed, sync threads; the same
  * arguments give the same run, which is what a failure prints. */
+#include "imap_flags.h"
 #include "imap_peer.h"
 
 #include <stdio.h>
@@ -12,7 +13,6 @@
 
 #include <postern/core/cur.h>
 #include <postern/core/log.h>
-#include <postern/core/mem.h>
 #include <postern/message/charset.h>
 #include <postern/store/uidset.h>
 
@@ -58,30 +58,6 @@ fail(const char *what, uint32_t uid)
 
 /* --- what a client keeps --- */
 
-static int
-word_order(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void
-set_flags(struct known *k, struct str list)
-{
-	char *words[64] = { 0 };
-	size_t n = 0;
-	struct str word;
-
-	while (str_cut(&list, ' ', &word))
-		if (n < 64 && !str_eq(word, STR("\\Recent")))
-			words[n++] = mem_cstr(word);
-	qsort(words, n, sizeof(*words), word_order);
-	k->flags[0] = '\0';
-	for (size_t i = 0; i < n; i++) {
-		strcat(strcat(k->flags, i > 0 ? " " : ""), words[i]);
-		free(words[i]);
-	}
-}
-
 /* MODSEQ without flags: the client's own STORE, in silence. */
 static void
 apply_own(const struct mirror *c, struct known *k)
@@ -97,7 +73,7 @@ apply_own(const struct mirror *c, struct known *k)
 			snprintf(left + strlen(left), sizeof(left) - strlen(left), " %.*s", STR_ARG(word));
 	if (c->sign == '+')
 		snprintf(left + strlen(left), sizeof(left) - strlen(left), " %s", c->flag);
-	set_flags(k, str_of(left[0] == ' ' ? left + 1 : left));
+	flags_sort(str_of(left[0] == ' ' ? left + 1 : left), k->flags, sizeof(k->flags));
 }
 
 static void
@@ -165,7 +141,7 @@ on_fetch(struct mirror *c, uint32_t seq, struct str items)
 	if (flags < items.n) {
 		struct str list = str_sub(items, flags + 7, items.n);
 
-		set_flags(k, str_sub(list, 0, str_find(list, ')')));
+		flags_sort(str_sub(list, 0, str_find(list, ')')), k->flags, sizeof(k->flags));
 	} else if (modseq != 0) {
 		apply_own(c, k);
 	}

@@ -4,6 +4,7 @@
  * mailbox as a new session sees, without having asked for it. The grammar is checked on the way, and so is that no
  * EXPUNGE comes during FETCH, STORE or SEARCH (RFC 9051 7.5.1). The last client has no numbers (RFC 9586): its list is one
  * of UIDs, and of messages that are only counted. Arguments: rounds, seed, sync threads of the store. */
+#include "imap_flags.h"
 #include "imap_peer.h"
 
 #include <stdio.h>
@@ -11,7 +12,6 @@
 
 #include <postern/core/cur.h>
 #include <postern/core/log.h>
-#include <postern/core/mem.h>
 #include <postern/message/charset.h>
 #include <postern/store/uidset.h>
 
@@ -41,31 +41,6 @@ roll(unsigned n)
 	return (unsigned)rand_r(&seed) % n;
 }
 
-static int
-word_order(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Flags as sorted words, \Recent left out: that one differs from session to session. */
-static void
-set_flags(struct known *k, struct str list)
-{
-	char *words[64] = { 0 };
-	size_t n = 0;
-	struct str word;
-
-	while (str_cut(&list, ' ', &word))
-		if (n < 64 && !str_eq(word, STR("\\Recent")))
-			words[n++] = mem_cstr(word);
-	qsort(words, n, sizeof(*words), word_order);
-	k->flags[0] = '\0';
-	for (size_t i = 0; i < n; i++) {
-		strcat(strcat(k->flags, i > 0 ? " " : ""), words[i]);
-		free(words[i]);
-	}
-}
-
 static void
 on_fetch(struct client *c, uint32_t seq, struct str items)
 {
@@ -83,7 +58,7 @@ on_fetch(struct client *c, uint32_t seq, struct str items)
 	if (flags < items.n) {
 		struct str list = str_sub(items, flags + 7, items.n);
 
-		set_flags(k, str_sub(list, 0, str_find(list, ')')));
+		flags_sort(str_sub(list, 0, str_find(list, ')')), k->flags, sizeof(k->flags));
 	}
 }
 
@@ -284,7 +259,7 @@ apply_silent(struct client *c)
 		if (k->flags[0] == '?' || strstr(k->flags, own) != NULL)
 			continue;
 		snprintf(with, sizeof(with), "%s%s%s", k->flags, k->flags[0] != '\0' ? " " : "", own);
-		set_flags(k, str_of(with));
+		flags_sort(str_of(with), k->flags, sizeof(k->flags));
 	}
 }
 

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <postern/core/buf.h>
 #include <postern/core/log.h>
 #include <postern/core/mem.h>
 #include <postern/message/envelope.h>
@@ -96,6 +97,32 @@ out_server(struct outbound *w, const char *name, const struct peer_script *scrip
 	return p;
 }
 
+/* --- certificates --- */
+
+struct out_certs out_certs;
+
+int
+out_make_certs(void **state)
+{
+	struct out_certs *c = &out_certs;
+
+	(void)state;
+	c->ca = pki_cert_new(&(struct pki_make){ .cn = "Test CA", .ca = true });
+	c->mx = pki_cert_new(&(struct pki_make){ .cn = "mx", .san = "DNS:mx.remote.test", .issuer = &c->ca });
+	c->other = pki_cert_new(&(struct pki_make){ .cn = "other", .san = "DNS:other.test", .issuer = &c->ca });
+	return 0;
+}
+
+int
+out_free_certs(void **state)
+{
+	(void)state;
+	pki_cert_free(&out_certs.ca);
+	pki_cert_free(&out_certs.mx);
+	pki_cert_free(&out_certs.other);
+	return 0;
+}
+
 /* --- the relay --- */
 
 static struct str
@@ -140,6 +167,19 @@ out_open(struct outbound *w, const char *conf)
 	here = w;
 	log_to(swallow, NULL);
 	w->relay = relay_new(w->loop, w->conf, w->tls, &ops, w);
+}
+
+void
+out_open_trusting(struct outbound *w, const char *conf)
+{
+	struct buf pem;
+	struct err e;
+
+	out_open(w, conf);
+	buf_init(&pem, 1 << 16);
+	pki_cert_pem(&out_certs.ca, &pem);
+	assert_true(tls_client_add_ca(w->tls, buf_str(&pem), "test", NULL, &e));
+	buf_fini(&pem);
 }
 
 void

@@ -49,8 +49,17 @@ struct outbound {
 	bool idle;
 };
 
+/* Certificates of servers: there between the group's setup out_make_certs and its teardown out_free_certs. */
+extern struct out_certs {
+	struct pki_cert ca, mx /* mx.remote.test */, other /* other.test */;
+} out_certs;
+int out_make_certs(void **state);
+int out_free_certs(void **state);
+
 /* conf: more lines of the configuration, or "". */
 void out_open(struct outbound *w, const char *conf);
+/* The same, with the CA of out_certs as the one that is trusted. */
+void out_open_trusting(struct outbound *w, const char *conf);
 void out_close(struct outbound *w);
 void out_configure(struct outbound *w, const char *conf);
 

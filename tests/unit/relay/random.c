@@ -13,28 +13,6 @@
 
 enum { WORLDS = 200, HOSTS = 3, JOBS = 3, RCPTS = 3 };
 
-static struct pki_cert ca, mx, other;
-
-static int
-make_certs(void **state)
-{
-	(void)state;
-	ca = pki_cert_new(&(struct pki_make){ .cn = "Test CA", .ca = true });
-	mx = pki_cert_new(&(struct pki_make){ .cn = "mx", .san = "DNS:mx.remote.test", .issuer = &ca });
-	other = pki_cert_new(&(struct pki_make){ .cn = "other", .san = "DNS:other.test", .issuer = &ca });
-	return 0;
-}
-
-static int
-free_certs(void **state)
-{
-	(void)state;
-	pki_cert_free(&ca);
-	pki_cert_free(&mx);
-	pki_cert_free(&other);
-	return 0;
-}
-
 static unsigned
 dice(unsigned n)
 {
@@ -82,8 +60,8 @@ random_script(void)
 		.data = pick(datas),
 		.end = pick(ends),
 		.cert = dice(4) == 0   ? NULL
-			: dice(4) == 0 ? &other
-				       : &mx,
+			: dice(4) == 0 ? &out_certs.other
+				       : &out_certs.mx,
 		.once = dice(3) == 0,
 	};
 }
@@ -179,15 +157,9 @@ run_world(unsigned seed)
 {
 	enum tls_level levels[HOSTS];
 	struct outbound w;
-	struct buf pem;
-	struct err e;
 
 	srandom(seed);
-	out_open(&w, dice(4) == 0 ? "relay { connections = 1 }" : "");
-	buf_init(&pem, 1 << 16);
-	pki_cert_pem(&ca, &pem);
-	assert_true(tls_client_add_ca(w.tls, buf_str(&pem), "test", NULL, &e));
-	buf_fini(&pem);
+	out_open_trusting(&w, dice(4) == 0 ? "relay { connections = 1 }" : "");
 	make_hosts(&w, levels);
 	run_jobs(&w);
 	for (unsigned i = 0; i < w.npeers; i++)
@@ -220,5 +192,5 @@ main(void)
 		cmocka_unit_test(whatever_servers_do_the_answers_are_true),
 	};
 
-	return cmocka_run_group_tests(tests, make_certs, free_certs);
+	return cmocka_run_group_tests(tests, out_make_certs, out_free_certs);
 }

@@ -5,41 +5,6 @@
 #include <postern/core/buf.h>
 #include <postern/message/envelope.h>
 
-static struct pki_cert ca, mx, other;
-
-static int
-make_certs(void **state)
-{
-	(void)state;
-	ca = pki_cert_new(&(struct pki_make){ .cn = "Test CA", .ca = true });
-	mx = pki_cert_new(&(struct pki_make){ .cn = "mx", .san = "DNS:mx.remote.test", .issuer = &ca });
-	other = pki_cert_new(&(struct pki_make){ .cn = "other", .san = "DNS:other.test", .issuer = &ca });
-	return 0;
-}
-
-static int
-free_certs(void **state)
-{
-	(void)state;
-	pki_cert_free(&ca);
-	pki_cert_free(&mx);
-	pki_cert_free(&other);
-	return 0;
-}
-
-static void
-open_world(struct outbound *w, const char *conf)
-{
-	struct buf pem;
-	struct err e;
-
-	out_open(w, conf);
-	buf_init(&pem, 1 << 16);
-	pki_cert_pem(&ca, &pem);
-	assert_true(tls_client_add_ca(w->tls, buf_str(&pem), "test", NULL, &e));
-	buf_fini(&pem);
-}
-
 static void
 the_mail_goes_inside_tls(void **state)
 {
@@ -48,8 +13,8 @@ the_mail_goes_inside_tls(void **state)
 	struct peer *p;
 
 	(void)state;
-	open_world(&w, "");
-	p = out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &mx });
+	out_open_trusting(&w, "");
+	p = out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &out_certs.mx });
 	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
 	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250 2.0.0 accepted");
 	assert_string_equal(peer_sni(p), "mx.remote.test");
@@ -67,8 +32,8 @@ a_foreign_certificate_is_good_enough_for_may(void **state)
 	struct out_result *r;
 
 	(void)state;
-	open_world(&w, "");
-	out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &other });
+	out_open_trusting(&w, "");
+	out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &out_certs.other });
 	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
 	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
 	assert_int_equal(r->hops[0].got, TLS_LEVEL_ENCRYPT);
@@ -86,8 +51,8 @@ a_foreign_certificate_is_not_verified(void **state)
 	struct peer *p;
 
 	(void)state;
-	open_world(&w, "");
-	p = out_server(&w, "mx1.remote.test", &(struct peer_script){ .cert = &other });
+	out_open_trusting(&w, "");
+	p = out_server(&w, "mx1.remote.test", &(struct peer_script){ .cert = &out_certs.other });
 	out_demand(&w.hosts[0], TLS_LEVEL_VERIFY);
 	w.hosts[0].decision.policy = TLSRPT_STS;
 	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
@@ -99,7 +64,7 @@ a_foreign_certificate_is_not_verified(void **state)
 	assert_int_equal(r->hops[0].policy, TLSRPT_STS);
 	assert_int_equal(r->hops[0].got, TLS_LEVEL_NONE);
 	assert_null(strstr(peer_heard(p), "MAIL"));
-	out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &mx });
+	out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &out_certs.mx });
 	out_demand(&w.hosts[1], TLS_LEVEL_VERIFY);
 	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
 	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
@@ -117,15 +82,15 @@ dane_looks_at_the_record(void **state)
 	struct buf bytes;
 
 	(void)state;
-	open_world(&w, "");
-	out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &other });
+	out_open_trusting(&w, "");
+	out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &out_certs.other });
 	out_demand(&w.hosts[0], TLS_LEVEL_DANE);
-	w.hosts[0].decision.tlsa[w.hosts[0].decision.n_tlsa++] = pki_tlsa(&other, 3, 1, 1, &bytes);
+	w.hosts[0].decision.tlsa[w.hosts[0].decision.n_tlsa++] = pki_tlsa(&out_certs.other, 3, 1, 1, &bytes);
 	r = out_deliver(&w, &(struct out_mail){ .destination = "dane.test" });
 	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
 	assert_int_equal(r->hops[0].got, TLS_LEVEL_DANE);
 	buf_fini(&bytes);
-	w.hosts[0].decision.tlsa[0] = pki_tlsa(&mx, 3, 1, 1, &bytes);
+	w.hosts[0].decision.tlsa[0] = pki_tlsa(&out_certs.mx, 3, 1, 1, &bytes);
 	r = out_deliver(&w, &(struct out_mail){ .destination = "wrong.test" });
 	assert_verdict(r, 0, QUEUE_TEMP, "4.7.5", "no TLSA record matches");
 	assert_int_equal(r->hops[0].result, TLSRPT_VALIDATION_FAILURE);
@@ -158,7 +123,7 @@ stripped_tls_makes_mail_wait_where_it_is_demanded(void **state)
 		struct out_result *r;
 		struct peer *p;
 
-		open_world(&w, "");
+		out_open_trusting(&w, "");
 		p = out_server(&w, "mx.remote.test", &strippers[i].script);
 		out_demand(&w.hosts[0], TLS_LEVEL_ENCRYPT);
 		r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
@@ -184,7 +149,7 @@ stripped_tls_falls_back_by_rule_and_says_so(void **state)
 		struct out_result *r;
 		struct peer *p;
 
-		open_world(&w, "");
+		out_open_trusting(&w, "");
 		p = out_server(&w, "mx.remote.test", &strippers[i].script);
 		r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
 		assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
@@ -208,7 +173,7 @@ the_operator_may_want_no_fallback(void **state)
 	struct peer *p;
 
 	(void)state;
-	open_world(&w, "");
+	out_open_trusting(&w, "");
 	p = out_server(&w, "mx.remote.test", &strippers[2].script);
 	w.hosts[0].decision.on[TLS_FAILURE_HANDSHAKE] = TLS_NEXT_HOST;
 	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
@@ -227,9 +192,9 @@ injected_plain_text_ends_the_connection(void **state)
 	struct peer *p;
 
 	(void)state;
-	open_world(&w, "");
+	out_open_trusting(&w, "");
 	p = out_server(&w, "mx.remote.test",
-	    &(struct peer_script){ .cert = &mx, .starttls = "220 go\r\n250-fake\r\n250 AUTH PLAIN\r\n" });
+	    &(struct peer_script){ .cert = &out_certs.mx, .starttls = "220 go\r\n250-fake\r\n250 AUTH PLAIN\r\n" });
 	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
 	assert_verdict(r, 0, QUEUE_TEMP, "4.7.5", "plain text behind the reply to STARTTLS");
 	assert_int_equal(peer_connections(p), 1);
@@ -246,8 +211,8 @@ tls_may_come_first(void **state)
 	struct peer *p;
 
 	(void)state;
-	open_world(&w, "route \"remote.test\" { to = \"mx.remote.test:465\" protocol = smtps tls = verify }");
-	p = out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &mx, .tls_first = true });
+	out_open_trusting(&w, "route \"remote.test\" { to = \"mx.remote.test:465\" protocol = smtps tls = verify }");
+	p = out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &out_certs.mx, .tls_first = true });
 	out_demand(&w.hosts[0], TLS_LEVEL_VERIFY);
 	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
 	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
@@ -264,7 +229,7 @@ tls_first_needs_tls(void **state)
 	struct out_result *r;
 
 	(void)state;
-	open_world(&w, "route \"remote.test\" { to = \"mx.remote.test:465\" protocol = smtps tls = verify }");
+	out_open_trusting(&w, "route \"remote.test\" { to = \"mx.remote.test:465\" protocol = smtps tls = verify }");
 	out_server(&w, "mx.remote.test", &(struct peer_script){ .banner = NULL });
 	out_demand(&w.hosts[0], TLS_LEVEL_VERIFY);
 	r = out_deliver(&w, &(struct out_mail){ .sender = NULL });
@@ -283,12 +248,12 @@ requiretls_goes_where_it_is_kept(void **state)
 	struct peer *p[2];
 
 	(void)state;
-	open_world(&w, "");
-	p[0] = out_server(&w, "mx1.remote.test", &(struct peer_script){ .cert = &mx });
-	out_server(&w, "mx2.remote.test", &(struct peer_script){ .cert = &other });
+	out_open_trusting(&w, "");
+	p[0] = out_server(&w, "mx1.remote.test", &(struct peer_script){ .cert = &out_certs.mx });
+	out_server(&w, "mx2.remote.test", &(struct peer_script){ .cert = &out_certs.other });
 	out_server(&w, "mx3.remote.test", &(struct peer_script){ .banner = NULL });
 	p[1] = out_server(&w, "mx.remote.test",
-	    &(struct peer_script){ .cert = &mx, .ehlo_tls = "250-mx.remote.test\r\n250 REQUIRETLS\r\n" });
+	    &(struct peer_script){ .cert = &out_certs.mx, .ehlo_tls = "250-mx.remote.test\r\n250 REQUIRETLS\r\n" });
 	for (int i = 0; i < 4; i++) {
 		out_demand(&w.hosts[i], TLS_LEVEL_VERIFY);
 		w.hosts[i].decision.names[0] = STR("mx.remote.test");
@@ -309,16 +274,16 @@ requiretls_bounces_when_nobody_keeps_it(void **state)
 	struct out_result *r;
 
 	(void)state;
-	open_world(&w, "");
-	out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &mx });
+	out_open_trusting(&w, "");
+	out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &out_certs.mx });
 	out_demand(&w.hosts[0], TLS_LEVEL_VERIFY);
 	w.hosts[0].decision.requiretls = true;
 	r = out_deliver(&w, &(struct out_mail){ .flags = ENVELOPE_REQUIRETLS });
 	assert_verdict(r, 0, QUEUE_PERM, "5.7.30", "requires TLS");
 	assert_int_equal(r->reach, QUEUE_REACHED);
 	out_close(&w);
-	open_world(&w, "");
-	out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &other });
+	out_open_trusting(&w, "");
+	out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &out_certs.other });
 	out_demand(&w.hosts[0], TLS_LEVEL_VERIFY);
 	w.hosts[0].decision.requiretls = true;
 	r = out_deliver(&w, &(struct out_mail){ .flags = ENVELOPE_REQUIRETLS });
@@ -335,8 +300,8 @@ requiretls_waits_for_a_host_that_does_not_answer(void **state)
 	struct out_result *r;
 
 	(void)state;
-	open_world(&w, "");
-	out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &other });
+	out_open_trusting(&w, "");
+	out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &out_certs.other });
 	out_demand(&w.hosts[0], TLS_LEVEL_VERIFY);
 	w.hosts[0].decision.requiretls = true;
 	out_add_addr(out_host(&w, "mx2.remote.test"), refusing_addr("127.0.0.1"));
@@ -352,8 +317,8 @@ the_message_says_what_it_asks_of_tls(void **state)
 	struct outbound w;
 
 	(void)state;
-	open_world(&w, "");
-	out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &mx });
+	out_open_trusting(&w, "");
+	out_server(&w, "mx.remote.test", &(struct peer_script){ .cert = &out_certs.mx });
 	out_deliver(&w, &(struct out_mail){ .flags = ENVELOPE_TLS_OPTIONAL });
 	assert_int_equal(w.asked_message, TLS_MESSAGE_OPTIONAL);
 	out_deliver(&w, &(struct out_mail){ .sender = "", .flags = ENVELOPE_REQUIRETLS });
@@ -373,10 +338,10 @@ the_password_goes_to_a_verified_server(void **state)
 	struct peer *p;
 
 	(void)state;
-	open_world(&w, SMARTHOST);
+	out_open_trusting(&w, SMARTHOST);
 	w.password = "secret";
 	p = out_server(&w, "mx.remote.test",
-	    &(struct peer_script){ .cert = &mx, .ehlo_tls = "250-mx.remote.test\r\n250 AUTH PLAIN\r\n" });
+	    &(struct peer_script){ .cert = &out_certs.mx, .ehlo_tls = "250-mx.remote.test\r\n250 AUTH PLAIN\r\n" });
 	out_demand(&w.hosts[0], TLS_LEVEL_VERIFY);
 	r = out_deliver(&w, &(struct out_mail){ .destination = "*" });
 	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
@@ -392,10 +357,10 @@ the_password_goes_to_nobody_else(void **state)
 	struct peer *p;
 
 	(void)state;
-	open_world(&w, SMARTHOST);
+	out_open_trusting(&w, SMARTHOST);
 	w.password = "secret";
 	p = out_server(&w, "mx.remote.test",
-	    &(struct peer_script){ .cert = &other, .ehlo_tls = "250-mx.remote.test\r\n250 AUTH PLAIN\r\n" });
+	    &(struct peer_script){ .cert = &out_certs.other, .ehlo_tls = "250-mx.remote.test\r\n250 AUTH PLAIN\r\n" });
 	r = out_deliver(&w, &(struct out_mail){ .destination = "*" }); /* `may': TLS stands, unverified */
 	assert_verdict(r, 0, QUEUE_TEMP, "4.7.0", "a password is given to a verified server only");
 	assert_null(strstr(peer_heard(p), "AUTH"));
@@ -416,10 +381,10 @@ the_password_goes_where_the_operator_says(void **state)
 	struct peer *p;
 
 	(void)state;
-	open_world(&w, "route \"*\" { to = \"mx.remote.test:587\" user = \"us\" password_file = \"/x\" tls = encrypt }");
+	out_open_trusting(&w, "route \"*\" { to = \"mx.remote.test:587\" user = \"us\" password_file = \"/x\" tls = encrypt }");
 	w.password = "secret";
 	p = out_server(&w, "mx.remote.test",
-	    &(struct peer_script){ .cert = &other, .ehlo_tls = "250-mx.remote.test\r\n250 AUTH PLAIN\r\n" });
+	    &(struct peer_script){ .cert = &out_certs.other, .ehlo_tls = "250-mx.remote.test\r\n250 AUTH PLAIN\r\n" });
 	out_demand(&w.hosts[0], TLS_LEVEL_ENCRYPT);
 	r = out_deliver(&w, &(struct out_mail){ .destination = "*" });
 	assert_verdict(r, 0, QUEUE_DONE, "2.0.0", "250");
@@ -450,5 +415,5 @@ main(void)
 		cmocka_unit_test(the_password_goes_where_the_operator_says),
 	};
 
-	return cmocka_run_group_tests(tests, make_certs, free_certs);
+	return cmocka_run_group_tests(tests, out_make_certs, out_free_certs);
 }
