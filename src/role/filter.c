@@ -1,5 +1,6 @@
 /* filter.c - the system calls of each kind of role. What is not listed ends the process: the parent logs it and starts it again. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -20,7 +21,7 @@ static const int base_calls[] = {
 	/* descriptors that are there */
 	CALL(read), CALL(write), CALL(readv), CALL(writev), CALL(pread64), CALL(pwrite64), CALL(preadv), CALL(pwritev),
 	CALL(sendmsg), CALL(recvmsg), CALL(sendto), CALL(recvfrom), CALL(shutdown), CALL(close), CALL(dup), CALL(lseek),
-	CALL(fstat), CALL(fstatfs), CALL(fcntl), CALL(getsockopt), CALL(setsockopt), CALL(getsockname), CALL(getpeername),
+	CALL(fstat), CALL(fstatfs), CALL(getsockopt), CALL(setsockopt), CALL(getsockname), CALL(getpeername),
 	CALL(sendfile),
 	/* waiting */
 	CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_pwait2), CALL(poll), CALL(ppoll),
@@ -101,6 +102,19 @@ allow_narrow(scmp_filter_ctx f)
 	    seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0) == 0;
 }
 
+/* No owner and no signal for a descriptor's news: that would be any signal, to any process of the same user. */
+static bool
+allow_descriptors(scmp_filter_ctx f)
+{
+	static const unsigned acts[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW,
+		F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_ADD_SEALS, F_GET_SEALS };
+
+	for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
+		if (seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, acts[i], 0)) != 0)
+			return false;
+	return true;
+}
+
 /* A thread of this process, its name, its priority and limits; never another process, never a namespace of its own. */
 static bool
 allow_threads(scmp_filter_ctx f)
@@ -136,7 +150,7 @@ allow_sockets(scmp_filter_ctx f)
 static bool
 fill(scmp_filter_ctx f, unsigned calls)
 {
-	if (!ALLOW(f, base_calls) || !allow_narrow(f))
+	if (!ALLOW(f, base_calls) || !allow_descriptors(f) || !allow_narrow(f))
 		return false;
 	if ((calls & CALLS_ACCEPT) != 0 && !ALLOW(f, accept_calls))
 		return false;

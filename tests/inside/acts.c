@@ -6,11 +6,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/msg.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -46,6 +48,10 @@ ACT(queue_signal, syscall(SYS_rt_sigqueueinfo, in->other, SIGKILL, there))
 ACT(open_pidfd, syscall(SYS_pidfd_open, in->other, 0))
 ACT(steal_descriptor, syscall(SYS_pidfd_getfd, 0, 0, 0))
 ACT(compare, syscall(SYS_kcmp, in->other, getpid(), 0, 0L, 0L))
+ACT(signal_by_pidfd, syscall(SYS_pidfd_send_signal, 0, SIGKILL, NULL, 0))
+ACT(signal_by_descriptor, fcntl(0, F_SETOWN, in->other))
+ACT(choose_signal_of_descriptor, fcntl(0, F_SETSIG, SIGKILL))
+ACT(pin_another, syscall(SYS_sched_setaffinity, in->other, sizeof there, there))
 ACT(limit_another, prlimit(in->other, RLIMIT_NOFILE, &no_files, NULL))
 ACT(slow_another, setpriority(PRIO_PROCESS, (id_t)in->other, 19))
 ACT(schedule_another, sched_setscheduler(in->other, SCHED_BATCH, &plain))
@@ -135,6 +141,9 @@ ACT(protect_executable, mprotect(page, sizeof page, PROT_READ | PROT_EXEC))
 ACT(protect_by_key, syscall(SYS_pkey_mprotect, page, sizeof page, PROT_READ | PROT_EXEC, -1))
 ACT(share_memory, shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600))
 ACT(attach_memory, (long)shmat(0, NULL, 0))
+ACT(use_messages, msgget(IPC_PRIVATE, IPC_CREAT | 0600))
+ACT(use_semaphores, semget(IPC_PRIVATE, 1, IPC_CREAT | 0600))
+ACT(open_message_queue, syscall(SYS_mq_open, "inside", O_RDWR | O_CREAT, 0600, NULL))
 ACT(use_io_uring, syscall(SYS_io_uring_setup, 1, there))
 ACT(use_bpf, syscall(SYS_bpf, 0, there, sizeof there))
 ACT(use_userfaultfd, syscall(SYS_userfaultfd, 0))
@@ -179,6 +188,10 @@ const struct attempt inside_acts[] = {
 	{ "queue a signal", queue_signal },
 	{ "open a pidfd", open_pidfd },
 	{ "steal a descriptor", steal_descriptor },
+	{ "signal by a pidfd", signal_by_pidfd },
+	{ "signal by a descriptor", signal_by_descriptor },
+	{ "choose a descriptor's signal", choose_signal_of_descriptor },
+	{ "pin another", pin_another },
 	{ "compare processes", compare },
 	{ "limit another", limit_another },
 	{ "slow another", slow_another },
@@ -206,6 +219,9 @@ const struct attempt inside_acts[] = {
 	{ "make memory executable by key", protect_by_key },
 	{ "share memory", share_memory },
 	{ "attach memory", attach_memory },
+	{ "make a queue of messages", use_messages },
+	{ "make a semaphore", use_semaphores },
+	{ "open a message queue", open_message_queue },
 	{ "use io_uring", use_io_uring },
 	{ "use bpf", use_bpf },
 	{ "use userfaultfd", use_userfaultfd },

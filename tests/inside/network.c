@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -13,9 +15,9 @@
 enum { DESCRIPTORS = 256 };
 
 static int
-opens(int family, int type)
+opens(int family, int type, int protocol)
 {
-	int fd = socket(family, type | SOCK_CLOEXEC, 0);
+	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
 	int r = inside_outcome(fd);
 
 	if (fd != -1)
@@ -23,23 +25,24 @@ opens(int family, int type)
 	return r;
 }
 
-#define OPENS(name, family, type)                                                                                      \
+#define OPENS(name, family, type, protocol)                                                                                      \
 	static int name(const struct inside *in)                                                                       \
 	{                                                                                                              \
 		(void)in;                                                                                              \
-		return opens(family, type);                                                                            \
+		return opens(family, type, protocol);                                                                            \
 	}
 
-OPENS(tcp, AF_INET, SOCK_STREAM)
-OPENS(tcp6, AF_INET6, SOCK_STREAM)
-OPENS(udp, AF_INET, SOCK_DGRAM)
-OPENS(raw, AF_INET, SOCK_RAW)
-OPENS(local_stream, AF_UNIX, SOCK_STREAM)
-OPENS(local_datagram, AF_UNIX, SOCK_DGRAM)
-OPENS(netlink, AF_NETLINK, SOCK_RAW)
-OPENS(packets, AF_PACKET, SOCK_RAW)
-OPENS(vsock, 40, SOCK_STREAM)
-OPENS(kernel_crypto, 38, SOCK_SEQPACKET)
+OPENS(tcp, AF_INET, SOCK_STREAM, 0)
+OPENS(tcp6, AF_INET6, SOCK_STREAM, 0)
+OPENS(udp, AF_INET, SOCK_DGRAM, 0)
+OPENS(raw, AF_INET, SOCK_RAW, IPPROTO_TCP) /* without a protocol there is none, for nobody */
+OPENS(raw6, AF_INET6, SOCK_RAW, IPPROTO_ICMPV6)
+OPENS(local_stream, AF_UNIX, SOCK_STREAM, 0)
+OPENS(local_datagram, AF_UNIX, SOCK_DGRAM, 0)
+OPENS(netlink, AF_NETLINK, SOCK_RAW, 0)
+OPENS(packets, AF_PACKET, SOCK_RAW, 0)
+OPENS(vsock, 40, SOCK_STREAM, 0)
+OPENS(kernel_crypto, 38, SOCK_SEQPACKET, 0)
 
 static struct sockaddr_in
 loopback(uint32_t port)
@@ -99,6 +102,32 @@ sends_from_what_is_there(const struct inside *in)
 	return r;
 }
 
+/* The name of the abstract socket on which the test listens; its length. */
+static socklen_t
+abstract_name(const struct inside *in, struct sockaddr_un *to)
+{
+	*to = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+	    (size_t)snprintf(to->sun_path + 1, sizeof to->sun_path - 1, "postern-inside-%d", (int)in->parent));
+}
+
+/* Such a socket has no file: no closed root hides it. */
+static int
+sends_to_an_abstract_socket(const struct inside *in)
+{
+	struct sockaddr_un to;
+	socklen_t n = abstract_name(in, &to);
+	int pair[2];
+	int r;
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) == -1)
+		return -errno;
+	r = sendto(pair[0], "x", 1, MSG_DONTWAIT, (const struct sockaddr *)&to, n) == 1 ? 0 : -errno;
+	close(pair[0]);
+	close(pair[1]);
+	return r;
+}
+
 /* A pair of its own, one end turned towards a socket of the machine's. */
 static int
 sends_to_a_service(const struct inside *in)
@@ -146,6 +175,7 @@ const struct attempt inside_network[] = {
 	{ "open a TCP6 socket", tcp6 },
 	{ "open a UDP socket", udp },
 	{ "open a raw socket", raw },
+	{ "open a raw IPv6 socket", raw6 },
 	{ "open a unix socket", local_stream },
 	{ "open a unix datagram socket", local_datagram },
 	{ "open a netlink socket", netlink },
@@ -156,6 +186,7 @@ const struct attempt inside_network[] = {
 	{ "connect a socket that is there", connects_what_is_there },
 	{ "send from a socket that is there", sends_from_what_is_there },
 	{ "send to a service of the machine", sends_to_a_service },
+	{ "send to an abstract socket", sends_to_an_abstract_socket },
 	{ "bind", binds },
 	{ "listen", listens },
 	{ 0 },

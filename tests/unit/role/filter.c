@@ -67,6 +67,38 @@ trace(void)
 	return syscall(SYS_ptrace, 0L, 0L, 0L, 0L) == -1 ? DENIED : FINE;
 }
 
+/* A descriptor tells whoever it is told to of its news, by any signal. */
+static int
+signal_by_descriptor(void)
+{
+	return fcntl(STDIN_FILENO, F_SETOWN, getppid()) == -1 ? DENIED : FINE;
+}
+
+static int
+choose_the_signal(void)
+{
+	return fcntl(STDIN_FILENO, F_SETSIG, SIGKILL) == -1 ? DENIED : FINE;
+}
+
+static int
+own_it_another_way(void)
+{
+	struct f_owner_ex parent = { F_OWNER_PID, getppid() };
+
+	return fcntl(STDIN_FILENO, F_SETOWN_EX, &parent) == -1 ? DENIED : FINE;
+}
+
+static int
+use_descriptors(void)
+{
+	int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	int memory = memfd_create("sealed", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	struct flock lock = { .l_type = F_WRLCK };
+
+	return fd != -1 && fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(memory, F_SETFL, fcntl(memory, F_GETFL)) == 0 &&
+	    fcntl(memory, F_SETLK, &lock) == 0 && fcntl(memory, F_ADD_SEALS, F_SEAL_GROW) == 0 ? FINE : UNEXPECTED;
+}
+
 static int
 cut_the_log(void)
 {
@@ -92,6 +124,10 @@ nobody_makes_code_or_runs_another(void **state)
 		assert_int_equal(fate_of(kinds[i], run_a_program), KILLED);
 		assert_int_equal(fate_of(kinds[i], leave_for_another_namespace), KILLED);
 		assert_int_equal(fate_of(kinds[i], trace), KILLED);
+		assert_int_equal(fate_of(kinds[i], signal_by_descriptor), KILLED);
+		assert_int_equal(fate_of(kinds[i], own_it_another_way), KILLED);
+		assert_int_equal(fate_of(kinds[i], choose_the_signal), KILLED);
+		assert_int_equal(fate_of(kinds[i], use_descriptors), FINE);
 	}
 }
 
