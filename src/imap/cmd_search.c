@@ -18,6 +18,7 @@ enum {
 	KEYS_COST = 3,           /* the keys of a message cost as much as so many records … */
 	ENVELOPE_COST = 10,      /* … and an envelope */
 	WORD_COST = 8,           /* a word behind FUZZY costs as much as so many keys */
+	LOOKED_PER_STEP = 1 << 20, /* octets of long texts */
 };
 
 static enum step walk_step(struct imap_session *s, struct command *c);
@@ -231,9 +232,10 @@ walk(struct search *q, struct command *c, struct store_view *v)
 	struct store_rows_walk rows;
 	enum step step = STEP_MORE;
 
+	q->looked = 0;
 	store_rows_open(&rows, v, q->box->mailbox, STORE_KEYS);
 	store_scan_open(&scan, v, q->box->mailbox, view_uid(&q->box->view, q->next));
-	for (unsigned n = 0; n < MATCHES_PER_STEP && q->next != 0 && c->step == walk_step; n += q->nkeys) {
+	for (unsigned n = 0; n < MATCHES_PER_STEP && q->looked < LOOKED_PER_STEP && q->next != 0 && c->step == walk_step; n += q->nkeys) {
 		uint32_t uid = view_uid(&q->box->view, q->next);
 		enum truth t = TRUTH_NO;
 

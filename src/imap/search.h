@@ -29,6 +29,8 @@ enum {
 	SEARCH_NEAR_PART = 4,    /* … this part of a size or an age beside it, … */
 	SEARCH_NEAR_FLAG = 30,   /* … and what a message is worth whose flag is not as asked for */
 	SEARCH_HEADER_MAX = 256 * 1024, /* octets of one header that are looked at */
+	SEARCH_REACH_ALL = 4 << 20,     /* octets of a text, times the strings that are looked for in it … */
+	SEARCH_REACH_MIN = 16 * 1024,   /* … but each looks at so many */
 	SEARCH_PIECE = 32 * 1024,
 };
 
@@ -151,6 +153,7 @@ struct search {
 	struct search_key *keys;   /* a list: all of them */
 	unsigned nkeys;
 	unsigned nneedles;
+	uint64_t looked;           /* octets of texts that keys looked at in this step */
 	bool fuzzily;              /* keys that are read stand behind FUZZY */
 	bool fuzzy;                /* FUZZY was there */
 	bool scored;               /* scores are asked for */
@@ -314,11 +317,13 @@ bool search_holds(const struct search_key *k, struct str text);
 /* search_field.c */
 /* Adds the part of the envelope as it is looked into. */
 void search_fold_field(struct buf *out, const struct mime_envelope *e, enum search_field field);
+/* Octets of one text that each of so many strings looks at: all of them do in one step. */
+size_t search_reach(size_t strings);
 /* Does the part of the envelope hold what the key looks for? */
 bool search_in_field(struct search *q, enum search_field field, const struct search_key *k);
 /* Folds the fields of a header for search_in_header. */
 void search_fold_header(struct search *q, struct str header);
-bool search_in_header(const struct search *q, const struct search_key *k);
+bool search_in_header(struct search *q, const struct search_key *k);
 /* The message is done with. */
 void search_forget_folds(struct search *q);
 

@@ -8,6 +8,24 @@ enum {
 	ADDRESSES_MAX = 256 * 1024, /* octets of a list of addresses that are looked at */
 };
 
+size_t
+search_reach(size_t strings)
+{
+	size_t reach = strings > 0 ? SEARCH_REACH_ALL / strings : SEARCH_REACH_ALL;
+
+	return reach > SEARCH_REACH_MIN ? reach : SEARCH_REACH_MIN;
+}
+
+/* As much of the text as is left to the key. */
+static struct str
+within_reach(struct search *q, struct str text, size_t *left)
+{
+	text = str_sub(text, 0, *left);
+	*left -= text.n;
+	q->looked += text.n;
+	return text;
+}
+
 /* An address as people write it: display name, then the address in brackets. Items are apart by NUL, which no needle
  * holds. */
 static void
@@ -65,15 +83,17 @@ keep(struct search *q, struct str name, struct str text)
 bool
 search_in_field(struct search *q, enum search_field field, const struct search_key *k)
 {
+	size_t left = search_reach(q->nneedles);
 	struct buf text;
 
 	if (q->field[field] == NULL) {
 		buf_init(&text, SIZE_MAX);
 		search_fold_field(&text, search_envelope(q), field);
 		q->field[field] = keep(q, STR(""), buf_str(&text));
+		q->looked += text.n;
 		buf_fini(&text);
 	}
-	return search_holds(k, q->field[field]->text);
+	return search_holds(k, within_reach(q, q->field[field]->text, &left));
 }
 
 void
@@ -90,20 +110,22 @@ search_fold_header(struct search *q, struct str header)
 		search_fold_text(&text, f.value);
 		*tail = keep(q, arena_str(&q->folds, f.name), buf_str(&text));
 		tail = &(*tail)->next;
+		q->looked += text.n;
 	}
 	buf_fini(&text);
 }
 
 /* The words may stand in different fields of the name. */
 static bool
-in_header_fuzzily(const struct search *q, const struct search_key *k)
+in_header_fuzzily(struct search *q, const struct search_key *k)
 {
+	size_t left = search_reach(q->nneedles);
 	bool any = false;
 
 	fuzzy_begin(k->fuzzy);
 	for (const struct search_folded *f = q->header; f != NULL; f = f->next)
 		if (str_eq_nocase(f->name, k->word)) {
-			fuzzy_see_text(k->fuzzy, f->text);
+			fuzzy_see_text(k->fuzzy, within_reach(q, f->text, &left));
 			any = true;
 		}
 	return any && fuzzy_score(k->fuzzy) > 0;
@@ -111,12 +133,14 @@ in_header_fuzzily(const struct search *q, const struct search_key *k)
 
 /* Any field of that name; an empty needle asks whether there is one. */
 bool
-search_in_header(const struct search *q, const struct search_key *k)
+search_in_header(struct search *q, const struct search_key *k)
 {
+	size_t left = search_reach(q->nneedles);
+
 	if (k->fuzzy != NULL)
 		return in_header_fuzzily(q, k);
 	for (const struct search_folded *f = q->header; f != NULL; f = f->next)
-		if (str_eq_nocase(f->name, k->word) && search_contains(f->text, k->needle))
+		if (str_eq_nocase(f->name, k->word) && search_contains(within_reach(q, f->text, &left), k->needle))
 			return true;
 	return false;
 }

@@ -118,7 +118,8 @@ wants_headers(const struct search_text *t)
 static bool
 look_into_header(struct search_text *t, struct letter *letter)
 {
-	uint64_t size = t->part->header_size < SEARCH_HEADER_MAX ? t->part->header_size : SEARCH_HEADER_MAX;
+	size_t most = search_reach(t->n) < SEARCH_HEADER_MAX ? search_reach(t->n) : SEARCH_HEADER_MAX;
+	uint64_t size = t->part->header_size < most ? t->part->header_size : most;
 	struct header_walk w;
 	struct header_field f;
 	struct buf header;
