@@ -121,17 +121,27 @@ is_eligible(const struct destination *d, bool rests)
 	return !rests && !d->asking && !TAILQ_EMPTY(&d->ready) && d->jobs < window(d);
 }
 
+/* Longer than any pause is: of a clock that was ahead. */
+static bool
+rests_too_long(const struct destination *d)
+{
+	return d->rest_until.us > wall_now().us + d->q->options.limits.retry_last_s * INT64_C(2000000);
+}
+
 void
 destination_arrange(struct destination *d)
 {
 	struct queue *q = d->q;
-	bool rests = d->rest_until.us > wall_now().us;
+	bool rests;
 
 	if (d->lanes == 0 && d->refs == 0 && d->writing == 0 && d->record == NULL) {
 		map_del(&q->destinations, str_of(d->name));
 		destination_free(d);
 		return;
 	}
+	if (rests_too_long(d))
+		destination_wake(d);
+	rests = d->rest_until.us > wall_now().us;
 	if (rests)
 		heap_put(&q->resting, &d->rests, d->rest_until.us);
 	else
@@ -227,9 +237,9 @@ destination_learn(struct destination *d, const struct queue_relayed *r, const st
 {
 	struct record *record = destination_news(d);
 
-	record->used = wall_now();
 	for (size_t i = 0; i < r->nhops && i < QUEUE_HOPS_MAX; i++)
 		record_hop(record, &r->hops[i], wall_now());
+	record->used = wall_now();
 	d->handshakes_failed = record->handshakes_failed;
 	learn_reach(d, r->reach, temporary, rests_begun);
 }

@@ -89,6 +89,13 @@ sound(const struct queue_sts *s)
 	    tls_sts_parse_policy(s->policy, &p, &e);
 }
 
+/* Fetched at a time that is still to come: by a clock that was ahead. Its life begins now, or it would last until then and longer. */
+static bool
+is_of_the_future(const struct destination *d)
+{
+	return d->sts_refresh.us > wall_now().us + STS_REFRESH_S * INT64_C(1000000);
+}
+
 static void
 learn(struct destination *d, const struct queue_sts *s, bool refreshing)
 {
@@ -110,6 +117,8 @@ learn(struct destination *d, const struct queue_sts *s, bool refreshing)
 		failed(d, r, s);
 		break;
 	}
+	if (is_of_the_future(d))
+		confirm(d);
 	check_again(d, r, s->ttl, s->news == QUEUE_STS_FAILED ? STS_RETRY_S : CHECK_MIN_S);
 }
 

@@ -22,6 +22,7 @@
 #include "schedule.h"
 #include "sort.h"
 #include "state.h"
+#include "step.h"
 #include "tend.h"
 
 enum { COMPACT_MIN = 64 << 20 }; /* a smaller ledger stays as it is */
@@ -232,6 +233,7 @@ queue_open(struct loop *loop, const struct queue_options *o, const struct queue_
 	q->commit = commit_start(loop, &q->ledger, &q->spool, on_touched, q);
 	q->loading = true;
 	sort_start(q);
+	step_check_due(q);
 	loop_timer_start(&q->slice, 0);
 	loop_timer_start(&q->tend, TEND_EVERY_MS);
 	schedule_soon(q);

@@ -178,13 +178,33 @@ record_text(char *out, size_t size, struct str s)
 	out[s.n] = '\0';
 }
 
+static uint32_t
+day_of(struct wall t)
+{
+	return (uint32_t)(wall_seconds(t) / 86400);
+}
+
+/* The clock was set back. The day before may be the one; else it is counted where the last was, until a midnight has passed by this clock:
+ * then the time ahead was the wrong one, and what was counted for it is this day's. */
+static struct record_day *
+today_again(struct record *r, uint32_t day)
+{
+	if (r->days[1].day == day)
+		return &r->days[1];
+	if (day_of(r->used) < day)
+		r->days[0].day = day;
+	return &r->days[0];
+}
+
 static struct record_day *
 today(struct record *r, struct wall now)
 {
-	uint32_t day = (uint32_t)(wall_seconds(now) / 86400);
+	uint32_t day = day_of(now);
 
-	if (r->days[0].day >= day) /* the clock was set back: not a reason to forget */
+	if (r->days[0].day == day)
 		return &r->days[0];
+	if (r->days[0].day > day)
+		return today_again(r, day);
 	if (r->days[0].day != 0)
 		r->days[1] = r->days[0];
 	r->days[0] = (struct record_day){ .day = day };

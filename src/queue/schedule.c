@@ -18,7 +18,6 @@
 enum {
 	STARTS_MAX = 64,       /* attempts started in one turn of the loop */
 	FIRST_RETRY_MS = 2000, /* a store is back within a second */
-	LAST_RETRY_MS = 900000,
 	SLEEP_MAX_MS = 60000, /* the wall clock may be set meanwhile */
 	PAUSE_MS = 10000,
 };
@@ -38,7 +37,7 @@ schedule_pause_ms(int64_t first_ms, int64_t last_ms, uint32_t n)
 struct wall
 schedule_next_try(struct wall now, uint32_t attempts)
 {
-	return (struct wall){ now.us + schedule_pause_ms(FIRST_RETRY_MS, LAST_RETRY_MS, attempts) * 1000 };
+	return (struct wall){ now.us + schedule_pause_ms(FIRST_RETRY_MS, SCHEDULE_LAST_RETRY_MS, attempts) * 1000 };
 }
 
 bool

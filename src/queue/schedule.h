@@ -13,6 +13,7 @@ void schedule_pause(struct queue *q);
 
 /* The pause after the nth failure in a row: doubles from the first to the last, give or take a fifth. */
 int64_t schedule_pause_ms(int64_t first_ms, int64_t last_ms, uint32_t n);
+enum { SCHEDULE_LAST_RETRY_MS = 900000 };
 /* When to try a local recipient again after that many failed attempts: from seconds to a quarter of an hour. */
 struct wall schedule_next_try(struct wall now, uint32_t attempts);
 

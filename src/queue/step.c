@@ -9,7 +9,10 @@
 
 #include "schedule.h"
 
-enum { STEP_S = 600 }; /* smaller ones are like any pause */
+enum {
+	STEP_S = 600,       /* smaller ones are like any pause */
+	LOOKED_AT = 20000, /* places of the schedule, at the start */
+};
 
 static void
 on_retried(void *ctx, uint64_t recipients, const struct err *e)
@@ -56,5 +59,30 @@ step_check_place(struct queue *q, struct wall next_try)
 	int64_t pause_s = 2 * q->options.limits.retry_last_s + STEP_S;
 
 	if (next_try.us > wall_now().us + pause_s * 1000000)
+		retry_all(q);
+}
+
+/* Of mail for other hosts the schedule has deadlines, which may be days ahead. */
+static bool
+is_planned_wrongly(struct queue *q, MDB_txn *t, struct ledger_key k)
+{
+	struct row_recipient r;
+
+	return ledger_get_recipient(&q->ledger, t, k, &r) == 0 && r.kind != ROW_REMOTE && r.state == QUEUE_WAITING;
+}
+
+void
+step_check_due(struct queue *q)
+{
+	MDB_txn *t = ledger_read(&q->ledger);
+	int64_t due = wall_now().us + (2 * SCHEDULE_LAST_RETRY_MS + STEP_S * INT64_C(1000)) * 1000;
+	struct ledger_key k = { .number = 0 };
+	bool wrong = false;
+
+	for (unsigned n = 0; t != NULL && !wrong && n < LOOKED_AT && ledger_next_due(&q->ledger, t, &due, &k) == 0; n++, k.number++)
+		wrong = is_planned_wrongly(q, t, k);
+	if (t != NULL)
+		mdb_txn_abort(t);
+	if (wrong)
 		retry_all(q);
 }

@@ -9,5 +9,7 @@ void step_check(struct queue *q);
 /* At the start: the first place of a lane that was read. One that lies further ahead than any pause comes of a clock that
  * was ahead. */
 void step_check_place(struct queue *q, struct wall next_try);
+/* The same for mail for users here and notifications, when the queue is opened. */
+void step_check_due(struct queue *q);
 
 #endif

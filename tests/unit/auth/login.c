@@ -301,34 +301,61 @@ imported_is_upgraded(void **state)
 
 /* --- penalties --- */
 
-static void
-d07_guesser_is_shut_out(void **state)
+/* Guesses from one address; how many of them were refused unheard. */
+static int
+guess(struct fixture *f)
 {
-	struct fixture f;
 	struct got g;
 	int refused = 0;
 
-	(void)state;
-	open_with(&f, "");
 	for (int i = 0; i < 20; i++) {
 		char message[64];
 		int n = snprintf(message, sizeof message, "_alice@example.test_guess%d", i);
 
 		message[0] = message[19] = '\0';
-		start_plain(&f, &g, "203.0.113.5", str_from(message, (size_t)n));
-		while (g.answers == 0 && stats(&f).hashing > 0)
-			loop_once(f.loop);
+		start_plain(f, &g, "203.0.113.5", str_from(message, (size_t)n));
+		while (g.answers == 0 && stats(f).hashing > 0)
+			loop_once(f->loop);
 		if (g.answers == 0) { /* held back */
 			clock_fake_step(PENALTY_DELAY_MAX_MS);
-			login_tick(f.login);
-			wait_for(&f, &g);
+			login_tick(f->login);
+			wait_for(f, &g);
 		}
 		refused += g.verdict == LOGIN_LATER;
 		assert_true(g.close == (g.verdict == LOGIN_LATER));
 	}
-	assert_true(refused >= 5);
+	return refused;
+}
+
+static void
+d07_guesser_is_shut_out(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_with(&f, "");
+	assert_true(guess(&f) >= 5);
 	logged(&f, "too many failed logins from this address");
 	assert_int_equal(plain(&f, "192.0.2.1", BOB), LOGIN_OK);
+	done(&f);
+}
+
+/* The wall clock has no say: it neither forgives nor punishes for ever. */
+static void
+penalties_go_by_time_that_passed(void **state)
+{
+	static const int days[] = { 400, -400, -40 };
+	struct fixture f;
+
+	(void)state;
+	open_with(&f, "");
+	guess(&f);
+	for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+		clock_fake(mono_now(), wall_from_seconds(wall_seconds(wall_now()) + days[i] * INT64_C(86400)));
+		assert_int_equal(plain(&f, "203.0.113.5", BOB), LOGIN_LATER);
+	}
+	clock_fake((struct mono){ mono_now().ns + (int64_t)PENALTY_COUNT_MAX * PENALTY_FORGIVE_MS * 1000000 }, wall_now());
+	assert_int_equal(plain(&f, "203.0.113.5", BOB), LOGIN_OK);
 	done(&f);
 }
 
@@ -705,6 +732,7 @@ main(void)
 		cmocka_unit_test(d14_cache_keeps_users_apart),
 		cmocka_unit_test(imported_is_upgraded),
 		cmocka_unit_test(d07_guesser_is_shut_out),
+		cmocka_unit_test(penalties_go_by_time_that_passed),
 		cmocka_unit_test(d09_burst_of_guesses),
 		cmocka_unit_test(burst_of_right_ones),
 		cmocka_unit_test(d09_waiting_has_an_end),
