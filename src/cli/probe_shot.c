@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <postern/core/io.h>
+#include <postern/core/log.h>
 #include <postern/core/mem.h>
 
 static void
@@ -115,7 +116,8 @@ begin_tls(struct shot *s)
 		return;
 	}
 	s->stage = SHOT_SHAKING;
-	SSL_set_app_data(s->aim.ssl, s);
+	if (SSL_set_app_data(s->aim.ssl, s) != 1)
+		log_fatal("TLS: out of memory");
 	SSL_set_info_callback(s->aim.ssl, on_info);
 	conn_secure(s->conn, s->aim.ssl, CONN_CLIENT, CONN_INJECTED_DROP, STR(""));
 	s->aim.ssl = NULL;

@@ -91,9 +91,8 @@ tls_server_session(struct tls_server *s)
 {
 	SSL *ssl = SSL_new(s->first);
 
-	if (ssl == NULL)
+	if (ssl == NULL || SSL_set_app_data(ssl, s) != 1)
 		log_fatal("TLS: %s", pem_reason());
-	SSL_set_app_data(ssl, s);
 	if (s->ask_client)
 		SSL_set_verify(ssl, SSL_VERIFY_PEER, on_client_cert);
 	if (!s->has_tickets) {

@@ -302,7 +302,8 @@ setup_make(const struct tls_profile *profile, const struct tls_cert *certs, size
 		first = s->first;
 	if (first != NULL) {
 		SSL_CTX_up_ref(first);
-		SSL_CTX_set_ex_data(first, setup_index(), s);
+		if (SSL_CTX_set_ex_data(first, setup_index(), s) != 1)
+			log_fatal("TLS: %s", pem_reason());
 	} else {
 		setup_free(s);
 	}
