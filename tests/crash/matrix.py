@@ -2,6 +2,7 @@
 
 An injection that never came to pass means that the work went by untouched: the row of the matrix is done.
 """
+import fcntl
 import json
 import os
 import re
@@ -39,6 +40,7 @@ ERRORS = {
     "fork": ["EAGAIN", "ENOMEM"], "bury": ["EINTR"],
 }
 ALLOCATION = "allocation"  # of memory: test_memory.py
+OOM = "out of memory"  # the kernel ends it: test_memory.py
 SHORT = "short"  # the n-th call does about half of what it was asked for
 for kind in ("read", "write"):
     ERRORS[kind].append(SHORT)
@@ -76,10 +78,17 @@ class Injection:
         self.log.unlink(missing_ok=True)
         self.tracer = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + ATTACH_SECONDS
-        while not self.attached():
-            assert time.monotonic() < end and self.tracer.poll() is None, "strace does not attach"
+        while not self.has_begun():
+            assert time.monotonic() < end, "strace does not attach"
             time.sleep(0.005)
         return self
+
+    def has_begun(self):
+        """A first call may have been one that waited: then all is over before we look."""
+        goes_on = self.tracer.poll() is None
+        begun = self.attached() or self.has_come(self.said())
+        assert begun or goes_on, "strace does not attach"
+        return begun
 
     def __exit__(self, *_):
         self.tracer.terminate()
@@ -136,16 +145,18 @@ class Table:
         return json.loads(self.path.read_text()) if self.path.exists() else {}
 
     def keep(self, role, kind, effect, **result):
-        table = self.read()
-        table.setdefault(role, {}).setdefault(kind, {})[effect] = result
-        new = self.path.with_suffix(".new")
-        new.write_text(json.dumps(table, indent=1))
-        new.replace(self.path)
+        with open(self.path.with_suffix(".lock"), "w") as lock:  # rows may run beside each other
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            table = self.read()
+            table.setdefault(role, {}).setdefault(kind, {})[effect] = result
+            new = self.path.with_suffix(".new")
+            new.write_text(json.dumps(table, indent=1))
+            new.replace(self.path)
 
     def lines(self):
         """As docs/durability.md shows it: how many places of each kind."""
         table = self.read()
-        kinds = [kind for kind in (*KINDS, ALLOCATION) if any(kind in rows for rows in table.values())]
+        kinds = [kind for kind in (*KINDS, ALLOCATION, OOM) if any(kind in rows for rows in table.values())]
         yield "| role | " + " | ".join(kinds) + " | places | violated |"
         yield "|---" * (len(kinds) + 3) + "|"
         for role, rows in table.items():
