@@ -125,4 +125,9 @@ class Load:
                     check_arrived(found[token], sent)
         rows = [r["address"] for m in self.site.json("queue", "list") for r in m["recipients"]]
         assert len(rows) == len(set(rows))
-        assert self.owed <= set(rows), f"lost from the queue: {sorted(self.owed - set(rows))[:5]}"
+        lost = self.owed - self.taken() - set(rows)
+        assert not lost, f"lost from the queue: {sorted(lost)[:5]}"
+
+    def taken(self):
+        """Recipients elsewhere whose host has their mail."""
+        return set()

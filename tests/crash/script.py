@@ -8,12 +8,14 @@ import signal
 import subprocess
 import time
 
+from badmx import Server
 from load import BROKEN, Load
 from policyhost import PolicyHost, policy
 from wire import Wire
 
 SECONDS = 6  # for which a client waits: what is lost is often a message to nobody
 LOOK_SECONDS = 2  # for which somebody may look up a policy
+WHOLE_SECONDS = 20  # for the host that takes all
 FILES_SECONDS = 3  # for which files may follow
 
 
@@ -31,6 +33,9 @@ class Script(Load):
             for part in (self.deliver_one, self.submit_one, self.use_mailbox):
                 with contextlib.suppress(*BROKEN):
                     part(user)
+
+    def end(self):
+        """What has to be so when the work was done untouched."""
 
     def ask(self, *words):
         """Of a process that may be gone or not listen."""
@@ -162,3 +167,29 @@ class OutsideScript(Script):
         """The domains whose policy came, or could not be had."""
         asked = {line.split()[1].removeprefix("mta-sts.") for head in self.web.requests for line in head.split("\r\n") if line.startswith("Host:")}
         return asked | {e["why"].split(":")[0] for e in self.site.events("sts")}
+
+
+class RelayScript(Script):
+    """Each message goes to a domain of its own, and one host takes the mail of all."""
+
+    def __init__(self, site, users, world):
+        super().__init__(site, users, elsewhere="{}.wide.test")
+        self.host = Server(world.address(), name="mx.wide.test", tls=world.authority.issue("mx.wide.test"))
+        world.zone("wide.test", f"mx A {self.host.address}\n* MX 10 mx\n")
+
+    def run(self):
+        super().run()
+        end = time.monotonic() + LOOK_SECONDS
+        while not self.owed <= self.taken() and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def taken(self):
+        return {path.strip("<>") for mail in self.host.mails for path in mail.recipients}
+
+    def end(self):
+        self.ask("queue", "retry", "--all")
+        self.site.wait_for(lambda: self.owed <= self.taken(), WHOLE_SECONDS, "all mail to be taken")
+        sent = {token: text for user in self.users for token, text in self.promised[user].items()}
+        for mail in self.host.mails:
+            token = mail.recipients[0].strip("<>").split("@")[0]
+            assert token not in sent or mail.data.endswith(sent[token]), f"{token} was not handed on whole"

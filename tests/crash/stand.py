@@ -8,11 +8,11 @@ from pathlib import Path
 from load import BROKEN
 from outlab import World
 from postern_site import CHEAP_HASHES, NOWHERE, Site, deadline
-from script import OutsideScript, ParentScript, Script, StoreScript
+from script import OutsideScript, ParentScript, RelayScript, Script, StoreScript
 
 USERS = ("alice", "bob")
 SEVERAL = "\nstore { processes = 2 }\nsmtp { processes = 2 }\nimap { processes = 2 }\n"
-OUTSIDE = ("dns", "fetch")  # roles that work only where there is a world outside
+OUTSIDE = {"dns": OutsideScript, "fetch": OutsideScript, "relay": RelayScript}  # roles that work only where there is a world outside
 SCRIPTS = {"parent": ParentScript, "store": StoreScript}
 WHOLE = 10           # promises of one piece of work
 LIVES = 6            # deaths before the server is started anew: the pauses between restarts grow
@@ -20,7 +20,9 @@ HEALTHY_SECONDS = 20
 
 
 def beside(program, where):
-    """A copy of the program with its module at its side."""
+    """A copy of the program with its module at its side; itself where it has that."""
+    if (program.parent / "postern-fetch.so").exists():
+        return program
     where = Path(where)
     for path in (program, program.parents[2] / "postern-fetch.so"):
         if not (where / path.name).exists():
@@ -45,7 +47,7 @@ class Stand:
             self.world = World()
             self.site = self.world.site(users=USERS, extra=SEVERAL, limits="retry_first = 1h", program=beside(program, self.world.dir))
             self.site.start()
-            self.script = OutsideScript(self.site, USERS, self.world)
+            self.script = OUTSIDE[self.role](self.site, USERS, self.world)
         else:
             self.site = Site(users=USERS, extra=CHEAP_HASHES + SEVERAL + NOWHERE, program=program)
             self.site.start()
@@ -136,6 +138,7 @@ class Stand:
         while not self.works_whole():
             assert time.monotonic() < end, f"not all goes on as before\n{self.site.log_tail(30)}"
         self.site.wait_for(lambda: self.site.json("status")["healthy"], HEALTHY_SECONDS, "all processes")
+        self.script.end()
         self.check(f"{self.role}: afterwards")
         for user in USERS:
             found = self.site.postern("store", "check", f"{user}@example.test", check=False)

@@ -26,6 +26,7 @@ N_MAX = 2000         # a row of the long form that does not end here is a fault 
 FRESH = 60           # places before the long form begins with empty mailboxes
 # places that once broke something, taken in the short form, too
 BROKE = {"keys": [("send", "ENOMEM", 1)], "parent": [("write", "EIO", 3), ("socket", "EMFILE", 2)]}
+BESIDES = {"relay": {"write"}}  # what the record has under another name: bytes sent may be short
 NOT_THE_PARENTS = ("wait", "sync", "truncate", "link")
 
 pytestmark = [
@@ -40,7 +41,7 @@ def kinds_of(role):
     if role == "parent":
         return [kind for kind in KINDS if kind not in NOT_THE_PARENTS]
     made = next(line for line in RECORD.read_text().splitlines() if line.startswith(role + ":")).split()
-    return [kind for kind, calls in KINDS.items() if set(calls) & set(made)]
+    return [kind for kind, calls in KINDS.items() if set(calls) & set(made) or kind in BESIDES.get(role, ())]
 
 
 def rows(role):
