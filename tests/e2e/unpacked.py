@@ -1,6 +1,6 @@
-"""unpacked.py - mail servers of Debian that exclude each other, side by side: their packages are fetched and unpacked below
-$POSTERN_TEST_CACHE (~/.cache/postern-test), nothing is installed. Each runs in a mount namespace in which its files lie over
-the machine's /usr and /etc."""
+"""unpacked.py - mail servers of Debian that exclude each other, side by side, and tools for file systems: their packages are fetched and
+unpacked below $POSTERN_TEST_CACHE (~/.cache/postern-test), nothing is installed. Each server runs in a mount namespace in which its
+files lie over the machine's /usr and /etc."""
 import contextlib
 import fcntl
 import functools
@@ -16,9 +16,10 @@ PACKAGES = {
     "opensmtpd": ("opensmtpd", "libevent-2.1-7", "libdb5.3"),
     "dovecot": ("dovecot-core", "dovecot-imapd", "libexttextcat-2.0-0", "libicu72", "liblua5.4-0", "libstemmer0d", "libtirpc3",
                 "libwrap0", "libunwind8"),
+    "btrfs": ("btrfs-progs", "liblzo2-2"),
 }
 PROGRAMS = {"postfix": "usr/sbin/postfix", "exim": "usr/sbin/exim4", "opensmtpd": "usr/sbin/smtpd",
-            "dovecot": "usr/lib/dovecot/imap"}
+            "dovecot": "usr/lib/dovecot/imap", "btrfs": "bin/btrfs"}
 USERS = {"postfix": 61301, "Debian-exim": 61302, "opensmtpd": 61303, "opensmtpq": 61304, "postdrop": 61305, "reader": 61306}
 
 SPACE = r"""set -e
