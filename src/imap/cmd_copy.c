@@ -69,24 +69,36 @@ on_copied(void *ctx, const struct store_result *r)
 	command_finish(s);
 }
 
-/* RFC 9051 6.4.8: COPYUID comes before the EXPUNGE responses, in an untagged OK. RFC 6851 4.4: then HIGHESTMODSEQ in the
- * tagged one. */
+/* RFC 9051 6.4.8: COPYUID comes before the EXPUNGE responses, in an untagged OK. */
+static void
+tell_moved(struct imap_session *s, struct str code)
+{
+	struct reply told = { REPLY_OK, code, STR_INIT("moved") };
+
+	if (code.n > 0)
+		reply_write(&s->out, STR("*"), &told);
+}
+
+/* RFC 6851 4.4: then HIGHESTMODSEQ in the tagged one. */
+static void
+done_moved(struct imap_session *s, struct command *c, const struct store_result *r)
+{
+	done_ok_code(c, s->condstore && r->modseq != 0 ? condstore_code(c, r->modseq) : STR(""), "done");
+}
+
 static void
 on_moved(void *ctx, const struct store_result *r)
 {
 	struct imap_session *s = ctx;
 	struct command *c = command_answered(s);
-	struct reply told = { REPLY_OK, { 0 }, STR_INIT("moved") };
 
 	notify_own(s, ((const struct copy_args *)c->args)->to.user, r);
 	s->box->dirty = true;
 	if (r->code != STORE_OK) {
 		done_refused(c, r, REFUSED_TARGET);
 	} else {
-		told.code = took_some(r) ? copyuid(s, c, r) : STR("");
-		if (told.code.n > 0)
-			reply_write(&s->out, STR("*"), &told);
-		done_ok_code(c, s->condstore && r->modseq != 0 ? condstore_code(c, r->modseq) : STR(""), "done");
+		tell_moved(s, took_some(r) ? copyuid(s, c, r) : STR(""));
+		done_moved(s, c, r);
 	}
 	command_finish(s);
 }
@@ -98,15 +110,13 @@ on_removed(void *ctx, const struct store_result *r)
 	struct imap_session *s = ctx;
 	struct command *c = command_answered(s);
 	const struct copy_args *a = c->args;
-	struct reply told = { REPLY_OK, a->copyuid, STR_INIT("moved") };
 
 	s->box->dirty = true;
-	if (told.code.n > 0)
-		reply_write(&s->out, STR("*"), &told);
+	tell_moved(s, a->copyuid);
 	if (r->code != STORE_OK)
 		done_refused(c, r, REFUSED_HERE);
 	else
-		done_ok_code(c, s->condstore && r->modseq != 0 ? condstore_code(c, r->modseq) : STR(""), "done");
+		done_moved(s, c, r);
 	command_finish(s);
 }
 

@@ -34,13 +34,25 @@ problem(struct checking *c, const struct mbox *m, const char *format, ...)
 
 /* Counts again what the header says, and looks for rows that lack their other half. */
 static void
+check_message(struct checking *c, const struct mbox *m, uint32_t uid, const struct row_message *row)
+{
+	char name[FNAME_SIZE];
+
+	if (uid >= m->row.uidnext)
+		problem(c, m, "UID %" PRIu32 " is not below UIDNEXT %" PRIu32, uid, m->row.uidnext);
+	if (row->modseq > m->row.modseq)
+		problem(c, m, "UID %" PRIu32 " has MODSEQ %" PRIu64 " above the mailbox's", uid, row->modseq);
+	if (!file_read(&c->s, m->number, uid, name))
+		problem(c, m, "UID %" PRIu32 " has no file name", uid);
+}
+
+static void
 check_counts(struct checking *c, const struct mbox *m)
 {
 	struct key from = key_message(m->number, 0);
 	MDB_val key = key_val(&from), value;
 	MDB_cursor *cursor = snap_cursor(&c->s, T_MESSAGE);
 	struct row_mailbox counted = { 0 };
-	char name[FNAME_SIZE];
 	uint32_t uid;
 
 	for (bool more = snap_step(&c->s, cursor, &key, &value, MDB_SET_RANGE); more && key_uid(key, m->number, &uid);
@@ -49,16 +61,11 @@ check_counts(struct checking *c, const struct mbox *m)
 
 		if (!message_decode(&c->s, value, &row))
 			break;
+		check_message(c, m, uid, &row);
 		counted.messages++;
 		counted.bytes += row.size;
 		counted.unseen += (row.flags & STORE_SEEN) == 0;
 		counted.deleted += (row.flags & STORE_DELETED) != 0;
-		if (uid >= m->row.uidnext)
-			problem(c, m, "UID %" PRIu32 " is not below UIDNEXT %" PRIu32, uid, m->row.uidnext);
-		if (row.modseq > m->row.modseq)
-			problem(c, m, "UID %" PRIu32 " has MODSEQ %" PRIu64 " above the mailbox's", uid, row.modseq);
-		if (!file_read(&c->s, m->number, uid, name))
-			problem(c, m, "UID %" PRIu32 " has no file name", uid);
 	}
 	cursor_close(cursor);
 	if (counted.messages != m->row.messages || counted.unseen != m->row.unseen ||

@@ -148,8 +148,6 @@ bool
 work_commit(struct work *w, struct txn *t)
 {
 	uint64_t bytes = meta_get(&t->s, META_BYTES);
-	MDB_val key, value;
-	MDB_cursor *c;
 
 	bytes = t->bytes_delta < 0 && (uint64_t)-t->bytes_delta > bytes ? 0 : bytes + (uint64_t)t->bytes_delta;
 	if (t->bytes_delta != 0)
@@ -158,9 +156,7 @@ work_commit(struct work *w, struct txn *t)
 		abort_txn(t);
 		return false;
 	}
-	c = snap_cursor(&t->s, T_TODO);
-	w->todo_left = snap_step(&t->s, c, &key, &value, MDB_FIRST);
-	cursor_close(c);
+	w->todo_left = todo_is_left(&t->s);
 	if (t->s.rc == 0)
 		t->s.rc = mdb_txn_commit(t->s.mdb);
 	else

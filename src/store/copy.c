@@ -224,38 +224,56 @@ show_seen(struct txn *t, struct copy *c, uint32_t uid, struct row_message *row)
 		row->flags |= STORE_SEEN;
 }
 
+/* What is known of the message beside its row: its id, and where they are not many, what was made of its text. */
+static void
+copy_facts(struct txn *t, const struct copy *c, struct key old, struct key fresh, uint32_t uid)
+{
+	struct id id;
+
+	if (email_id_of(&t->s, c->from, uid, &id))
+		snap_put(&t->s, T_IDS, key_val(&fresh), str_val(str_from(&id, sizeof id)));
+	if (c->n > CACHE_COPIES)
+		return;
+	copy_row(t, T_CACHE, old, fresh);
+	copy_row(t, T_KEYS, old, fresh);
+}
+
+/* Those that may be set there. True when \Seen is a guest's own, and is to be noted for him: the row keeps the owner's, who has seen
+ * what is moved as before. */
+static bool
+take_flags(struct txn *t, struct copy *c, uint32_t uid, struct row_message *row)
+{
+	uint32_t owners = c->move ? row->flags & STORE_SEEN : 0;
+	bool seen;
+
+	if (c->r->is_guest)
+		show_seen(t, c, uid, row);
+	row->flags &= c->flags;
+	if (!c->r->is_guest)
+		return false;
+	seen = row->flags & STORE_SEEN;
+	row->flags = (row->flags & ~(uint32_t)STORE_SEEN) | owners;
+	return seen;
+}
+
 static void
 take_one(struct txn *t, struct copy *c, struct open_mbox *from, struct open_mbox *to, struct copied *p,
     const uint64_t bits[static STORE_KEYWORDS_MAX])
 {
 	struct row_message row;
 	char name[FNAME_SIZE];
-	struct key old = key_message(c->from, p->uid), fresh;
-	struct id id;
-	uint32_t uid, owners;
+	uint32_t uid;
 	bool seen;
 
 	p->taken = p->linked && message_read(&t->s, c->from, p->uid, &row);
 	if (!p->taken)
 		return;
 	uid = txn_next_uid(to);
-	fresh = key_message(to->m.number, uid);
-	if (email_id_of(&t->s, c->from, p->uid, &id))
-		snap_put(&t->s, T_IDS, key_val(&fresh), str_val(str_from(&id, sizeof id)));
-	if (c->n <= CACHE_COPIES) {
-		copy_row(t, T_CACHE, old, fresh);
-		copy_row(t, T_KEYS, old, fresh);
-	}
+	copy_facts(t, c, key_message(c->from, p->uid), key_message(to->m.number, uid), p->uid);
 	if (c->move)
 		txn_remove(t, from, p->uid, &row);
-	owners = row.flags & STORE_SEEN; /* what is moved he has seen as before */
-	if (c->r->is_guest)
-		show_seen(t, c, p->uid, &row);
+	seen = take_flags(t, c, p->uid, &row);
 	row.keywords = copy_mapped(row.keywords, bits);
-	row.flags &= c->flags;
-	seen = c->r->is_guest && row.flags & STORE_SEEN;
-	if (c->r->is_guest)
-		row.flags = (row.flags & ~(uint32_t)STORE_SEEN) | (c->move ? owners : 0);
 	row.modseq = to->m.row.modseq;
 	row.save_date = wall_seconds(wall_now());
 	name_copy(t, c, p, uid, &row, name);

@@ -201,36 +201,40 @@ make_index(struct work *w)
 
 /* -- loading -- */
 
+/* When each mailbox was looked at. */
+static void
+read_seen(struct work *w, struct snap *s)
+{
+	struct mbox *m = NEW(struct mbox);
+	MDB_cursor *c = snap_cursor(s, T_NAME);
+	MDB_val key, value;
+
+	for (bool more = snap_step(s, c, &key, &value, MDB_FIRST); more; more = snap_step(s, c, &key, &value, MDB_NEXT)) {
+		struct row_name r;
+
+		if (!name_read(s, val_str(key), &r) || r.mailbox == 0 || !mbox_read(s, r.mailbox, m))
+			continue;
+		*seen_get(&w->u->seen, r.mailbox) = (struct seen){ .mailbox = r.mailbox,
+			.cur_mtime = m->row.cur_mtime,
+			.new_mtime = m->row.new_mtime,
+			.at = m->row.looked_at,
+			.saved = true };
+	}
+	cursor_close(c);
+	free(m);
+}
+
 static bool
 read_state(struct work *w)
 {
-	struct mbox *m = NEW(struct mbox);
 	struct snap s;
-	MDB_cursor *c;
-	MDB_val key, value;
 
 	if (work_snap(w, &s)) {
 		w->bytes = meta_get(&s, META_BYTES);
-		c = snap_cursor(&s, T_NAME);
-		for (bool more = snap_step(&s, c, &key, &value, MDB_FIRST); more;
-		    more = snap_step(&s, c, &key, &value, MDB_NEXT)) {
-			struct row_name r;
-
-			if (!name_read(&s, val_str(key), &r) || r.mailbox == 0 || !mbox_read(&s, r.mailbox, m))
-				continue;
-			*seen_get(&w->u->seen, r.mailbox) = (struct seen){ .mailbox = r.mailbox,
-				.cur_mtime = m->row.cur_mtime,
-				.new_mtime = m->row.new_mtime,
-				.at = m->row.looked_at,
-				.saved = true };
-		}
-		cursor_close(c);
-		c = snap_cursor(&s, T_TODO);
-		w->todo_left = snap_step(&s, c, &key, &value, MDB_FIRST);
-		cursor_close(c);
+		read_seen(w, &s);
+		w->todo_left = todo_is_left(&s);
 		work_snap_end(w, &s);
 	}
-	free(m);
 	return w->rc == 0;
 }
 

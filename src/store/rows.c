@@ -326,6 +326,17 @@ todo_decode(struct str v, struct todo *t)
 }
 
 bool
+todo_is_left(struct snap *s)
+{
+	MDB_val key, value;
+	MDB_cursor *c = snap_cursor(s, T_TODO);
+	bool found = snap_step(s, c, &key, &value, MDB_FIRST);
+
+	cursor_close(c);
+	return found;
+}
+
+bool
 todo_first(struct snap *s, uint64_t from, struct todo *t)
 {
 	struct key k = key_todo(from);

@@ -207,5 +207,6 @@ void todo_add(struct snap *s, struct todo *t);
 void todo_rewrite(struct snap *s, const struct todo *t);
 /* The first action with a sequence number >= from. */
 bool todo_first(struct snap *s, uint64_t from, struct todo *t);
+bool todo_is_left(struct snap *s);
 
 #endif
