@@ -14,10 +14,7 @@
 
 enum { THREADS_MAX = 64, NICE = 10 };
 
-struct jobs {
-	struct pool_job *first;
-	struct pool_job **tail;
-};
+STAILQ_HEAD(jobs, pool_job);
 
 struct pool {
 	void *ctx;
@@ -33,31 +30,13 @@ struct pool {
 	struct loop_io io;
 };
 
-static void
-jobs_init(struct jobs *q)
-{
-	q->first = NULL;
-	q->tail = &q->first;
-}
-
-static void
-jobs_add(struct jobs *q, struct pool_job *job)
-{
-	job->next = NULL;
-	*q->tail = job;
-	q->tail = &job->next;
-}
-
 static struct pool_job *
-jobs_take(struct jobs *q)
+take(struct jobs *q)
 {
-	struct pool_job *job = q->first;
+	struct pool_job *job = STAILQ_FIRST(q);
 
-	if (job == NULL)
-		return NULL;
-	q->first = job->next;
-	if (q->first == NULL)
-		q->tail = &q->first;
+	if (job != NULL)
+		STAILQ_REMOVE_HEAD(q, link);
 	return job;
 }
 
@@ -67,7 +46,7 @@ wait_for_job(struct pool *p)
 	struct pool_job *job = NULL;
 
 	pthread_mutex_lock(&p->lock);
-	while (!p->stop && (job = jobs_take(&p->todo)) == NULL)
+	while (!p->stop && (job = take(&p->todo)) == NULL)
 		pthread_cond_wait(&p->more, &p->lock);
 	pthread_mutex_unlock(&p->lock);
 	return job;
@@ -79,7 +58,7 @@ finish(struct pool *p, struct pool_job *job)
 	const uint64_t one = 1;
 
 	pthread_mutex_lock(&p->lock);
-	jobs_add(&p->finished, job);
+	STAILQ_INSERT_TAIL(&p->finished, job, link);
 	pthread_mutex_unlock(&p->lock);
 	if (write(p->bell, &one, sizeof one) != (ssize_t)sizeof one)
 		log_panic("hashing thread: eventfd: %m");
@@ -105,18 +84,16 @@ on_bell(void *ctx, int ready)
 {
 	struct pool *p = ctx;
 	struct pool_job *job;
-	struct jobs finished;
+	struct jobs finished = STAILQ_HEAD_INITIALIZER(finished);
 	uint64_t count;
 
 	(void)ready;
 	if (read(p->bell, &count, sizeof count) == -1)
 		return;
 	pthread_mutex_lock(&p->lock);
-	finished.first = p->finished.first;
-	jobs_init(&p->finished);
+	STAILQ_CONCAT(&finished, &p->finished);
 	pthread_mutex_unlock(&p->lock);
-	while ((job = finished.first) != NULL) {
-		finished.first = job->next;
+	while ((job = take(&finished)) != NULL) {
 		p->busy--;
 		job->done(job, p->ctx);
 	}
@@ -148,8 +125,8 @@ pool_new(struct loop *loop, unsigned threads, void *ctx)
 	p->ctx = ctx;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->more, NULL);
-	jobs_init(&p->todo);
-	jobs_init(&p->finished);
+	STAILQ_INIT(&p->todo);
+	STAILQ_INIT(&p->finished);
 	p->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->bell == -1)
 		log_fatal("hashing threads: eventfd: %m");
@@ -172,7 +149,7 @@ pool_free(struct pool *p, void (*drop)(struct pool_job *job))
 	pthread_mutex_unlock(&p->lock);
 	for (unsigned i = 0; i < p->nthreads; i++)
 		pthread_join(p->threads[i], NULL);
-	while ((job = jobs_take(&p->todo)) != NULL || (job = jobs_take(&p->finished)) != NULL)
+	while ((job = take(&p->todo)) != NULL || (job = take(&p->finished)) != NULL)
 		drop(job);
 	loop_io_fini(&p->io);
 	close(p->bell);
@@ -198,7 +175,7 @@ pool_submit(struct pool *p, struct pool_job *job)
 {
 	p->busy++;
 	pthread_mutex_lock(&p->lock);
-	jobs_add(&p->todo, job);
+	STAILQ_INSERT_TAIL(&p->todo, job, link);
 	pthread_cond_signal(&p->more);
 	pthread_mutex_unlock(&p->lock);
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/queue.h>
 
 #include <postern/core/loop.h>
 
@@ -16,7 +17,7 @@ struct pool;
 struct pool_job {
 	void (*run)(struct pool_job *job);             /* in a hashing thread: touches nothing but the job */
 	void (*done)(struct pool_job *job, void *ctx); /* in the loop */
-	struct pool_job *next;
+	STAILQ_ENTRY(pool_job) link;
 };
 
 /* threads 0: half of the processors, at least one. ctx goes to every done(). */

@@ -11,25 +11,22 @@
 
 enum { GROUP_MAX = 256 }; /* operations in a transaction: of 256 KiB each, 16 640 of the 131 071 pages that LMDB takes */
 
-struct list {
-	struct commit_op *first;
-	struct commit_op **last;
-};
+STAILQ_HEAD(ops, commit_op);
 
 struct stage {
 	struct commit *c;
-	void (*run)(struct commit *c, struct list *group);
+	void (*run)(struct commit *c, struct ops *group);
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct list waiting;
+	struct ops waiting;
 	bool stop;
 };
 
 /* What is done, on its way to the loop. Outlives the commit when a task posted to the loop still points here. */
 struct outbox {
 	pthread_mutex_t lock;
-	struct list done;
+	struct ops done;
 	struct buf touched;
 	void (*on_touched)(void *ctx, struct str places);
 	void *ctx;
@@ -55,40 +52,22 @@ commit_set_fault(int (*fn)(void *ctx), void *ctx)
 	fault = fn;
 }
 
-static void
-list_init(struct list *l)
-{
-	l->first = NULL;
-	l->last = &l->first;
-}
-
-static void
-list_add(struct list *l, struct commit_op *op)
-{
-	op->next = NULL;
-	*l->last = op;
-	l->last = &op->next;
-}
-
 static struct commit_op *
-list_take(struct list *l)
+take(struct ops *ops)
 {
-	struct commit_op *op = l->first;
+	struct commit_op *op = STAILQ_FIRST(ops);
 
-	if (op == NULL)
-		return NULL;
-	l->first = op->next;
-	if (l->first == NULL)
-		l->last = &l->first;
+	if (op != NULL)
+		STAILQ_REMOVE_HEAD(ops, link);
 	return op;
 }
 
 static void
-list_free(struct list *l)
+free_all(struct ops *ops)
 {
 	struct commit_op *op;
 
-	while ((op = list_take(l)) != NULL)
+	while ((op = take(ops)) != NULL)
 		op->free(op);
 }
 
@@ -97,7 +76,7 @@ list_free(struct list *l)
 static void
 outbox_free(struct outbox *o)
 {
-	list_free(&o->done);
+	free_all(&o->done);
 	buf_fini(&o->touched);
 	pthread_mutex_destroy(&o->lock);
 	free(o);
@@ -107,7 +86,7 @@ static void
 deliver_answers(void *ctx)
 {
 	struct outbox *o = ctx;
-	struct list done;
+	struct ops done = STAILQ_HEAD_INITIALIZER(done);
 	struct buf touched;
 	struct commit_op *op;
 
@@ -115,21 +94,18 @@ deliver_answers(void *ctx)
 	o->posted = false;
 	touched = o->touched;
 	buf_init(&o->touched, SIZE_MAX);
-	done = o->done;
-	if (done.first == NULL)
-		done.last = &done.first;
-	list_init(&o->done);
+	STAILQ_CONCAT(&done, &o->done);
 	pthread_mutex_unlock(&o->lock);
 	if (o->closed) {
 		buf_fini(&touched);
-		list_free(&done);
+		free_all(&done);
 		outbox_free(o);
 		return;
 	}
 	if (touched.n > 0)
 		o->on_touched(o->ctx, buf_str(&touched));
 	buf_fini(&touched);
-	while ((op = list_take(&done)) != NULL) {
+	while ((op = take(&done)) != NULL) {
 		op->done(op);
 		op->free(op);
 	}
@@ -150,7 +126,7 @@ finish(struct commit *c, struct commit_op *op)
 	bool post;
 
 	pthread_mutex_lock(&o->lock);
-	list_add(&o->done, op);
+	STAILQ_INSERT_TAIL(&o->done, op, link);
 	post = !o->posted;
 	o->posted = true;
 	pthread_mutex_unlock(&o->lock);
@@ -164,25 +140,25 @@ static void
 stage_add(struct stage *s, struct commit_op *op)
 {
 	pthread_mutex_lock(&s->lock);
-	list_add(&s->waiting, op);
+	STAILQ_INSERT_TAIL(&s->waiting, op, link);
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
 }
 
 /* The next group; false when the stage ends. */
 static bool
-stage_collect(struct stage *s, struct list *group)
+stage_collect(struct stage *s, struct ops *group)
 {
 	struct commit_op *op;
 	bool go;
 
-	list_init(group);
+	STAILQ_INIT(group);
 	pthread_mutex_lock(&s->lock);
-	while (s->waiting.first == NULL && !s->stop)
+	while (STAILQ_EMPTY(&s->waiting) && !s->stop)
 		pthread_cond_wait(&s->wake, &s->lock);
 	go = !s->stop;
-	for (unsigned n = 0; go && n < GROUP_MAX && (op = list_take(&s->waiting)) != NULL; n++)
-		list_add(group, op);
+	for (unsigned n = 0; go && n < GROUP_MAX && (op = take(&s->waiting)) != NULL; n++)
+		STAILQ_INSERT_TAIL(group, op, link);
 	pthread_mutex_unlock(&s->lock);
 	return go;
 }
@@ -191,7 +167,7 @@ static void *
 stage_main(void *arg)
 {
 	struct stage *s = arg;
-	struct list group;
+	struct ops group;
 
 	while (stage_collect(s, &group))
 		s->run(s->c, &group);
@@ -199,13 +175,13 @@ stage_main(void *arg)
 }
 
 static void
-stage_start(struct stage *s, struct commit *c, void (*run)(struct commit *, struct list *))
+stage_start(struct stage *s, struct commit *c, void (*run)(struct commit *, struct ops *))
 {
 	sigset_t all, old;
 
 	s->c = c;
 	s->run = run;
-	list_init(&s->waiting);
+	STAILQ_INIT(&s->waiting);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->wake, NULL);
 	sigfillset(&all); /* signals are the loop's */
@@ -223,7 +199,7 @@ stage_stop(struct stage *s)
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
 	pthread_join(s->thread, NULL);
-	list_free(&s->waiting);
+	free_all(&s->waiting);
 	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->lock);
 }
@@ -239,25 +215,24 @@ unput(struct commit *c, struct commit_op *op)
 }
 
 static void
-run_files(struct commit *c, struct list *group)
+run_files(struct commit *c, struct ops *group)
 {
 	struct commit_op *op;
-	struct list put;
+	struct ops put = STAILQ_HEAD_INITIALIZER(put);
 	struct err e;
 	bool synced;
 
-	list_init(&put);
-	for (op = group->first; op != NULL; op = op->next)
+	STAILQ_FOREACH(op, group, link)
 		spool_push(op->file);
-	while ((op = list_take(group)) != NULL) {
+	while ((op = take(group)) != NULL) {
 		op->file_put = spool_put(c->spool, op->qid, op->file, &op->err);
 		if (op->file_put)
-			list_add(&put, op);
+			STAILQ_INSERT_TAIL(&put, op, link);
 		else
 			finish(c, op);
 	}
-	synced = put.first == NULL || spool_sync(c->spool, &e);
-	while ((op = list_take(&put)) != NULL) {
+	synced = STAILQ_EMPTY(&put) || spool_sync(c->spool, &e);
+	while ((op = take(&put)) != NULL) {
 		if (synced) {
 			stage_add(&c->rows, op);
 			continue;
@@ -287,7 +262,7 @@ transact(struct commit *c, struct commit_op *first, const struct commit_op *end)
 	if (rc != 0)
 		log_fatal("queue.mdb: begin: %s", mdb_strerror(rc));
 	buf_clear(&c->ledger->touched);
-	for (struct commit_op *op = first; op != end && rc == 0; op = op->next)
+	for (struct commit_op *op = first; op != end && rc == 0; op = STAILQ_NEXT(op, link))
 		rc = op->apply(op, c->ledger, t);
 	if (rc != 0 || (fault != NULL && (rc = fault(fault_ctx)) != 0)) {
 		mdb_txn_abort(t);
@@ -307,10 +282,10 @@ transact(struct commit *c, struct commit_op *first, const struct commit_op *end)
 static void
 transact_alone(struct commit *c, struct commit_op *op)
 {
-	int rc = transact(c, op, op->next);
+	int rc = transact(c, op, STAILQ_NEXT(op, link));
 
 	if (rc == MDB_MAP_FULL && ledger_advance(c->ledger) == 0)
-		rc = transact(c, op, op->next);
+		rc = transact(c, op, STAILQ_NEXT(op, link));
 	if (rc != 0) {
 		unput(c, op);
 		ledger_fail(&op->err, rc, "write");
@@ -318,14 +293,14 @@ transact_alone(struct commit *c, struct commit_op *op)
 }
 
 static void
-run_rows(struct commit *c, struct list *group)
+run_rows(struct commit *c, struct ops *group)
 {
-	struct commit_op *op;
+	struct commit_op *op, *first = STAILQ_FIRST(group);
 
-	if (group->first->next == NULL || transact(c, group->first, NULL) != 0)
-		for (op = group->first; op != NULL; op = op->next)
+	if (STAILQ_NEXT(first, link) == NULL || transact(c, first, NULL) != 0)
+		STAILQ_FOREACH(op, group, link)
 			transact_alone(c, op);
-	while ((op = list_take(group)) != NULL) {
+	while ((op = take(group)) != NULL) {
 		if (op->err.class == ERR_NONE && op->after != NULL)
 			op->after(op);
 		finish(c, op);
@@ -345,7 +320,7 @@ commit_start(
 	c->spool = s;
 	c->out = NEW(struct outbox);
 	pthread_mutex_init(&c->out->lock, NULL);
-	list_init(&c->out->done);
+	STAILQ_INIT(&c->out->done);
 	buf_init(&c->out->touched, SIZE_MAX);
 	c->out->on_touched = touched;
 	c->out->ctx = ctx;

@@ -7,6 +7,8 @@
 #ifndef POSTERN_QUEUE_COMMIT_H
 #define POSTERN_QUEUE_COMMIT_H
 
+#include <sys/queue.h>
+
 #include <postern/core/loop.h>
 
 #include "ledger.h"
@@ -30,7 +32,7 @@ struct commit_op {
 	struct id qid;  /* its name there */
 	struct err err;
 	/* private */
-	struct commit_op *next;
+	STAILQ_ENTRY(commit_op) link;
 	bool file_put;
 };
 

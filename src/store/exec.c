@@ -9,10 +9,7 @@
 #include <postern/core/loop.h>
 #include <postern/core/mem.h>
 
-struct queue {
-	struct job *first;
-	struct job **tail;
-};
+STAILQ_HEAD(jobs, job);
 
 struct exec {
 	struct loop *loop;
@@ -21,36 +18,26 @@ struct exec {
 	pthread_t *threads;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct queue queue, patient;
+	struct jobs jobs, patient;
 	unsigned patients, patients_max; /* that run, that may run */
 	bool ending;
 };
 
 static struct job *
-take_from(struct queue *q)
+take_from(struct jobs *q)
 {
-	struct job *j = q->first;
+	struct job *j = STAILQ_FIRST(q);
 
-	if (j == NULL)
-		return NULL;
-	q->first = j->next;
-	if (q->first == NULL)
-		q->tail = &q->first;
+	if (j != NULL)
+		STAILQ_REMOVE_HEAD(q, link);
 	return j;
-}
-
-static void
-add_to(struct queue *q, struct job *j)
-{
-	*q->tail = j;
-	q->tail = &j->next;
 }
 
 /* Under the lock. */
 static struct job *
 take_next(struct exec *x)
 {
-	struct job *j = take_from(&x->queue);
+	struct job *j = take_from(&x->jobs);
 
 	if (j != NULL || x->patients == x->patients_max)
 		return j;
@@ -119,8 +106,8 @@ exec_new(struct loop *l, unsigned threads, unsigned patient)
 	x->loop = l;
 	x->nthreads = threads;
 	x->threads = mem_array(threads, sizeof *x->threads);
-	x->queue.tail = &x->queue.first;
-	x->patient.tail = &x->patient.first;
+	STAILQ_INIT(&x->jobs);
+	STAILQ_INIT(&x->patient);
 	x->patients_max = patient;
 	pthread_mutex_init(&x->lock, NULL);
 	pthread_cond_init(&x->wake, NULL);
@@ -147,7 +134,6 @@ void
 exec_submit(struct exec *x, struct job *j)
 {
 	j->exec = x;
-	j->next = NULL;
 	x->pending++;
 	if (x->nthreads == 0) {
 		j->run(j);
@@ -155,7 +141,7 @@ exec_submit(struct exec *x, struct job *j)
 		return;
 	}
 	pthread_mutex_lock(&x->lock);
-	add_to(j->patient ? &x->patient : &x->queue, j);
+	STAILQ_INSERT_TAIL(j->patient ? &x->patient : &x->jobs, j, link);
 	pthread_mutex_unlock(&x->lock);
 	pthread_cond_signal(&x->wake); /* without the lock, which the woken thread wants */
 }

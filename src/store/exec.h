@@ -9,6 +9,7 @@
 #define POSTERN_STORE_EXEC_H
 
 #include <stdbool.h>
+#include <sys/queue.h>
 
 struct exec;
 struct loop;
@@ -18,7 +19,7 @@ struct job {
 	void (*done)(struct job *j);
 	bool patient;
 	struct exec *exec; /* private from here on */
-	struct job *next;
+	STAILQ_ENTRY(job) link;
 };
 
 /* patient: so many of these at a time, at least one. */
