@@ -78,15 +78,24 @@ cmd_esearch_parse(struct lex *l, struct command *c)
 
 /* --- one mailbox after another --- */
 
+static void
+leave_other(struct multisearch *a)
+{
+	if (a->other == NULL)
+		return;
+	selected_free(a->other);
+	a->other = NULL;
+	a->search.box = NULL;
+}
+
 static enum step
-next_mailbox(struct command *c)
+next_mailbox(struct imap_session *s, struct command *c)
 {
 	struct multisearch *a = c->args;
 
-	selected_free(a->other);
-	a->other = NULL;
+	leave_other(a);
 	if (a->at == a->nmailboxes)
-		return search_finish(c);
+		return search_finish(s, c);
 	c->step = open_step;
 	return STEP_MORE;
 }
@@ -94,8 +103,7 @@ next_mailbox(struct command *c)
 static enum step
 told_step(struct imap_session *s, struct command *c)
 {
-	(void)s;
-	return next_mailbox(c);
+	return next_mailbox(s, c);
 }
 
 /* RFC 7377 2.1: nothing is said of a mailbox without a match. */
@@ -110,7 +118,7 @@ found_step(struct imap_session *s, struct command *c)
 	}
 	if (q->returns & RETURN_SAVE)
 		uidset_clear(&s->box->saved);
-	return next_mailbox(c);
+	return next_mailbox(s, c);
 }
 
 /* RFC 7377 2.1: MAILBOX and UIDVALIDITY behind TAG. */
@@ -163,7 +171,7 @@ open_mailbox(struct imap_session *s, struct command *c, struct store_view *v, co
 	struct store_mailbox header;
 
 	if (!store_mailbox(v, p->mailbox, &header) || (rights_of(s, v, p->mailbox) & wanted) != wanted)
-		return next_mailbox(c);
+		return next_mailbox(s, c);
 	if (!place_is_selected(s, p->user, p->mailbox))
 		begin_other(c, p->user, &header);
 	write_correlator(s, c, v, a->other != NULL ? a->other : s->box);
@@ -214,9 +222,7 @@ begin(struct imap_session *s, struct command *c)
 	a->selected |= s->box != NULL && a->sources & FILTER_SELECTED; /* whosever it is */
 	if (a->selected)
 		a->mailboxes[a->nmailboxes++] = (struct place){ .user = s->box->user, .mailbox = s->box->mailbox };
-	else if (a->search.context != NULL)
-		a->search.context->refused = "the selected mailbox is not searched";
-	return next_mailbox(c);
+	return next_mailbox(s, c);
 }
 
 static enum step

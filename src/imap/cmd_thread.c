@@ -80,7 +80,7 @@ write_step(struct imap_session *s, struct command *c)
 	if (!threads_write(&a->threads, &s->out, NUMBERS_PER_STEP))
 		return STEP_MORE;
 	buf_add_cstr(&s->out, "\r\n");
-	return search_finish(c);
+	return search_finish(s, c);
 }
 
 static enum step

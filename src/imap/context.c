@@ -227,6 +227,8 @@ context_keep(struct imap_session *s, struct command *c)
 
 	if (!(q->returns & RETURN_UPDATE))
 		return;
+	if (x->refused == NULL && (s->box == NULL || q->box != s->box))
+		x->refused = "the selected mailbox is not searched";
 	if (x->refused == NULL && !freeze(x))
 		x->refused = too_large;
 	if (x->refused != NULL) {

@@ -279,7 +279,7 @@ bool search_progress(const struct imap_session *s, const struct command *c, stru
 /* Saves what is to be saved and writes the answer. */
 enum step search_tell_step(struct imap_session *s, struct command *c);
 /* The tagged answer. */
-enum step search_finish(struct command *c);
+enum step search_finish(struct imap_session *s, struct command *c);
 
 /* search_key.c */
 const struct search_row *search_find(struct str name);

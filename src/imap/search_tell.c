@@ -7,13 +7,13 @@ enum {
 };
 
 enum step
-search_finish(struct command *c)
+search_finish(struct imap_session *s, struct command *c)
 {
 	const struct search *q = c->args;
 
 	if (q->failed)
 		return done_no(c, "CORRUPTION", "some messages could not be searched");
-	context_keep(q->s, c);
+	context_keep(s, c);
 	if (q->missing && !c->uid)
 		return done_ok_code(c, STR("EXPUNGEISSUED"), "some of the messages are gone");
 	return done_ok(c, "done");
@@ -111,7 +111,7 @@ tell_numbers_step(struct imap_session *s, struct command *c)
 		return STEP_MORE;
 	write_modseq(s, q, " (MODSEQ ", ")");
 	buf_add_cstr(&s->out, "\r\n");
-	return search_finish(c);
+	return search_finish(s, c);
 }
 
 static enum step
@@ -121,7 +121,7 @@ end_esearch(struct imap_session *s, struct command *c)
 
 	write_modseq(s, q, " MODSEQ ", "");
 	buf_add_cstr(&s->out, "\r\n");
-	return q->told_step != NULL ? q->told_step(s, c) : search_finish(c);
+	return q->told_step != NULL ? q->told_step(s, c) : search_finish(s, c);
 }
 
 /* "RELEVANCY (n n n)" of what is told, or of all results (RFC 6203 4), some at a time. */
@@ -241,7 +241,7 @@ search_tell_step(struct imap_session *s, struct command *c)
 	if (q->returns & RETURN_SAVE)
 		save(s, q);
 	if ((q->returns & ~(unsigned)(RETURN_UPDATE | RETURN_CONTEXT)) == (RETURN_GIVEN | RETURN_SAVE))
-		return search_finish(c);
+		return search_finish(s, c);
 	if (q->returns & RETURN_GIVEN)
 		return tell_esearch(s, c);
 	if (q->response == NULL) {
