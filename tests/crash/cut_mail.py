@@ -13,6 +13,9 @@ from history import message, read_message
 
 USERS = ("alice", "bob", "carol")
 SIZES = (1_200_000, 300_000, 40_000, 9000, 3000, 900, 200)
+# What a run has to have done, and how much longer it may take for that on a machine that has other work.
+NEEDED = ("delivered", "queued", "APPEND", "STORE", "MOVE", "user add", "queue list")
+PATIENCE = 30
 # What hosts elsewhere say to RCPT: taken, refused for good (a bounce follows), refused for now.
 ELSEWHERE = {"far": "250 2.1.5 ok", "near": "550 5.1.1 nobody", "slow": "451 4.3.0 later"}
 
@@ -53,8 +56,8 @@ class Elsewhere(Server):
 
 
 class Workload:
-    """Clients that write down what they were told. Each thread ends when the time is over or with the server. large: how many of the
-    messages are larger than what the queue's ledger takes; guests: whether mailboxes are lent, too."""
+    """Clients that write down what they were told. Each thread ends when the time is over and what is needed was done, or with the
+    server. large: how many of the messages are larger than what the queue's ledger takes; guests: whether mailboxes are lent, too."""
 
     def __init__(self, site, history, port, seconds, seed, large=0.07, guests=False):
         self.site, self.history, self.port, self.seed, self.large, self.guests = site, history, port, seed, large, guests
@@ -64,6 +67,10 @@ class Workload:
         self.owed = []                                # addresses elsewhere whose mail was acknowledged
         self.errors = []
         self.counts = {}
+        self.needed = (*NEEDED, "guests' SETACL") if guests else NEEDED
+
+    def missed(self):
+        return [what for what in self.needed if not self.counts.get(what)]
 
     def count(self, what):
         self.counts[what] = self.counts.get(what, 0) + 1
@@ -89,7 +96,8 @@ class Workload:
         return rng.choice(SIZES[:2] if rng.random() < self.large else SIZES[2:])
 
     def over(self):
-        return time.monotonic() >= self.end
+        now = time.monotonic()
+        return now >= self.end + PATIENCE or bool(self.errors) or (now >= self.end and not self.missed())
 
     def reader(self, user):
         Reader(self, user).run()

@@ -123,7 +123,7 @@ class Run:
             time.sleep(0.3)   # the children end with their parent
         if load.errors:
             raise AssertionError("\n".join(load.errors) + "\n" + site.log_tail())
-        self.counts = load.counts
+        self.counts, self.missed = load.counts, load.missed()
         return history, begin
 
     def choose(self, history, images, begin):
