@@ -72,13 +72,13 @@ class Talk:
 
 
 def tell(talks, numbers):
-    """Names of transcripts: those made for the RFC first, then those that name it."""
+    """Names of transcripts: those made for the RFC first, then those that name it. How many more there are would change with each new
+    transcript of anything."""
     def order(talk):
         return not talk.name.startswith(tuple(f"rfc{n}-" for n in numbers)), not any(talk.names_rfc(n) for n in numbers), talk.name
 
     names = [talk.name for talk in sorted(talks, key=order)]
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(names[:SHOWN]) + (" and more" if len(names) > SHOWN else "")
 
 
 def numbers_of(rfc):
