@@ -37,13 +37,21 @@ taken_from(struct snap *s, uint32_t mailbox, struct str identifier)
 	return rights;
 }
 
+/* A name that begins with "-" has no row of its own: such a row is what somebody else is denied. */
+static bool
+given_to(struct snap *s, uint32_t mailbox, struct str who, unsigned *rights)
+{
+	*rights = 0;
+	return !str_starts(who, STR("-")) && row_of(s, mailbox, who, rights);
+}
+
 unsigned
 acl_rights(struct snap *s, uint32_t mailbox, struct str owner, struct str who)
 {
 	bool owns = str_eq(owner, who);
 	unsigned own, all;
 
-	if (!row_of(s, mailbox, who, &own) && owns)
+	if (!given_to(s, mailbox, who, &own) && owns)
 		own = STORE_RIGHTS_ALL;
 	row_of(s, mailbox, STR("anyone"), &all);
 	own = (own | all) & ~taken_from(s, mailbox, who) & ~taken_from(s, mailbox, STR("anyone"));

@@ -212,6 +212,24 @@ shares_are_known(void **state)
 	expect_owners(t, GUEST, 0);
 }
 
+/* What is taken away from bob is not given to somebody whose name begins with "-". */
+static void
+minus_is_no_name(void **state)
+{
+	struct site *t = *state;
+	uint32_t inbox = site_find(t, "INBOX");
+	struct store_view *v;
+	struct err e;
+
+	give(t, inbox, "anyone", "l");
+	give(t, inbox, "-" GUEST, "lr");
+	v = store_view_open(t->u, &e);
+	assert_non_null(v);
+	assert_int_equal(store_rights(v, inbox, STR(GUEST)), 0);
+	assert_int_equal(store_rights(v, inbox, STR("-" GUEST)), STORE_RIGHT_LOOKUP);
+	store_view_close(v);
+}
+
 /* What somebody who keeps no table has given, half a line, and a table that is lost. */
 static void
 shares_are_put_right(void **state)
@@ -370,6 +388,7 @@ main(void)
 		WITH_SHARES(a_rebuild_keeps_them),
 		WITH_SHARES(marks_of_high_uids),
 		WITH_SHARES(shares_are_known),
+		WITH_SHARES(minus_is_no_name),
 		WITH_SHARES(shares_are_put_right),
 		WITH_SHARES(the_table_stays_small),
 		WITH_SHARES(nothing_is_made_for_strangers),
