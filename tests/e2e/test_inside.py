@@ -153,6 +153,11 @@ def outcome_words(result):
     return known.get(result) or errno.errorcode.get(-result, str(result))
 
 
+def test_every_role_is_here():
+    table = (taken.TOP / "src/role/table.c").read_text()
+    assert set(MAY) == {name.lower() for name in re.findall(r"^\t\{ ROLE_(\w+), CONF_", table, re.M)}
+
+
 @pytest.mark.parametrize("role", MAY)
 def test_what_is_denied_is_denied(lived_in, role):
     site = lived_in
