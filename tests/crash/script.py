@@ -6,6 +6,7 @@ import itertools
 import os
 import signal
 import subprocess
+import threading
 import time
 
 from badmx import Server
@@ -131,7 +132,7 @@ class Mint(PolicyHost):
     """Has a certificate for whatever name it is asked for."""
 
     def __init__(self, world, answer):
-        self.world, self.made = world, {}
+        self.world, self.made, self.making = world, {}, threading.Lock()
         super().__init__(world.address(), world.authority.issue("mta-sts.none.test"), answer)
 
     def show(self, certificate):
@@ -139,10 +140,12 @@ class Mint(PolicyHost):
         self.context.sni_callback = lambda client, name, _: self.present(client, name)
 
     def present(self, client, name):
-        if name and name not in self.made:
-            other = self.world.authority.issue(name)
-            self.made[name] = type(self.context)(self.context.protocol)
-            self.made[name].load_cert_chain(other.chain, other.key)
+        with self.making:
+            if name and name not in self.made:
+                other = self.world.authority.issue(name)
+                context = type(self.context)(self.context.protocol)
+                context.load_cert_chain(other.chain, other.key)
+                self.made[name] = context
         if name:
             client.context = self.made[name]
 
