@@ -113,7 +113,7 @@ class Starvation:
 
 
 @pytest.mark.skipif(not os.access(GROUPS / "memory.limit_in_bytes", os.W_OK), reason="no memory controller of cgroup v1")
-@pytest.mark.parametrize("stand", ("auth", "smtp", "imap", "queue", "store") if LONG else ("queue", "store"), indirect=True)
+@pytest.mark.parametrize("stand", ROLES if LONG else ("queue", "store"), indirect=True)
 def test_k11_killed_for_its_memory(stand):
     assert stand.strike(Starvation(stand.site, stand.role)), "the kernel did not kill it"
     stand.finish()
