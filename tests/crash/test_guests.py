@@ -5,7 +5,6 @@ import imaplib
 import os
 import signal
 import threading
-import time
 
 import pytest
 
@@ -14,6 +13,7 @@ from cut_guests import GUESTS, LENT, OWNER, Guests
 from cut_mail import USERS, Numbers
 from history import History
 from postern_site import CHEAP_HASHES, NOWHERE, Site
+from test_crash import gone
 
 LONG = bool(os.environ.get("POSTERN_LONG"))
 ROUNDS = 25 if LONG else 1
@@ -82,8 +82,9 @@ def lets_all_in(site):
 
 def strike(site, victim):
     if victim == "parent":
+        pids = [pid for _, _, pid in site.processes()]
         site.kill()
-        time.sleep(0.3)
+        gone(pids)
         site.start()
     else:
         os.kill(site.pids(victim)[0], signal.SIGKILL)
