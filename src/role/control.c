@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,7 +13,6 @@
 #include <postern/core/mem.h>
 
 struct client {
-	LIST_ENTRY(client) link;
 	struct ipc_chan *chan;
 	struct control *control;
 };
@@ -27,7 +25,6 @@ struct control {
 	const struct control_verb *verbs;
 	void *ctx;
 	struct loop_io io;
-	LIST_HEAD(, client) clients;
 	unsigned nclients;
 };
 
@@ -179,7 +176,6 @@ static const struct ipc_handlers control_handlers = { .admin = on_admin };
 static void
 drop_client(struct client *cl)
 {
-	LIST_REMOVE(cl, link);
 	cl->control->nclients--;
 	ipc_chan_free_later(cl->chan);
 	free(cl);
@@ -200,7 +196,6 @@ add_client(struct control *c, int fd)
 
 	cl->control = c;
 	cl->chan = ipc_chan_new(c->loop, c->me, ROLE_CLI, &control_handlers, cl);
-	LIST_INSERT_HEAD(&c->clients, cl, link);
 	c->nclients++;
 	ipc_chan_on_gone(cl->chan, on_client_gone, cl);
 	ipc_chan_attach(cl->chan, fd);
@@ -226,27 +221,13 @@ on_acceptable(void *ctx, int ready)
 		add_client(c, fd);
 }
 
-struct control *
+void
 control_open(struct loop *l, enum role me, int fd, uid_t owner, const struct control_verb *verbs, void *ctx)
 {
 	struct control *c = NEW(struct control);
 
 	*c = (struct control){ .loop = l, .me = me, .fd = fd, .owner = owner, .verbs = verbs, .ctx = ctx };
-	LIST_INIT(&c->clients);
 	io_nonblock(fd);
 	loop_io_init(&c->io, l, fd, on_acceptable, c);
 	loop_io_watch(&c->io, LOOP_READ);
-	return c;
-}
-
-void
-control_close(struct control *c)
-{
-	if (c == NULL)
-		return;
-	while (!LIST_EMPTY(&c->clients))
-		drop_client(LIST_FIRST(&c->clients));
-	loop_io_fini(&c->io);
-	close(c->fd);
-	free(c);
 }

@@ -270,7 +270,7 @@ set_up(struct server *s, struct err *e)
 	fd = sockets_control(s, "parent", e);
 	if (fd == -1)
 		return false;
-	s->control = control_open(s->loop, ROLE_PARENT, fd, getuid(), parent_verbs, s);
+	control_open(s->loop, ROLE_PARENT, fd, getuid(), parent_verbs, s);
 	for (int i = 0; i < SERVICE_COUNT; i++)
 		tls_ticket_init(&s->tickets[i]);
 	s->key_files = keypairs_fingerprint(s->conf);

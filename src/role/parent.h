@@ -64,7 +64,6 @@ struct server {
 	unsigned nprocs;
 	struct listen_socket sockets[SOCKETS_MAX];
 	unsigned nsockets;
-	struct control *control;
 	struct tls_ticket_ring tickets[SERVICE_COUNT];
 	struct loop_timer rotate;
 	struct loop_timer watch;

@@ -94,6 +94,7 @@ struct directory_page {
 	size_t n;
 	bool more;
 };
+/* out: an array of page->max; its texts live in a. False with *e: temporary. */
 bool directory_users(struct directory *d, struct str after, struct arena *a, struct directory_page *page,
     struct user *out, struct err *e);
 bool directory_aliases(struct directory *d, struct str after, struct arena *a, struct directory_page *page,

@@ -157,6 +157,7 @@ uid_t ipc_chan_uid(const struct ipc_chan *c);
 /* The answer will not be wanted: the callback is never called. NULL is allowed. */
 void ipc_cancel(struct ipc_call *call);
 
+/* The channel the question came by. */
 struct ipc_chan *ipc_question_from(const struct ipc_question *q);
 
 /* A blocking question on a channel that nothing else uses (signatures, the command line): *answer's bytes live in a. False with

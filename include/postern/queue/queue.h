@@ -203,6 +203,8 @@ struct queue_ops {
 	void (*sts)(void *ctx, struct str domain, struct str known_id, bool refresh, struct queue_ask *ask);
 };
 
+/* The answer to a question of queue_ops; the ask ends with it. What is given is valid during the call. An answer that does not fit the
+ * question (another kind, another number) counts as none, with a line in the log. */
 void queue_answer(struct queue_ask *ask, const struct queue_answer *answers, size_t n);
 void queue_answer_targets(struct queue_ask *ask, const struct envelope_target *targets, size_t n);
 void queue_answer_relayed(struct queue_ask *ask, const struct queue_relayed *r);

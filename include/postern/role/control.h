@@ -46,16 +46,14 @@ struct control_verb {
 void control_run(struct loop *l, const struct control_verb *verbs, void *ctx, const struct strs *words, struct str after,
     struct arena *a, struct control_answer *out);
 
-struct control;
-
 /* Accepts commands on the listening socket fd (taken over) from root and from uid owner. verbs ends with a row without noun and
- * is kept; ctx goes to every run. */
-struct control *control_open(struct loop *l, enum role me, int fd, uid_t owner, const struct control_verb *verbs, void *ctx);
-void control_close(struct control *c);
+ * is kept; ctx goes to every run. For as long as the process lives. */
+void control_open(struct loop *l, enum role me, int fd, uid_t owner, const struct control_verb *verbs, void *ctx);
 
 /* A JSON string of bytes that may not be UTF-8: those that are not become U+FFFD. */
 json_t *control_text(struct str s);
 
+/* The answer that run left for later, once; it takes answer->json over. q NULL: it is control_run that waits. */
 void control_reply(struct ipc_question *q, struct control_answer *answer);
 /* Fills *out with a failure; true, so that `return control_fail(out, …)` reads well. why lives in a. */
 bool control_fail(struct control_answer *out, struct arena *a, unsigned status, const char *format, ...)

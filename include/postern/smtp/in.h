@@ -205,6 +205,7 @@ void smtp_in_shutdown(struct smtp_in *s);
 bool smtp_in_deadline(const struct smtp_in *s, struct mono *when);
 void smtp_in_tick(struct smtp_in *s);
 
+/* The answer to the question of smtp_in_ops that is open, once; what is given is copied. */
 void smtp_in_answer_resolve(struct smtp_in *s, const struct smtp_in_resolved *a);
 void smtp_in_answer_may_send(struct smtp_in *s, enum smtp_in_verdict verdict);
 void smtp_in_answer_auth(struct smtp_in *s, const struct smtp_in_authed *a);

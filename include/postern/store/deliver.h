@@ -58,6 +58,7 @@ enum store_deliver_mode {
 	STORE_DELIVER_WHOLE,   /* publish when every target could be prepared; else as PREPARE */
 	STORE_DELIVER_PREPARE, /* others must be prepared elsewhere first */
 };
+/* done is called once, from the loop. */
 void store_deliver(struct store *s, const struct store_delivery *d, enum store_deliver_mode mode, struct store_delivered done);
 /* Gives the prepared files of this id their names. One outcome for each target of the delivery (those refused before
  * are refused again); none (n = 0) when the id is not known here any more. */

@@ -148,6 +148,7 @@ struct tls_decision {
  * to be asked: insecure MX or address, a rule that decides alone (RFC 7672 2.2). Needs all of q but tlsa. */
 size_t tls_policy_bases(const struct tls_query *q, struct str bases[static TLS_BASES_MAX]);
 
+/* Fills *d; its names and records are views of what q holds. */
 void tls_policy_decide(const struct tls_query *q, struct tls_decision *d);
 
 /* "no STARTTLS": what was missing, for words. Static. */
