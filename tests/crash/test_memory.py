@@ -28,7 +28,7 @@ GROUPS = Path("/sys/fs/cgroup/memory")
 LEAST_BYTES = 0
 # a process that has no memory says so and ends, or its event loop does
 CALM_ENDS = {"ended with status 1", "killed by signal 6 (Aborted)", "ended with status 0"}
-LIBRARYS_ENDS = {"dns": {"killed by signal 11 (Segmentation fault)"}}  # libunbound does not look at all that it asks for
+LIBRARYS_ENDS = {"dns": {"killed by signal 11 (Segmentation fault)"}}  # somewhere below libunbound: docs/durability.md
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="the roles share one user otherwise"),
