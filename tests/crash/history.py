@@ -63,8 +63,10 @@ class History:
     def fact(self, user, box, **facts):
         self.facts.append((self.position(), user, box, facts))
 
-    def acknowledged(self):
-        return sorted(c.told for changes in self.subjects.values() for c in changes if c.told is not None)
+    def acknowledged(self, kind=None):
+        """Places where changes were; kind: of such subjects alone."""
+        subjects = [changes for subject, changes in self.subjects.items() if kind in (None, subject[0])]
+        return sorted(c.told for changes in subjects for c in changes if c.told is not None)
 
     def allowed(self, subject, cut):
         """The states that may be found. None: absent."""

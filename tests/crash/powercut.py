@@ -58,17 +58,21 @@ def every_flush(images, begin, n):
     return [(flushes[i * len(flushes) // n], "flush") for i in range(n)]
 
 
-def worst_cuts(history, begin, n):
-    """Just after acknowledgements, spread over the run: with everything lost that no flush kept."""
-    told = [place for place in history.acknowledged() if place > begin]
-    return sorted({(told[(i + 1) * len(told) // n - 1], "none") for i in range(n)}) if told else []
+def worst_cuts(history, begin, n, kind):
+    """Just after acknowledgements, spread over the run, or after the first ones of a kind: with everything lost that no flush kept."""
+    told = [place for place in history.acknowledged(kind) if place > begin]
+    chosen = told[:n] if kind else [told[(i + 1) * len(told) // n - 1] for i in range(n) if told]
+    return sorted({(place, "none") for place in chosen})
 
 
 class Run:
-    """way: how cuts are chosen, "mixed", "flushes" or "worst": what a missing flush shows in, up to the first that does. images: how many; 0: each flush. large: how many messages are large. guests: with mailboxes that are lent, which takes one store; without, there are two."""
+    """way: how cuts are chosen, "mixed", "flushes" or "worst": what a missing flush shows in, up to the first that does; kind: after
+    changes of which subjects (history.py), any unless given. images: how many; 0: each flush. large: how many messages are large.
+    guests: with mailboxes that are lent, which takes one store; without, there are two."""
 
-    def __init__(self, filesystem="ext4", program=None, logger=None, seconds=4, images=15, seed=1, way="mixed", large=0.07, guests=False):
+    def __init__(self, filesystem="ext4", program=None, logger=None, seconds=4, images=15, seed=1, way="mixed", large=0.07, guests=False, kind=None):
         self.filesystem, self.seconds, self.images, self.seed, self.way, self.large = filesystem, seconds, images, seed, way, large
+        self.kind = kind
         self.guests, self.users, self.lent = guests, (*USERS, OWNER) if guests else USERS, LENT if guests else ()
         self.program = Path(program or sites.PROGRAM)
         self.logger = logger or self.program.parent / "tests/crash/fuse_log"
@@ -129,7 +133,7 @@ class Run:
     def choose(self, history, images, begin):
         if self.way == "flushes":
             return every_flush(images, begin, self.images)
-        return worst_cuts(history, begin, self.images) if self.way == "worst" else choose_cuts(history, images, begin, self.images, self.rng)
+        return worst_cuts(history, begin, self.images, self.kind) if self.way == "worst" else choose_cuts(history, images, begin, self.images, self.rng)
 
     def check_images(self, disk, history, begin):
         images = Images(disk)

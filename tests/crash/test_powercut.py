@@ -17,6 +17,7 @@ SHORT = {"seed": 1, "seconds": 2, "way": "mixed"}
 RUNS = pieces(5) if LONG else [{"filesystem": "ext4", "images": 12, "guests": False, **SHORT}, {"filesystem": "xfs", "images": 9, "guests": True, **SHORT}]
 # The places of nosync.c, and how many large messages it takes to come by there.
 PLACES = {"all": 0.07, "message": 0.07, "directory": 0.07, "index": 0.07, "spool": 0.5, "queue": 0.07, "auth": 0.07, "shares": 0.07}
+SEEDS = (2, 3, 4)  # what others flush at the same moment may keep what was not: then once more
 
 
 def needs(filesystem):
@@ -44,5 +45,6 @@ def test_the_checker_notices_where_flushes_lack(place, tmp_path):
     needs("ext4")
     program = tmp_path / ("postern_nosync" if place == "all" else f"postern_nosync-{place}")
     shutil.copy(WITHOUT_FLUSHES, program)
-    run = Run("ext4", program=program, logger=LOGGER, seconds=1.5, images=8, seed=2, way="worst", large=PLACES[place], guests=place == "shares")
-    assert run.run(), f"nothing was lost although nothing was flushed: {place}"
+    lent = {"guests": True, "kind": "rights"} if place == "shares" else {}
+    runs = (Run("ext4", program=program, logger=LOGGER, seconds=1.5, images=8, seed=seed, way="worst", large=PLACES[place], **lent) for seed in SEEDS)
+    assert any(run.run() for run in runs), f"nothing was lost although nothing was flushed: {place}"
