@@ -187,7 +187,7 @@ def broken_tests(folder, suite):
 def suite_e2e(options):
     build()
     print(must(["/usr/bin/python3", "tests/e2e/unpacked.py"], "fetching other mail servers"), end="")
-    return pytest("tests/e2e", options.long, workers=4)
+    return pytest("tests/e2e", options.long, workers=6)
 
 
 DESKTOP = ("/usr/bin/chromedriver", "/usr/bin/thunderbird", "/usr/bin/Xvfb", "/var/lib/roundcube/public_html/index.php")
