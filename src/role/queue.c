@@ -290,7 +290,7 @@ on_spool_file(void *ctx, struct ipc_question *q, const struct spool_file_ask *as
 	if (fd == -1)
 		log_say(LEVEL_ERROR, "spool", "%s", e.log);
 	answer_spool_file(
-	    q, &(struct spool_file_answer){ .ok = fd != -1, .words = str_of(fd == -1 ? e.say : ""), .file = fd });
+	    q, &(struct spool_file_answer){ .ok = fd != -1, .words = str_of(fd == -1 ? e.log : ""), .file = fd });
 	io_close(&fd);
 }
 

@@ -303,25 +303,35 @@ op_sink_open(void *ctx, const struct smtp_in_mail *mail, struct err *e)
 	return false;
 }
 
+static bool
+take_spool_file(struct smtp_session *s, const struct spool_file_answer *a, struct err *e)
+{
+	if (a == NULL)
+		return err_temp(e, SAY_DISK, "no spool file: queue is not there");
+	if (a->file == -1)
+		return err_temp(e, SAY_DISK, "no spool file: %.*s", STR_ARG(a->words));
+	if (!envelope_write_move(&s->sink, a->file)) {
+		*e = s->sink.err;
+		close(a->file);
+		return false;
+	}
+	io_close(&s->sink_fd);
+	s->sink_fd = a->file;
+	s->sink_spooled = true;
+	return true;
+}
+
 static void
 on_spool_file(void *ctx, const struct spool_file_answer *a)
 {
 	struct smtp_session *s = ctx;
-	bool ok = a != NULL && a->file != -1 && envelope_write_move(&s->sink, a->file);
+	struct err e;
+	bool ok = take_spool_file(s, a, &e);
 
 	s->spool_call = NULL;
-	if (ok) {
-		io_close(&s->sink_fd);
-		s->sink_fd = a->file;
-		s->sink_spooled = true;
-	} else {
-		if (a != NULL && a->file != -1)
-			close(a->file);
-		log_say(LEVEL_WARN, "spool", "no spool file: %.*s",
-		    STR_ARG(a != NULL ? a->words : STR("queue is not there")));
+	if (!ok)
 		close_sink(s);
-	}
-	smtp_in_sink_ready(s->in, ok);
+	smtp_in_sink_ready(s->in, ok ? NULL : &e);
 	smtp_session_settle(s);
 }
 

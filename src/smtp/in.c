@@ -259,14 +259,12 @@ smtp_in_answer_submit(struct smtp_in *s, const struct smtp_reply *reply)
 }
 
 void
-smtp_in_sink_ready(struct smtp_in *s, bool ok)
+smtp_in_sink_ready(struct smtp_in *s, const struct err *failed)
 {
 	ASSERT(s->ask == ASK_SINK && !s->answered);
 	s->answered = true;
-	if (!ok) {
-		s->tx.sink = false;
-		in_content_refuse(s, SMTP_STORAGE);
-	}
+	if (failed != NULL)
+		in_content_fail(s, failed);
 	in_turn(s);
 }
 

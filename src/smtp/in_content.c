@@ -23,10 +23,8 @@ in_content_begin(struct smtp_in *s)
 	buf_init(&tx->header, SMTP_HEADER_MAX);
 	rules_begin(&tx->rules, SMTP_TEXT_LINE_MAX);
 	tx->sink = s->ops->sink_open(s->ctx, &tx->mail, &e);
-	if (!tx->sink) {
-		memcpy(tx->bad_log, e.log, sizeof(tx->bad_log));
-		in_content_refuse(s, SMTP_STORAGE);
-	}
+	if (!tx->sink)
+		in_content_fail(s, &e);
 	return tx->sink;
 }
 
@@ -41,6 +39,14 @@ in_content_refuse(struct smtp_in *s, enum smtp_reply_name bad)
 	if (s->ask == ASK_SINK && !s->answered) /* a sink that is gone is never ready */
 		s->ask = ASK_NONE;
 	buf_fini(&s->tx.header);
+}
+
+void
+in_content_fail(struct smtp_in *s, const struct err *why)
+{
+	s->tx.sink = false;
+	memcpy(s->tx.bad_log, why->log, sizeof(s->tx.bad_log));
+	in_content_refuse(s, SMTP_STORAGE);
 }
 
 bool
@@ -73,9 +79,7 @@ in_content_write(struct smtp_in *s, struct str bytes)
 			in_asking(s, ASK_SINK, on_sink);
 		return;
 	default:
-		s->tx.sink = false;
-		memcpy(s->tx.bad_log, e.log, sizeof(s->tx.bad_log));
-		in_content_refuse(s, SMTP_STORAGE);
+		in_content_fail(s, &e);
 	}
 }
 

@@ -260,6 +260,8 @@ void in_content_add(struct smtp_in *s, struct str piece);
 struct smtp_reply in_content_end(struct smtp_in *s);
 /* The message is not wanted: the sink is given up, the rest is swallowed. The first reason stays. */
 void in_content_refuse(struct smtp_in *s, enum smtp_reply_name bad);
+/* The same for want of storage: the sink is closed already. */
+void in_content_fail(struct smtp_in *s, const struct err *why);
 /* Bytes that nobody wants; true when they are too many to go on. */
 bool in_content_swallow(struct smtp_in *s, size_t n);
 /* To the sink, unless the message is refused already. */

@@ -129,6 +129,7 @@ answer_submit(struct world *w)
 static void
 answer(struct world *w)
 {
+	static const struct err no_room = { .class = ERR_TEMP, .say = SAY_DISK, .log = "fuzz: no room" };
 	enum asked asked = w->asked;
 	bool ok;
 
@@ -149,7 +150,7 @@ answer(struct world *w)
 	case SINK:
 		ok = decide(w, 4) > 0;
 		w->sink = w->sink && ok;
-		smtp_in_sink_ready(w->session, ok);
+		smtp_in_sink_ready(w->session, ok ? NULL : &no_room);
 		break;
 	case NOTHING:
 		break;

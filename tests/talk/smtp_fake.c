@@ -68,6 +68,21 @@ on_cancel(void *ctx)
 /* --- answers: at once, or when the session has returned --- */
 
 static void
+give_sink(struct conn *c)
+{
+	struct err e;
+
+	if (c->world->sink != SINK_WAITS_FAILS) {
+		smtp_in_sink_ready(c->session, NULL);
+		return;
+	}
+	buf_fini(&c->sink->body);
+	c->sink = NULL;
+	err_temp(&e, SAY_DISK, "fake: no file");
+	smtp_in_sink_ready(c->session, &e);
+}
+
+static void
 answer(struct conn *c)
 {
 	enum asked asked = c->asked;
@@ -87,11 +102,7 @@ answer(struct conn *c)
 		smtp_in_answer_submit(c->session, &c->submitted);
 		break;
 	case ASKED_SINK:
-		if (c->world->sink == SINK_WAITS_FAILS) {
-			buf_fini(&c->sink->body);
-			c->sink = NULL;
-		}
-		smtp_in_sink_ready(c->session, c->world->sink != SINK_WAITS_FAILS);
+		give_sink(c);
 		break;
 	case ASKED_NOTHING:
 		break;

@@ -211,8 +211,8 @@ void smtp_in_answer_may_send(struct smtp_in *s, enum smtp_in_verdict verdict);
 void smtp_in_answer_auth(struct smtp_in *s, const struct smtp_in_authed *a);
 /* 250: accepted (the session adds the queue id); anything else: refused. Copied. */
 void smtp_in_answer_submit(struct smtp_in *s, const struct smtp_reply *reply);
-/* After SMTP_SINK_WAIT: go on, or ok false: the sink has failed and is closed. */
-void smtp_in_sink_ready(struct smtp_in *s, bool ok);
+/* After SMTP_SINK_WAIT: go on (NULL), or why the sink has failed, which is closed; the words for the log are copied. */
+void smtp_in_sink_ready(struct smtp_in *s, const struct err *failed);
 
 /* For `session list`: "" before login. Valid until the next call into the session. */
 struct str smtp_in_login(const struct smtp_in *s);
